@@ -1,0 +1,1 @@
+"""Lasair: an alert broker for astronomy."""
