@@ -1,0 +1,58 @@
+# The two commands a newcomer needs are `make demo` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEV    := $(VENV)/.dev-ready
+
+.PHONY: help demo test test-all lint format lock bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# Setting up is a file, so it is done once and again only when the lock changes.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(READY): requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(DEV): requirements-dev.lock $(READY)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+demo: $(READY) ## A simulated night through the whole broker, and a look at what it found
+	$(BIN)/lasair demo
+
+test: $(DEV) ## Everything but the slow tests (sets up Kafka's and PostgreSQL's programs first)
+	scripts/install-test-services
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(DEV) ## Every test, the slow ones too
+	scripts/install-test-services
+	$(BIN)/python -m pytest
+
+lint: $(DEV) ## ruff and mypy --strict
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+format: $(DEV) ## Put the code in the house style
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+bench: $(READY) ## Every benchmark, small; see docs/benchmarks.md for the full ones
+	for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f --quick || exit 1; done
+
+lock: ## Resolve the dependencies anew into the two lock files
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	    --no-header --extra lsst-schemas pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	    --no-header --extra lsst-schemas --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove what was built, but no archive
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-data
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
