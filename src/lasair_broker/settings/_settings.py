@@ -1,0 +1,288 @@
+"""What an installation can set, where from, and errors that name what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+__all__ = [
+    "ArchiveSettings",
+    "KafkaSettings",
+    "LoggingSettings",
+    "MetricsSettings",
+    "SchemaSettings",
+    "Settings",
+    "SettingsError",
+    "StreamSettings",
+    "load",
+]
+
+ENV_PREFIX = "LASAIR_"
+CONFIG_VARIABLE = "LASAIR_CONFIG"
+
+_SECRET_OPTION = re.compile(r"password|secret|\.pem$|token|jaas", re.IGNORECASE)
+
+
+class SettingsError(ValueError):
+    """A setting is missing, misspelt or has a value that cannot be used; the message names it."""
+
+
+def _hide_secrets(options: object) -> object:
+    """Wrap the values of options that hold passwords or keys, so that no log or repr shows them."""
+    if not isinstance(options, Mapping):
+        return options
+    return {
+        name: SecretStr(str(value))
+        if _SECRET_OPTION.search(str(name)) and not isinstance(value, SecretStr)
+        else value
+        for name, value in options.items()
+    }
+
+
+LibrdkafkaOptions = Annotated[dict[str, SecretStr | bool | int | float | str], BeforeValidator(_hide_secrets)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ArchiveSettings(_Section):
+    """Where everything is kept."""
+
+    url: str = Field(
+        "lasair-data",
+        description="A folder for the embedded archive, or a database URL.",
+        min_length=1,
+    )
+    pack_bytes: int = Field(
+        512 * 1024**2,
+        description="A pack file of images or raw alerts is closed when it has grown to this size (bytes).",
+        ge=1024**2,
+    )
+    memory_limit: str = Field(
+        "800MB",
+        description="How much memory the embedded engine may take.",
+        pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$",
+    )
+    threads: int = Field(2, description="Threads of the embedded engine.", ge=1)
+
+
+class KafkaSettings(_Section):
+    """How to reach the surveys' Kafka. Anything librdkafka can be told goes into `options`."""
+
+    bootstrap: str = Field("", description="Brokers to ask first: host:port[,host:port...].")
+    topics: tuple[str, ...] = Field((), description="Topics to read; one beginning with ^ is a pattern.")
+    group: str = Field(
+        "lasair", description="Consumer group; its members share the partitions.", min_length=1
+    )
+    start: Literal["beginning", "end"] = Field(
+        "beginning", description="Where to start a partition that the archive has no position for."
+    )
+    username: str = Field("", description="SASL user name.")
+    password: SecretStr = Field(SecretStr(""), description="SASL password.")
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, used when there is a user name."
+    )
+    tls: bool = Field(False, description="Encrypt the connection.")
+    ca_file: Path | None = Field(None, description="Certificates of the authorities to trust, PEM.")
+    connect_wait: float = Field(
+        60.0, description="Seconds to wait at the start for a broker that does not answer.", gt=0
+    )
+    options: LibrdkafkaOptions = Field(
+        default_factory=dict, description="librdkafka's own settings, passed on as they are."
+    )
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _split_topics(cls, value: object) -> object:
+        return tuple(t.strip() for t in value.split(",") if t.strip()) if isinstance(value, str) else value
+
+    def librdkafka(self) -> dict[str, str | int | float | bool]:
+        """The configuration of a librdkafka client, secrets in clear; `options` have the last word."""
+        protocol = ("SASL_" if self.username else "") + ("SSL" if self.tls else "PLAINTEXT")
+        config: dict[str, str | int | float | bool] = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": protocol,
+        }
+        if self.username:
+            config["sasl.mechanism"] = self.mechanism
+            config["sasl.username"] = self.username
+            config["sasl.password"] = self.password.get_secret_value()
+        if self.ca_file is not None:
+            config["ssl.ca.location"] = str(self.ca_file)
+        for name, value in self.options.items():
+            config[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
+        return config
+
+
+class SchemaSettings(_Section):
+    """Where writer schemas of packets come from."""
+
+    folders: tuple[Path, ...] = Field((), description="Folders with Avro schemas, MAJOR/MINOR/*.avsc.")
+    registry_url: str = Field("", description="Schema registry (Confluent's REST interface).")
+    registry_username: str = Field("", description="User name for the registry.")
+    registry_password: SecretStr = Field(SecretStr(""), description="Password for the registry.")
+    use_installed: bool = Field(True, description="Use the schemas of lsst-alert-packet, if installed.")
+
+
+class StreamSettings(_Section):
+    """How alerts are gathered into batches."""
+
+    batch_alerts: int = Field(4000, description="Alerts in a batch, at most.", ge=1, le=1_000_000)
+    batch_bytes: int = Field(
+        160 * 1024**2, description="Bytes of messages in a batch, at most (one message may be more).", ge=1024
+    )
+    batch_wait: float = Field(
+        1.0, description="Seconds a batch waits to fill after its first alert, at most.", gt=0, le=600
+    )
+    poison_limit: int = Field(
+        100,
+        description="So many alerts of one batch may be rejected because a stage fails on them; "
+        "at more the stage is broken, and the worker stops.",
+        ge=1,
+    )
+
+
+class MetricsSettings(_Section):
+    """The /metrics page for Prometheus."""
+
+    port: int | None = Field(None, description="TCP port; none: no page; 0: any free port.", ge=0, le=65535)
+    address: str = Field("127.0.0.1", description="Address to listen at.")
+
+
+class LoggingSettings(_Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level shown.")
+    format: Literal["console", "json"] = Field(
+        "console", description="For people, or one JSON object a line."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings. Each can be set by an environment variable, ``LASAIR_<SECTION>__<NAME>``.
+
+    What is passed to the constructor counts most, then the environment, then the file, then the defaults.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+    )
+
+    archive: ArchiveSettings = ArchiveSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    schemas: SchemaSettings = SchemaSettings()
+    stream: StreamSettings = StreamSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+
+def load(path: str | os.PathLike[str] | None = None, **values: Any) -> Settings:
+    """Read the settings from `values`, the environment and a file, in this order of weight.
+
+    Parameters
+    ----------
+    path
+        A TOML or YAML file; by default the one the environment variable LASAIR_CONFIG names, if any.
+    values
+        Sections as mappings, for instance ``kafka={"bootstrap": "localhost:9092"}``.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or a setting is unknown or has a value that cannot be used. The message
+        names each such setting as ``section.name``, and the variable that sets it.
+    """
+    named = path if path is not None else os.environ.get(CONFIG_VARIABLE)
+    from_file = _read_file(Path(named)) if named else {}
+
+    class FromEverywhere(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, _Environment(settings_cls), InitSettingsSource(settings_cls, from_file)
+
+    try:
+        found = FromEverywhere(**values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, f"the file {named}" if named else "")) from None
+    return Settings.model_construct(**{name: getattr(found, name) for name in Settings.model_fields})
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, where a list may be JSON or plain text with commas, which the validators understand."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {path} is not valid: {error}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"the settings file {path} has no sections: it should map section to settings")
+    return values
+
+
+def _explain(error: ValidationError, file: str) -> str:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        place = [str(part) for part in problem["loc"]]
+        name = ".".join(place)
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(place[-1], _names_beside(place), n=1)
+            hint = f"; did you mean {'.'.join([*place[:-1], near[0]])}?" if near else ""
+            lines.append(f"{name}: there is no such setting{hint}")
+        else:
+            lines.append(f"{name} (environment {ENV_PREFIX}{'__'.join(place[:2]).upper()}): {problem['msg']}")
+    return "\n".join(
+        [f"settings are not valid{', see the environment and ' + file if file else ''}:", *lines]
+    )
+
+
+def _names_beside(place: list[str]) -> list[str]:
+    """The settings that could stand where the misspelt one does."""
+    if len(place) == 1:
+        return list(Settings.model_fields)
+    section = Settings.model_fields[place[0]].annotation
+    return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
