@@ -1,0 +1,17 @@
+"""Positions on the sky: HEALPix and HTM cells, separations, cones, galactic coordinates."""
+
+from lasair_broker.sky._cones import cone_ranges, contains_cone
+from lasair_broker.sky._galactic import galactic_coordinates, galactic_latitude
+from lasair_broker.sky._healpix import healpix29
+from lasair_broker.sky._htm import htm16
+from lasair_broker.sky._separation import separation_arcsec
+
+__all__ = [
+    "cone_ranges",
+    "contains_cone",
+    "galactic_coordinates",
+    "galactic_latitude",
+    "healpix29",
+    "htm16",
+    "separation_arcsec",
+]
