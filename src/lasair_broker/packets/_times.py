@@ -1,0 +1,48 @@
+"""Time scales at the door: what surveys write as Julian dates or POSIX times in UTC becomes MJD in TAI."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["jd_utc_to_mjd_tai", "mjd_tai_now", "mjd_utc_to_mjd_tai", "posix_micros_to_mjd_tai"]
+
+MJD_OF_POSIX_EPOCH = 40587.0
+"""MJD of 1970-01-01."""
+
+# TAI - UTC in seconds from each MJD (UTC) on: IERS Bulletin C. None is announced after 2017; the General Conference on
+# Weights and Measures has resolved to stop adding them.
+LEAP_SECONDS = np.array(
+    [
+        (41317, 10), (41499, 11), (41683, 12), (42048, 13), (42413, 14), (42778, 15), (43144, 16),
+        (43509, 17), (43874, 18), (44239, 19), (44786, 20), (45151, 21), (45516, 22), (46247, 23),
+        (47161, 24), (47892, 25), (48257, 26), (48804, 27), (49169, 28), (49534, 29), (50083, 30),
+        (50630, 31), (51179, 32), (53736, 33), (54832, 34), (56109, 35), (57204, 36), (57754, 37),
+    ],
+    np.float64,
+)  # fmt: skip
+
+
+def mjd_utc_to_mjd_tai(mjd: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """MJD in TAI (days) of MJD in UTC (days), from 1972 on; earlier dates get the 10 s of 1972. NaN stays NaN."""
+    utc = np.asarray(mjd, np.float64)
+    place = np.searchsorted(LEAP_SECONDS[:, 0], utc, side="right") - 1
+    offset = LEAP_SECONDS[np.maximum(place, 0), 1]
+    return np.asarray(utc + offset / 86400.0)
+
+
+def jd_utc_to_mjd_tai(jd: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """MJD in TAI (days) of Julian dates in UTC (days). A double holds a Julian date to 40 μs."""
+    return mjd_utc_to_mjd_tai(np.asarray(jd, np.float64) - 2400000.5)
+
+
+def posix_micros_to_mjd_tai(micros: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """MJD in TAI (days) of microseconds since 1970-01-01 UTC (Avro's timestamp-micros)."""
+    return mjd_utc_to_mjd_tai(MJD_OF_POSIX_EPOCH + np.asarray(micros, np.float64) / 86400e6)
+
+
+def mjd_tai_now() -> float:
+    """The present moment, MJD in TAI (days), by the clock of this machine."""
+    return float(posix_micros_to_mjd_tai(time.time() * 1e6))
