@@ -53,7 +53,7 @@ def quoted(identifier: str) -> str:
 
 
 def ddl(name: str, engine: Engine, table_name: str | None = None) -> str:
-    """Statements, separated by semicolons, that make table `name` in `engine`, or one like it named otherwise.
+    """Statements, separated by semicolons, that make table `name` in `engine`, under its own or another name.
 
     DuckDB gets no primary key and no index: it cannot delete and insert the same key in one transaction, and
     its indexes make large upserts hopeless. PostgreSQL gets both, and the descriptions as comments.
