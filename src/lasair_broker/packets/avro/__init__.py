@@ -1,0 +1,22 @@
+"""Avro as columns: any writer schema decoded and encoded by one compiled kernel, and object containers."""
+
+from ._codec import MAX_ITEMS, Codec
+from ._columns import Decoded, Level
+from ._errors import ERRORS, AvroError, ColumnError, ContainerError, SchemaError
+from ._memory import addresses
+from ._plan import VIEW, Column
+
+__all__ = [
+    "ERRORS",
+    "MAX_ITEMS",
+    "VIEW",
+    "AvroError",
+    "Codec",
+    "Column",
+    "ColumnError",
+    "ContainerError",
+    "Decoded",
+    "Level",
+    "SchemaError",
+    "addresses",
+]
