@@ -1,5 +1,6 @@
 """Avro as columns: any writer schema decoded and encoded by one compiled kernel, and object containers."""
 
+from ._build import Binary, Text
 from ._codec import MAX_ITEMS, Codec
 from ._columns import Decoded, Level
 from ._errors import ERRORS, AvroError, ColumnError, ContainerError, SchemaError
@@ -11,6 +12,7 @@ __all__ = [
     "MAX_ITEMS",
     "VIEW",
     "AvroError",
+    "Binary",
     "Codec",
     "Column",
     "ColumnError",
@@ -18,5 +20,6 @@ __all__ = [
     "Decoded",
     "Level",
     "SchemaError",
+    "Text",
     "addresses",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from ._columns import Decoded, Store, gather
 from ._decode_kernel import decode_rows
+from ._encode import encode_buffer
 from ._memory import addresses
 from ._plan import Column, build_plan
 from ._schema import fingerprint, join_schemas, parse_schema
@@ -141,6 +143,40 @@ class Codec:
             ]
         levels = gather(plan, stores, rows, error, start, owner)
         return Decoded(count, error, levels, start, found, error_at, error_column, plan, owner)
+
+    def encode(self, columns: Decoded, *, prefix: bytes = b"", ignore_unknown: bool = False) -> list[bytes]:
+        """Encode columns, one datum a row of the root; parameters and errors as of `encode_buffer`."""
+        buffer, offsets = self.encode_buffer(columns, prefix=prefix, ignore_unknown=ignore_unknown)
+        view = memoryview(buffer)
+        return [bytes(view[begin:end]) for begin, end in itertools.pairwise(offsets.tolist())]
+
+    def encode_buffer(
+        self, columns: Decoded, *, prefix: bytes = b"", ignore_unknown: bool = False
+    ) -> tuple[npt.NDArray[np.uint8], Int64]:
+        """Encode columns into one buffer.
+
+        Parameters
+        ----------
+        columns
+            What `decode` gave, or what `Decoded.build` made. A column that is not given is written as null, or else
+            as the default of the schema.
+        prefix
+            Bytes to put before each datum, such as the framing of a message.
+        ignore_unknown
+            Pass over columns that the schema does not have; otherwise they are an error.
+
+        Returns
+        -------
+        buffer, offsets
+            Datum i is ``buffer[offsets[i] : offsets[i + 1]]``.
+
+        Raises
+        ------
+        ColumnError
+            If a required column is not given or has a null, has the wrong type or values that do not fit, or if
+            offsets are not what they must be.
+        """
+        return encode_buffer(self.plan, columns, prefix, ignore_unknown)
 
 
 def _tables(stores: Sequence[Store], num_columns: int) -> tuple[Int64, Int64, Int64, Int64, Int64, Int64]:

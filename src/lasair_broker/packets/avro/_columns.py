@@ -122,6 +122,20 @@ class Level:
     bases: Int64 = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     owner: Any = field(default=None, repr=False)
 
+    @staticmethod
+    def build(
+        columns: Mapping[str, Any],
+        valid: Mapping[str, npt.ArrayLike] | None = None,
+        offsets: npt.ArrayLike | None = None,
+        *,
+        num_rows: int | None = None,
+        nan_is_null: bool = False,
+    ) -> Level:
+        """A level from columns, to be encoded: see `build_level` for the parameters."""
+        from ._build import build_level
+
+        return build_level(columns, valid, offsets, num_rows=num_rows, nan_is_null=nan_is_null)
+
     def pointers(self, path: str) -> tuple[Int64, Int64]:
         """The address and length in memory of each value of a text, bytes or fixed field (0, 0 where missing)."""
         views = self.values[path]
@@ -185,6 +199,8 @@ class Decoded:
         Where each datum is (of a bad one: what there was to read).
     owner
         What keeps the messages in memory.
+
+    See `Decoded.build` for making one from numpy arrays.
     """
 
     num_rows: int
@@ -196,6 +212,17 @@ class Decoded:
     error_column: Int64 = field(repr=False)
     plan: Plan | None = field(default=None, repr=False)
     owner: Any = field(default=None, repr=False)
+
+    @staticmethod
+    def build(num_rows: int, levels: Mapping[str, Level | Mapping[str, Any]]) -> Decoded:
+        """Columns to be encoded: `num_rows` datums, with levels by path ("" is the root).
+
+        A level is what `Level.build` gives; of the root, a mapping of its columns will do. Raises ColumnError
+        if the numbers of rows do not fit together.
+        """
+        from ._build import build
+
+        return build(num_rows, levels)
 
     def reason(self, row: int) -> str:
         """Why datum `row` is bad, and where; empty if it is good."""
@@ -227,7 +254,8 @@ def gather(
             if column.dtype is not None:
                 values[column.path] = _maker(store, store.values[column.index], column.dtype, count)
             if column.valid_from >= 0:
-                valid[column.path] = _maker(store, store.valids[column.valid_from], np.dtype(np.bool_), count)
+                slot = store.valids[column.valid_from]
+                valid[column.path] = _maker(store, slot, np.dtype(np.bool_), count)
             elif number == 0 and good is not None:
                 valid[column.path] = lambda: good
         offsets = None

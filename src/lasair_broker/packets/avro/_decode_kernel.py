@@ -35,7 +35,6 @@ from ._plan import (
     COUNT,
     DOUBLE,
     DOUBLES,
-    END,
     ENUM,
     EXTRA,
     FIXED,
@@ -268,7 +267,7 @@ def decode_rows(
         items = 0
         top = -1
         op = 0
-        code = END
+        code = MARK
         column = -1
         before = start
         status = 0
@@ -417,7 +416,7 @@ def decode_rows(
                     op += 1
                 else:
                     status = BAD_UNION
-            elif code == ARRAY or code == NEXT:
+            elif code in (ARRAY, NEXT):
                 # Either a new array opens, or an item of the open one is complete.
                 level = ops[op, EXTRA]
                 if code == ARRAY:
@@ -503,7 +502,7 @@ def decode_rows(
         else:
             error[datum] = status
             error_at[datum] = (at if at >= 0 else before) - start
-            error_column[datum] = -1 - ops[op, EXTRA] if code == ARRAY or code == NEXT else column
+            error_column[datum] = -1 - ops[op, EXTRA] if code in (ARRAY, NEXT) else column
             length[datum] = end - start
             for level in range(len(rows)):
                 if level == 0:

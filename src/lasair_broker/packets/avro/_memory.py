@@ -21,7 +21,7 @@ __all__ = ["addresses"]
 Int64 = npt.NDArray[np.int64]
 
 
-def _loader(memory: ir.Type, result: Any, widen: bool) -> Any:
+def _loader(memory: ir.Type, result: Any, widen: bool, signed: bool = False) -> Any:
     """An intrinsic that reads `memory` at an int64 address, unaligned, in the byte order of the machine."""
 
     @intrinsic
@@ -30,7 +30,9 @@ def _loader(memory: ir.Type, result: Any, widen: bool) -> Any:
             pointer = builder.inttoptr(arguments[0], memory.as_pointer())
             value = builder.load(pointer)
             value.align = 1
-            return builder.zext(value, ir.IntType(64)) if widen else value
+            if not widen:
+                return value
+            return (builder.sext if signed else builder.zext)(value, ir.IntType(64))
 
         return result(types.int64), generate
 
@@ -54,9 +56,10 @@ def _storer(memory: ir.Type, argument: Any, narrow: bool) -> Any:
     return store
 
 
-# Integers are widened to int64 without sign: in numba uint64 + int64 is a float, so kernels know int64 only.
+# Integers are widened to int64: in numba uint64 + int64 is a float, so kernels know int64 only.
 load_u8 = _loader(ir.IntType(8), types.int64, True)
 load_u32 = _loader(ir.IntType(32), types.int64, True)
+load_i32 = _loader(ir.IntType(32), types.int64, True, signed=True)
 load_i64 = _loader(ir.IntType(64), types.int64, False)
 store_u8 = _storer(ir.IntType(8), types.int64, True)
 store_i32 = _storer(ir.IntType(32), types.int64, True)

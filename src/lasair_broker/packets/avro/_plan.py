@@ -7,14 +7,14 @@ data, so one compiled kernel serves all schemas.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ._errors import SchemaError
-from ._schema import Node
+from ._schema import MISSING, Node
 
 __all__ = ["VIEW", "Column", "LevelPlan", "Plan", "build_plan"]
 
@@ -85,6 +85,12 @@ class Column:
         Whether it has validity bytes of its own.
     valid_from
         The column whose validity bytes say where this one is valid (itself, or what it stands in); -1: always.
+    within
+        The column of the nearest record or branch it stands in that may be missing; -1 if there is none.
+    default
+        The default of the schema, `MISSING` if it has none.
+    union, branch
+        Of a branch of a union: the column of the union, and the number of the branch; otherwise -1.
     """
 
     index: int
@@ -94,17 +100,26 @@ class Column:
     dtype: np.dtype[Any] | None
     optional: bool
     valid_from: int
+    within: int
+    default: Any
+    union: int = -1
+    branch: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class LevelPlan:
-    """A level: the array or map at `field` of level number `parent`; the root has parent -1."""
+    """A level: the array or map at `field` of level number `parent`; the root has parent -1.
+
+    `within` and `default` are as those of a column.
+    """
 
     path: str
     parent: int
     field: str
     node: Node
     columns: tuple[Column, ...]
+    within: int
+    default: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +166,16 @@ def item_paths(node: Node) -> tuple[tuple[str, Node], ...]:
     return (("" if inner.kind == "record" and null_at < 0 else "item", node.items),)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the levels a type stands: `within` as that of a column, `depth` the number of arrays around it."""
+
+    level: int
+    path: str
+    within: int
+    depth: int
+
+
 class _Builder:
     def __init__(self) -> None:
         self.ops: list[list[int]] = []
@@ -194,94 +219,95 @@ class _Builder:
         return len(self.ops)
 
     def column(
-        self, level: int, path: str, node: Node, dtype: np.dtype[Any] | None, optional: bool, valid_from: int
+        self, place: Place, node: Node, dtype: np.dtype[Any] | None, optional: bool, default: Any = MISSING
     ) -> int:
         """A new column; its index."""
         index = len(self.columns)
+        valid_from = index if optional else place.within
         self.columns.append(
-            Column(index, level, path, node, dtype, optional, index if optional else valid_from)
+            Column(index, place.level, place.path, node, dtype, optional, valid_from, place.within, default)
         )
         return index
 
-    def value(self, level: int, path: str, node: Node, valid_from: int, depth: int) -> None:
-        """Operations and columns of a value of type `node` at `path`."""
-        self.depth = max(self.depth, depth)
+    def value(self, place: Place, node: Node, default: Any = MISSING) -> None:
+        """Operations and columns of a value of type `node` at `place`."""
+        self.depth = max(self.depth, place.depth)
         self.parts += 1
         if self.parts > MAX_PARTS:
             raise SchemaError(f"the schema unfolds into more than {MAX_PARTS} parts")
         null_at, inner = option(node)
         if null_at >= 0 and inner.kind not in _KINDS:
-            column = self.column(level, path, inner, None, True, valid_from)
+            column = self.column(place, inner, None, True)
             jump = self.emit(OPTION, column=column, null_at=null_at)
-            self.value(level, path, inner, column, depth)
+            self.value(replace(place, within=column), inner)
             self.ops[jump][COUNT] = self.here()
         elif inner.kind in _KINDS:
-            self.leaf(level, path, inner, null_at, valid_from)
+            self.leaf(place, inner, null_at, default)
         elif inner.kind == "record":
             for field in inner.fields:
-                self.value(level, join_path(path, field.name), field.node, valid_from, depth)
+                own = default.get(field.name, field.default) if isinstance(default, dict) else field.default
+                self.value(replace(place, path=join_path(place.path, field.name)), field.node, own)
         elif inner.kind == "union":
-            self.union(level, path, inner, valid_from, depth)
+            self.union(place, inner, default)
         else:
-            self.array(level, path, inner, depth)
+            self.array(place, inner, default)
 
-    def leaf(
-        self, level: int, path: str, node: Node, null_at: int, valid_from: int, marked: int = -1
-    ) -> None:
+    def leaf(self, place: Place, node: Node, null_at: int, default: Any, marked: int = -1) -> None:
+        """A value of one column; `marked` is the column if it exists already."""
         kind, dtype = _KINDS[node.kind]
-        optional = null_at >= 0 or node.kind == "null"
-        column = self.column(level, path, node, dtype, optional, valid_from) if marked < 0 else marked
+        column = marked
+        if column < 0:
+            column = self.column(place, node, dtype, null_at >= 0 or node.kind == "null", default)
         if node.kind == "null":
             return
         code = _RUNS.get((kind, null_at), LEAF)
         last = self.ops[-1] if self.ops else [END]
-        if (
-            code != LEAF
-            and last[CODE] == code
-            and last[COLUMN] + last[COUNT] == column
-            and self._no_merge_at < len(self.ops)
-        ):
+        follows = code != LEAF and last[CODE] == code and last[COLUMN] + last[COUNT] == column
+        if follows and self._no_merge_at < len(self.ops):
             last[COUNT] += 1
         else:
             extra = len(node.symbols) if node.kind == "enum" else node.size
             self.emit(code, count=1, column=column, null_at=null_at, kind=kind, extra=extra)
 
-    def union(self, level: int, path: str, node: Node, valid_from: int, depth: int) -> None:
+    def union(self, place: Place, node: Node, default: Any) -> None:
         """A union of any branches: a column of branch numbers, and columns for each branch but null."""
         optional = any(branch.kind == "null" for branch in node.branches)
-        column = self.column(level, path, node, _UNION_CODE, optional, valid_from)
+        column = self.column(place, node, _UNION_CODE, optional, default)
         table = len(self.branches)
         self.branches.extend([-1] * len(node.branches))
         opened = self.emit(UNION, column=column, extra=len(node.branches), table=table)
         ends = []
-        for place, (branch, name) in enumerate(zip(node.branches, branch_names(node), strict=True)):
+        for number, (branch, name) in enumerate(zip(node.branches, branch_names(node), strict=True)):
             if branch.kind == "null":
                 continue
-            self.branches[table + place] = self.here()
-            inside = join_path(path, name)
+            self.branches[table + number] = self.here()
+            inside = replace(place, path=join_path(place.path, name))
+            own = MISSING if number else default  # the default of a union is one of its first branch
             dtype = _KINDS[branch.kind][1] if branch.kind in _KINDS else None
-            marked = self.column(level, inside, branch, dtype, True, -1)
+            marked = self.column(inside, branch, dtype, True, own)
+            self.columns[marked] = replace(self.columns[marked], union=column, branch=number)
             self.emit(MARK, column=marked)
             if dtype is None:
-                self.value(level, inside, branch, marked, depth)
+                self.value(replace(inside, within=marked), branch, own)
             else:
                 self.here()
-                self.leaf(level, inside, branch, -1, marked, marked)
+                self.leaf(inside, branch, -1, own, marked)
             ends.append(self.emit(JUMP))
         end = self.here()
         for jump in (opened, *ends):
             self.ops[jump][COUNT] = end
 
-    def array(self, level: int, path: str, node: Node, depth: int) -> None:
+    def array(self, place: Place, node: Node, default: Any) -> None:
+        """An array or map: a level of its own."""
         mine = len(self.levels)
-        name = join_path(self.levels[level].path, path)
-        self.levels.append(LevelPlan(name, level, path, node, ()))
+        name = join_path(self.levels[place.level].path, place.path)
+        self.levels.append(LevelPlan(name, place.level, place.path, node, (), place.within, default))
         parts = item_paths(node)
         least = sum(self.min_bytes(part) for _, part in parts)
         start = self.emit(ARRAY, extra=mine, kind=least)
         self.here()
         for inside, part in parts:
-            self.value(mine, inside, part, -1, depth + 1)
+            self.value(Place(mine, inside, -1, place.depth + 1), part)
         self.here()
         self.emit(NEXT, extra=mine, count=start)
         self.ops[start][COUNT] = self.here()
@@ -292,9 +318,9 @@ def build_plan(root: Node) -> Plan:
     builder = _Builder()
     null_at, inner = option(root)
     path = "" if inner.kind == "record" and null_at < 0 else "item"
-    builder.levels.append(LevelPlan("", -1, "", Node("array", items=root), ()))
+    builder.levels.append(LevelPlan("", -1, "", Node("array", items=root), (), -1, MISSING))
     try:
-        builder.value(0, path, root, -1, 0)
+        builder.value(Place(0, path, -1, 0), root)
     except RecursionError as problem:
         raise SchemaError("the schema is nested too deeply") from problem
     builder.emit(END)
@@ -302,8 +328,7 @@ def build_plan(root: Node) -> Plan:
     for column in builder.columns:
         columns[column.level].append(column)
     levels = tuple(
-        LevelPlan(level.path, level.parent, level.field, level.node, tuple(mine))
-        for level, mine in zip(builder.levels, columns, strict=True)
+        replace(level, columns=tuple(mine)) for level, mine in zip(builder.levels, columns, strict=True)
     )
     return Plan(
         root,
