@@ -4,9 +4,18 @@ from lasair_broker.sky._cones import cone_ranges, contains_cone
 from lasair_broker.sky._galactic import galactic_coordinates, galactic_latitude
 from lasair_broker.sky._healpix import healpix29
 from lasair_broker.sky._htm import htm16
+from lasair_broker.sky._moc import Moc, MocError
+from lasair_broker.sky._moc_index import WatchmapIndex, WatchmapMatches
 from lasair_broker.sky._separation import separation_arcsec
+from lasair_broker.sky.watchlists import WatchlistIndex, WatchlistMatches
 
 __all__ = [
+    "Moc",
+    "MocError",
+    "WatchlistIndex",
+    "WatchlistMatches",
+    "WatchmapIndex",
+    "WatchmapMatches",
     "cone_ranges",
     "contains_cone",
     "galactic_coordinates",
