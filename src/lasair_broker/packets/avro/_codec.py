@@ -179,21 +179,19 @@ class Codec:
         return encode_buffer(self.plan, columns, prefix, ignore_unknown)
 
 
-def _tables(stores: Sequence[Store], num_columns: int) -> tuple[Int64, Int64, Int64, Int64, Int64, Int64]:
-    """The addresses of all columns as the decoder wants them: values, valids, widths, lengths, slots, room."""
+def _tables(stores: Sequence[Store], num_columns: int) -> tuple[Int64, Int64, Int64, Int64, Int64]:
+    """The addresses of all columns as the decoder wants them: values, valids, lengths, slots, room."""
     values = np.zeros(num_columns, np.int64)
     valids = np.zeros(num_columns, np.int64)
-    widths = np.zeros(num_columns, np.int64)
     lengths = np.zeros(len(stores), np.int64)
     slots = []
     for number, store in enumerate(stores):
         address = store.address
         values[list(store.values)] = address[list(store.values.values())]
-        widths[list(store.values)] = store.widths[list(store.values.values())]
         valids[list(store.valids)] = address[list(store.valids.values())]
         lengths[list(store.offsets)] = address[list(store.offsets.values())]
         # The length of the array of row i stands at i + 1.
         address = address + np.where(np.arange(len(address)) >= len(store.values) + len(store.valids), 8, 0)
         slots.append(np.stack([address, store.widths, np.full(len(address), number)], axis=1))
     room = np.array([store.rows for store in stores], np.int64)
-    return values, valids, widths, lengths, np.concatenate(slots), room
+    return values, valids, lengths, np.concatenate(slots), room

@@ -12,45 +12,28 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from ._errors import (
-    AFTER_BAD,
-    BAD_BLOCK,
-    BAD_BOOLEAN,
-    BAD_ENUM,
-    BAD_INT,
-    BAD_LENGTH,
-    BAD_UNION,
-    BAD_UTF8,
-    BAD_VARINT,
-    TOO_MANY_ITEMS,
-    TRAILING,
-    TRUNCATED,
-)
-from ._memory import load_i64, load_u8, load_u32, store_i32, store_i64, store_u8
+from ._decode_runs import read_booleans, read_doubles, read_floats, read_integers, read_long, read_views
+from ._errors import AFTER_BAD, BAD_BLOCK, BAD_UNION, TOO_MANY_ITEMS, TRAILING, TRUNCATED
+from ._memory import store_i32, store_i64, store_u8
 from ._plan import (
     ARRAY,
     BOOLEAN,
+    BYTES,
     CODE,
     COLUMN,
     COUNT,
     DOUBLE,
-    DOUBLES,
     ENUM,
     EXTRA,
     FIXED,
     FLOAT,
-    FLOATS,
     INT,
     JUMP,
-    KIND,
-    LEAF,
+    LEAST,
     LONG,
     MARK,
     NEXT,
     NULL_AT,
-    NULLABLE_BOOLEANS,
-    NULLABLE_DOUBLES,
-    NULLABLE_FLOATS,
     OPTION,
     STRING,
     TABLE,
@@ -61,67 +44,10 @@ __all__ = ["decode_rows", "zero_rows"]
 
 Int64 = npt.NDArray[np.int64]
 LEAST_LONG = -(2**63)
-MAX_LENGTH = 2**31 - 1
 
 # A frame of the stack of arrays that are open: what to go back to, and how far this one is.
 ROW, LEFT, BLOCK_END, FIRST, BODY = range(5)
 FRAME = 5
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def read_long(at: int, end: int) -> tuple[int, int]:
-    """The zigzag variable-length integer at `at` and where it ends; in place of that, minus an error code."""
-    value = 0
-    shift = 0
-    while at < end:
-        byte = load_u8(at)
-        at += 1
-        if shift == 63 and byte > 1:
-            return 0, -BAD_VARINT
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return ((value >> 1) & 0x7FFFFFFFFFFFFFFF) ^ -(value & 1), at
-        shift += 7
-    return 0, -TRUNCATED
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def is_utf8(at: int, end: int) -> bool:
-    """Whether the bytes are UTF-8 as Unicode defines it (table 3-7: no overlong forms, surrogates, or > U+10FFFF)."""
-    while at < end:
-        if end - at >= 8 and load_i64(at) & -0x7F7F7F7F7F7F7F80 == 0:
-            at += 8
-            continue
-        first = load_u8(at)
-        at += 1
-        if first < 0x80:
-            continue
-        least, most = 0x80, 0xBF
-        if 0xC2 <= first <= 0xDF:
-            more = 1
-        elif 0xE0 <= first <= 0xEF:
-            more = 2
-            if first == 0xE0:
-                least = 0xA0
-            elif first == 0xED:
-                most = 0x9F
-        elif 0xF0 <= first <= 0xF4:
-            more = 3
-            if first == 0xF0:
-                least = 0x90
-            elif first == 0xF4:
-                most = 0x8F
-        else:
-            return False
-        if end - at < more:
-            return False
-        for place in range(more):
-            byte = load_u8(at + place)
-            if byte < least or byte > most:
-                return False
-            least, most = 0x80, 0xBF
-        at += more
-    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -139,64 +65,11 @@ def zero_rows(slots: Int64, level: int, start: int, stop: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def read_leaf(kind: int, extra: int, at: int, end: int, start: int, datum: int, value: int) -> int:
-    """Decode one value at `at` into the memory at `value`; where it ends, or minus an error code."""
-    if kind == FLOAT:
-        if end - at < 4:
-            return -TRUNCATED
-        store_i32(value, load_u32(at))
-        return at + 4
-    if kind == DOUBLE:
-        if end - at < 8:
-            return -TRUNCATED
-        store_i64(value, load_i64(at))
-        return at + 8
-    if kind == BOOLEAN:
-        if at >= end:
-            return -TRUNCATED
-        if load_u8(at) > 1:
-            return -BAD_BOOLEAN
-        store_u8(value, load_u8(at))
-        return at + 1
-    if kind == FIXED:
-        if end - at < extra:
-            return -TRUNCATED
-        store_i64(value, at - start)
-        store_i64(value + 8, extra | datum << 32)
-        return at + extra
-    number, at = read_long(at, end)
-    if at < 0:
-        return at
-    if kind == LONG:
-        store_i64(value, number)
-    elif kind == INT:
-        if number < -(2**31) or number >= 2**31:
-            return -BAD_INT
-        store_i32(value, number)
-    elif kind == ENUM:
-        if number < 0 or number >= extra:
-            return -BAD_ENUM
-        store_i32(value, number)
-    else:
-        if number < 0 or number > MAX_LENGTH:
-            return -BAD_LENGTH
-        if number > end - at:
-            return -TRUNCATED
-        if kind == STRING and not is_utf8(at, at + number):
-            return -BAD_UTF8
-        store_i64(value, at - start)
-        store_i64(value + 8, number | datum << 32)
-        at += number
-    return at
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def decode_rows(
     ops: Int64,
     branches: Int64,
     values: Int64,
     valids: Int64,
-    widths: Int64,
     lengths: Int64,
     slots: Int64,
     room: Int64,
@@ -219,8 +92,8 @@ def decode_rows(
     ----------
     ops, branches, depth
         Of the plan.
-    values, valids, widths
-        For each column the address of its values, of its validity bytes (0 if none) and the bytes of a value.
+    values, valids
+        For each column the address of its values, and of its validity bytes (0 if none).
     lengths
         For each level the address of the number of items by row of its parent (one row late, so that a running
         sum in place makes offsets of it).
@@ -274,135 +147,32 @@ def decode_rows(
         while status == 0:
             code = ops[op, CODE]
             before = at
-            if code == NULLABLE_FLOATS:
-                column = ops[op, COLUMN]
-                last = column + ops[op, COUNT]
-                while column < last and end - at >= 5:
-                    tag = load_u8(at)
-                    if tag & 0xFD:
-                        break
-                    # Without a branch: a null writes zeros and moves on by one byte.
-                    there = tag >> 1
-                    store_i32(values[column] + 4 * row, load_u32(at + 1) & -there)
-                    store_u8(valids[column] + row, there)
-                    at += 1 + 4 * there
-                    column += 1
-                while column < last:
-                    branch, at = read_long(at, end)
-                    if at < 0:
-                        status = -at
-                        break
-                    if branch == 1:
-                        if end - at < 4:
-                            status = TRUNCATED
-                            break
-                        store_i32(values[column] + 4 * row, load_u32(at))
-                        store_u8(valids[column] + row, 1)
-                        at += 4
-                    elif branch != 0:
-                        status = BAD_UNION
-                        break
-                    column += 1
+            if code == FLOAT:
+                at, column = read_floats(
+                    values, valids, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at, end
+                )
                 op += 1
-            elif code == NULLABLE_BOOLEANS:
-                column = ops[op, COLUMN]
-                last = column + ops[op, COUNT]
-                while column < last and end - at >= 2:
-                    tag = load_u8(at)
-                    there = tag >> 1
-                    value = load_u8(at + 1) & -there
-                    if tag & 0xFD or value > 1:
-                        break
-                    store_u8(values[column] + row, value)
-                    store_u8(valids[column] + row, there)
-                    at += 1 + there
-                    column += 1
-                while column < last:
-                    branch, at = read_long(at, end)
-                    if at < 0:
-                        status = -at
-                        break
-                    if branch == 1:
-                        if at >= end:
-                            status = TRUNCATED
-                            break
-                        value = load_u8(at)
-                        if value > 1:
-                            status = BAD_BOOLEAN
-                            break
-                        store_u8(values[column] + row, value)
-                        store_u8(valids[column] + row, 1)
-                        at += 1
-                    elif branch != 0:
-                        status = BAD_UNION
-                        break
-                    column += 1
+            elif code == BOOLEAN:
+                at, column = read_booleans(
+                    values, valids, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at, end
+                )
                 op += 1
-            elif code == NULLABLE_DOUBLES:
-                column = ops[op, COLUMN]
-                last = column + ops[op, COUNT]
-                while column < last:
-                    if at < end and load_u8(at) & 0xFD == 0:
-                        branch = load_u8(at) >> 1
-                        at += 1
-                    else:
-                        branch, at = read_long(at, end)
-                        if at < 0:
-                            status = -at
-                            break
-                    if branch == 1:
-                        if end - at < 8:
-                            status = TRUNCATED
-                            break
-                        store_i64(values[column] + 8 * row, load_i64(at))
-                        store_u8(valids[column] + row, 1)
-                        at += 8
-                    elif branch != 0:
-                        status = BAD_UNION
-                        break
-                    column += 1
+            elif code == DOUBLE:
+                at, column = read_doubles(
+                    values, valids, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at, end
+                )
                 op += 1
-            elif code == FLOATS:
-                column = ops[op, COLUMN]
-                number = ops[op, COUNT]
-                if end - at < 4 * number:
-                    status = TRUNCATED
-                else:
-                    for place in range(number):
-                        store_i32(values[column + place] + 4 * row, load_u32(at + 4 * place))
-                    at += 4 * number
-                    op += 1
-            elif code == DOUBLES:
-                column = ops[op, COLUMN]
-                number = ops[op, COUNT]
-                if end - at < 8 * number:
-                    status = TRUNCATED
-                else:
-                    for place in range(number):
-                        store_i64(values[column + place] + 8 * row, load_i64(at + 8 * place))
-                    at += 8 * number
-                    op += 1
-            elif code == LEAF:
-                column = ops[op, COLUMN]
-                null_at = ops[op, NULL_AT]
-                branch = 1 - null_at
-                if null_at >= 0:
-                    if at < end and load_u8(at) & 0xFD == 0:
-                        branch = load_u8(at) >> 1
-                        at += 1
-                    else:
-                        branch, at = read_long(at, end)
-                        if at < 0:
-                            status = -at
-                        elif branch < 0 or branch > 1:
-                            status = BAD_UNION
-                if status == 0 and branch != null_at:
-                    to = values[column] + widths[column] * row
-                    at = read_leaf(ops[op, KIND], ops[op, EXTRA], at, end, start, datum, to)
-                    if at < 0:
-                        status = -at
-                    elif null_at >= 0:
-                        store_u8(valids[column] + row, 1)
+            elif code in (LONG, INT, ENUM):
+                at, column = read_integers(
+                    values, valids, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at, end,
+                    code, ops[op, EXTRA],
+                )  # fmt: skip
+                op += 1
+            elif code in (STRING, BYTES, FIXED):
+                at, column = read_views(
+                    values, valids, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at, end,
+                    code, ops[op, EXTRA], start, datum,
+                )  # fmt: skip
                 op += 1
             elif code == OPTION:
                 column = ops[op, COLUMN]
@@ -448,7 +218,7 @@ def decode_rows(
                         else:
                             stack[top, BLOCK_END] = -1
                         if status == 0 and left > 0:
-                            least = ops[body, KIND]
+                            least = ops[body, LEAST]
                             if left > max_items - items:
                                 status = TOO_MANY_ITEMS
                             elif least > 0 and left > (end - at) // least:
@@ -497,6 +267,8 @@ def decode_rows(
                 if last_of_block and at != end and not may_trail:
                     status = TRAILING
                 break
+            if at < 0 and status == 0:
+                status = -at
         if status == 0:
             length[datum] = at - start
         else:

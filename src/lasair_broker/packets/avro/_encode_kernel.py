@@ -14,28 +14,23 @@ from ._memory import copy_bytes, load_i32, load_i64, load_u8, load_u32, store_i3
 from ._plan import (
     ARRAY,
     BOOLEAN,
+    BYTES,
     CODE,
     COLUMN,
     COUNT,
     DOUBLE,
-    DOUBLES,
     ENUM,
     EXTRA,
     FIXED,
     FLOAT,
-    FLOATS,
     INT,
     JUMP,
-    KIND,
-    LEAF,
     LONG,
     MARK,
     NEXT,
     NULL_AT,
-    NULLABLE_BOOLEANS,
-    NULLABLE_DOUBLES,
-    NULLABLE_FLOATS,
     OPTION,
+    STRING,
     TABLE,
     UNION,
 )
@@ -58,7 +53,7 @@ def write_long(at: int, number: int) -> int:
     return at + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def is_there(values: int, valids: int, row: int) -> int:
     """1 if a column (0: no column, a null everywhere) has a value in this row."""
     if values == 0:
@@ -68,29 +63,79 @@ def is_there(values: int, valids: int, row: int) -> int:
     return load_u8(valids + row)
 
 
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def write_presence(at: int, values: int, valids: int, row: int, null_at: int) -> tuple[int, int]:
+    """Write the index of a union of null (index `null_at`; -1: there is no union) and one type.
+
+    Gives whether it is not null, as 1 or 0, and where the index ends.
+    """
+    if null_at < 0:
+        return 1, at
+    there = is_there(values, valids, row)
+    # The index is that of null, or the other one: 0 and 1, written as 0 and 2.
+    store_u8(at, 2 * (null_at ^ there))
+    return there, at + 1
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def write_leaf(kind: int, extra: int, at: int, values: int, sizes: int, row: int) -> int:
-    """Write one value; where it ends."""
-    if kind == FLOAT:
-        store_i32(at, load_u32(values + 4 * row))
-        return at + 4
-    if kind == DOUBLE:
-        store_i64(at, load_i64(values + 8 * row))
-        return at + 8
-    if kind == BOOLEAN:
-        store_u8(at, load_u8(values + row))
-        return at + 1
-    if kind == LONG:
-        return write_long(at, load_i64(values + 8 * row))
-    if kind in (INT, ENUM):
-        return write_long(at, load_i32(values + 4 * row))
-    if kind == FIXED:
-        copy_bytes(at, load_i64(values + 8 * row), extra)
-        return at + extra
-    size = load_i64(sizes + 8 * row)
-    at = write_long(at, size)
-    copy_bytes(at, load_i64(values + 8 * row), size)
-    return at + size
+def write_fixed_widths(
+    values: Int64, valids: Int64, column: int, count: int, null_at: int, row: int, at: int, kind: int
+) -> int:
+    """Write row `row` of `count` columns of float, double or boolean from `column` on; where they end."""
+    for place in range(column, column + count):
+        there, at = write_presence(at, values[place], valids[place], row, null_at)
+        if there:
+            if kind == FLOAT:
+                store_i32(at, load_u32(values[place] + 4 * row))
+                at += 4
+            elif kind == DOUBLE:
+                store_i64(at, load_i64(values[place] + 8 * row))
+                at += 8
+            else:
+                store_u8(at, load_u8(values[place] + row))
+                at += 1
+    return at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def write_integers(
+    values: Int64, valids: Int64, column: int, count: int, null_at: int, row: int, at: int, kind: int
+) -> int:
+    """As `write_fixed_widths`, of long, int or enum."""
+    for place in range(column, column + count):
+        there, at = write_presence(at, values[place], valids[place], row, null_at)
+        if there:
+            if kind == LONG:
+                at = write_long(at, load_i64(values[place] + 8 * row))
+            else:
+                at = write_long(at, load_i32(values[place] + 4 * row))
+    return at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def write_views(
+    values: Int64,
+    valids: Int64,
+    sizes: Int64,
+    column: int,
+    count: int,
+    null_at: int,
+    row: int,
+    at: int,
+    kind: int,
+    size: int,
+) -> int:
+    """As `write_fixed_widths`, of string, bytes or fixed (`size`)."""
+    for place in range(column, column + count):
+        there, at = write_presence(at, values[place], valids[place], row, null_at)
+        if there:
+            length = size
+            if kind != FIXED:
+                length = load_i64(sizes[place] + 8 * row)
+                at = write_long(at, length)
+            copy_bytes(at, load_i64(values[place] + 8 * row), length)
+            at += length
+    return at
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -133,66 +178,21 @@ def encode_rows(
         op = 0
         while True:
             code = ops[op, CODE]
-            if code == NULLABLE_FLOATS:
-                first = ops[op, COLUMN]
-                for column in range(first, first + ops[op, COUNT]):
-                    if values[column] == 0:
-                        store_u8(at, 0)
-                        at += 1
-                    else:
-                        # Without a branch: the value of a null is overwritten by what comes next.
-                        there = is_there(1, valids[column], row)
-                        store_u8(at, there << 1)
-                        store_i32(at + 1, load_u32(values[column] + 4 * row))
-                        at += 1 + 4 * there
+            if code in (FLOAT, DOUBLE, BOOLEAN):
+                at = write_fixed_widths(
+                    values, valids, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at, code
+                )
                 op += 1
-            elif code == NULLABLE_BOOLEANS:
-                first = ops[op, COLUMN]
-                for column in range(first, first + ops[op, COUNT]):
-                    if values[column] == 0:
-                        store_u8(at, 0)
-                        at += 1
-                    else:
-                        there = is_there(1, valids[column], row)
-                        store_u8(at, there << 1)
-                        store_u8(at + 1, load_u8(values[column] + row))
-                        at += 1 + there
+            elif code in (LONG, INT, ENUM):
+                at = write_integers(
+                    values, valids, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at, code
+                )
                 op += 1
-            elif code == NULLABLE_DOUBLES:
-                first = ops[op, COLUMN]
-                for column in range(first, first + ops[op, COUNT]):
-                    if values[column] == 0:
-                        store_u8(at, 0)
-                        at += 1
-                    else:
-                        there = is_there(1, valids[column], row)
-                        store_u8(at, there << 1)
-                        store_i64(at + 1, load_i64(values[column] + 8 * row))
-                        at += 1 + 8 * there
-                op += 1
-            elif code == FLOATS:
-                first = ops[op, COLUMN]
-                for column in range(first, first + ops[op, COUNT]):
-                    store_i32(at, load_u32(values[column] + 4 * row))
-                    at += 4
-                op += 1
-            elif code == DOUBLES:
-                first = ops[op, COLUMN]
-                for column in range(first, first + ops[op, COUNT]):
-                    store_i64(at, load_i64(values[column] + 8 * row))
-                    at += 8
-                op += 1
-            elif code == LEAF:
-                column = ops[op, COLUMN]
-                null_at = ops[op, NULL_AT]
-                there = 1
-                if null_at >= 0:
-                    there = is_there(values[column], valids[column], row)
-                    # The index is that of null, or the other one: 0 and 1, written as 0 and 2.
-                    store_u8(at, 2 * (null_at ^ there))
-                    at += 1
-                if there:
-                    at = write_leaf(ops[op, KIND], ops[op, EXTRA], at, values[column], sizes[column], row)
+            elif code in (STRING, BYTES, FIXED):
+                at = write_views(
+                    values, valids, sizes, ops[op, COLUMN], ops[op, COUNT], ops[op, NULL_AT], row, at,
+                    code, ops[op, EXTRA],
+                )  # fmt: skip
                 op += 1
             elif code == OPTION:
                 there = load_u8(valids[ops[op, COLUMN]] + row)

@@ -67,6 +67,16 @@ store_i64 = _storer(ir.IntType(64), types.int64, False)
 
 
 @intrinsic
+def trailing_zeros(typing_context: Any, value: Any) -> Any:
+    """The number of zero bits below the lowest one of an int64 that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
 def copy_bytes(typing_context: Any, target: Any, source: Any, length: Any) -> Any:
     """memcpy of `length` bytes from one address to another."""
 

@@ -27,21 +27,19 @@ MAX_PARTS: Final = 100_000
 """Named types may be used many times over; a schema that unfolds into more types than this is refused."""
 
 # Operations. Places within a row of `Plan.ops`:
-CODE, COUNT, COLUMN, NULL_AT, KIND, EXTRA, TABLE = range(7)
-# END          the datum is complete
-# FLOATS ...   COUNT columns of one type from COLUMN on; NULLABLE_*: each a union of null and that type
-# LEAF         one value of KIND at COLUMN; NULL_AT is the index of null in its union, or -1 if it is no union;
-#              EXTRA the number of symbols of an enum or the size of a fixed
-# OPTION       a union of null (index NULL_AT) and one composite type; COUNT is where to go on if it is null
-# UNION        EXTRA branches, starting at Plan.branches[TABLE...]; -1 is null, after which to go on at COUNT
-# MARK         the branch whose presence COLUMN records has been taken
-# JUMP         go on at COUNT
-# ARRAY        level EXTRA; each item takes at least KIND bytes; COUNT is where to go on if it is empty
-# NEXT         the end of an item
-END, FLOATS, DOUBLES, NULLABLE_FLOATS, NULLABLE_DOUBLES, NULLABLE_BOOLEANS = range(6)
-LEAF, OPTION, UNION, MARK, JUMP, ARRAY, NEXT = range(6, 13)
+CODE, COUNT, COLUMN, NULL_AT, EXTRA, TABLE, LEAST = range(7)
+# END           the datum is complete
+# BOOLEAN...    a run of COUNT columns of one type from COLUMN on. If each is a union of null and that type, NULL_AT
+#               is the index of null (else -1). EXTRA: the number of symbols of an enum, or the size of a fixed
+# OPTION        a union of null (index NULL_AT) and one composite type; go on at COUNT if it is null
+# UNION         EXTRA branches, starting at Plan.branches[TABLE...]; -1 is null, after which to go on at COUNT
+# MARK          the branch whose presence COLUMN records has been taken
+# JUMP          go on at COUNT
+# ARRAY         level EXTRA; each item takes at least LEAST bytes; go on at COUNT when there are no more
+# NEXT          the end of an item of level EXTRA, whose ARRAY is at COUNT
+END, BOOLEAN, INT, LONG, FLOAT, DOUBLE, BYTES, STRING, FIXED, ENUM = range(10)
+OPTION, UNION, MARK, JUMP, ARRAY, NEXT = range(10, 16)
 
-BOOLEAN, INT, LONG, FLOAT, DOUBLE, BYTES, STRING, FIXED, ENUM = range(1, 10)
 _KINDS: Final = {
     "boolean": (BOOLEAN, np.dtype(np.bool_)),
     "int": (INT, np.dtype(np.int32)),
@@ -52,14 +50,7 @@ _KINDS: Final = {
     "string": (STRING, VIEW),
     "fixed": (FIXED, VIEW),
     "enum": (ENUM, np.dtype(np.int32)),
-    "null": (0, np.dtype(np.bool_)),
-}
-_RUNS: Final = {
-    (FLOAT, -1): FLOATS,
-    (DOUBLE, -1): DOUBLES,
-    (FLOAT, 0): NULLABLE_FLOATS,
-    (DOUBLE, 0): NULLABLE_DOUBLES,
-    (BOOLEAN, 0): NULLABLE_BOOLEANS,
+    "null": (END, np.dtype(np.bool_)),
 }
 _UNION_CODE: Final = np.dtype(np.int32)
 
@@ -209,7 +200,7 @@ class _Builder:
         """Append an operation; its index."""
         row = [code, 0, 0, -1, 0, 0, 0]
         for name, value in places.items():
-            row[("code", "count", "column", "null_at", "kind", "extra", "table").index(name)] = value
+            row[("code", "count", "column", "null_at", "extra", "table", "least").index(name)] = value
         self.ops.append(row)
         return len(self.ops) - 1
 
@@ -260,14 +251,13 @@ class _Builder:
             column = self.column(place, node, dtype, null_at >= 0 or node.kind == "null", default)
         if node.kind == "null":
             return
-        code = _RUNS.get((kind, null_at), LEAF)
-        last = self.ops[-1] if self.ops else [END]
-        follows = code != LEAF and last[CODE] == code and last[COLUMN] + last[COUNT] == column
-        if follows and self._no_merge_at < len(self.ops):
+        extra = len(node.symbols) if node.kind == "enum" else node.size
+        last = self.ops[-1] if self.ops else [END] * 7
+        alike = (last[CODE], last[NULL_AT], last[EXTRA]) == (kind, null_at, extra)
+        if alike and last[COLUMN] + last[COUNT] == column and self._no_merge_at < len(self.ops):
             last[COUNT] += 1
         else:
-            extra = len(node.symbols) if node.kind == "enum" else node.size
-            self.emit(code, count=1, column=column, null_at=null_at, kind=kind, extra=extra)
+            self.emit(kind, count=1, column=column, null_at=null_at, extra=extra)
 
     def union(self, place: Place, node: Node, default: Any) -> None:
         """A union of any branches: a column of branch numbers, and columns for each branch but null."""
@@ -304,7 +294,7 @@ class _Builder:
         self.levels.append(LevelPlan(name, place.level, place.path, node, (), place.within, default))
         parts = item_paths(node)
         least = sum(self.min_bytes(part) for _, part in parts)
-        start = self.emit(ARRAY, extra=mine, kind=least)
+        start = self.emit(ARRAY, extra=mine, least=least)
         self.here()
         for inside, part in parts:
             self.value(Place(mine, inside, -1, place.depth + 1), part)
