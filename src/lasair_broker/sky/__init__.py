@@ -7,17 +7,36 @@ from lasair_broker.sky._htm import htm16
 from lasair_broker.sky._moc import Moc, MocError
 from lasair_broker.sky._moc_index import WatchmapIndex, WatchmapMatches
 from lasair_broker.sky._separation import separation_arcsec
+from lasair_broker.sky._watchlist_trigger_kernel import TriggerEvents, evaluate_triggers
+from lasair_broker.sky._watchlist_triggers import (
+    WHOLE_LIST,
+    Direction,
+    Trigger,
+    TriggerKind,
+    TriggerLightCurves,
+    Triggers,
+    TriggerState,
+)
 from lasair_broker.sky.watchlists import WatchlistIndex, WatchlistMatches
 
 __all__ = [
+    "WHOLE_LIST",
+    "Direction",
     "Moc",
     "MocError",
+    "Trigger",
+    "TriggerEvents",
+    "TriggerKind",
+    "TriggerLightCurves",
+    "TriggerState",
+    "Triggers",
     "WatchlistIndex",
     "WatchlistMatches",
     "WatchmapIndex",
     "WatchmapMatches",
     "cone_ranges",
     "contains_cone",
+    "evaluate_triggers",
     "galactic_coordinates",
     "galactic_latitude",
     "healpix29",
