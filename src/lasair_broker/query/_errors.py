@@ -1,0 +1,35 @@
+"""What is wrong with a query, and where."""
+
+from __future__ import annotations
+
+__all__ = ["QueryError"]
+
+
+class QueryError(ValueError):
+    """A query that cannot be answered.
+
+    Attributes
+    ----------
+    message
+        What is wrong, in a sentence.
+    position
+        Where in the text it is, counted in characters from 0; None if it is nowhere in particular.
+    suggestion
+        What to write instead; None if we cannot tell.
+    """
+
+    def __init__(self, message: str, position: int | None = None, suggestion: str | None = None) -> None:
+        super().__init__(f"{message}; {suggestion}" if suggestion else message)
+        self.message = message
+        self.position = position
+        self.suggestion = suggestion
+
+    def pointed(self, text: str) -> str:
+        """The error with the line of `text` it is in and a caret under the place."""
+        if self.position is None:
+            return str(self)
+        start = text.rfind("\n", 0, self.position) + 1
+        line = text[start:].split("\n", 1)[0]
+        number = text.count("\n", 0, self.position) + 1
+        column = self.position - start
+        return f"line {number}, column {column + 1}: {self}\n{line}\n{' ' * column}^"

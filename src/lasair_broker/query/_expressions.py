@@ -1,0 +1,443 @@
+"""From sqlglot's tree to the checked tree: values and conditions."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from lasair_broker.schema import closest
+
+from ._casts import cast_to
+from ._errors import QueryError
+from ._functions import AGGREGATES, FUNCTIONS
+from ._parse import FUNCTION_MARK, position_of
+from ._regions import contains, is_containment, point_of, region_of
+from ._scope import Scope
+from ._tree import Aggregate, Call, Case, Const, Exists, Expr, In, InQuery, QueryTree, Scalar
+from ._types import BOOLEAN, DOUBLE, JSON, UNKNOWN, Type, integer, text
+from ._typing import as_kind, as_real, common_type, compared, contains_aggregate, converted, number, parts
+
+__all__ = [
+    "Expressions", "common_type", "compared", "contains_aggregate", "converted", "only", "parts",
+]  # fmt: skip
+
+LONGEST_LIST = 10_000
+LONGEST_VALUE = 1_000_000
+_EXACT_BITS = 62
+
+_COMPARISONS: dict[type, str] = {
+    exp.EQ: "eq", exp.NEQ: "ne", exp.LT: "lt", exp.LTE: "le", exp.GT: "gt", exp.GTE: "ge",
+}  # fmt: skip
+_ARITHMETIC: dict[type, str] = {exp.Add: "add", exp.Sub: "subtract", exp.Mul: "multiply"}
+_MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
+_SYNONYMS = {
+    "LN": "LOG",
+    "CEIL": "CEILING",
+    "POW": "POWER",
+    "CHAR_LENGTH": "LENGTH",
+    "LCASE": "LOWER",
+    "UCASE": "UPPER",
+    "RANDOM": "RAND",
+}
+_SPECIAL = {
+    "MOD", "ROUND", "TRUNCATE", "COALESCE", "IFNULL", "NULLIF", "GREATEST", "LEAST", "IF", "CONCAT", "JSON_EXTRACT",
+    "JSON_VALUE", "MJDNOW", "RAND", "DISTANCE", "CONTAINS", "INTERSECTS", "POINT", "CIRCLE", "POLYGON", "COORD1", "COORD2",
+}  # fmt: skip
+
+
+def only(node: exp.Expression, *known: str) -> None:
+    """Refuse a node that has parts other than the `known` ones.
+
+    Raises
+    ------
+    QueryError
+        If it has.
+    """
+    for part, value in node.args.items():
+        if part not in known and value not in (None, False, [], "") and not part.startswith("_"):
+            raise QueryError(f"{part.strip('_').upper()} is not part of the language", position_of(node))
+
+
+class Expressions:
+    """Checks the values and conditions of one SELECT."""
+
+    def __init__(self, scope: Scope, query: Callable[[exp.Expression], QueryTree]) -> None:
+        self._scope = scope
+        self._query = query
+
+    def condition(self, node: exp.Expression) -> Expr:
+        """A condition.
+
+        Raises
+        ------
+        QueryError
+            If it is none, or not a meaningful one.
+        """
+        expression = self.value(node)
+        if expression.type.kind != "boolean":
+            hint = "compare it with = 1" if isinstance(node, exp.Anonymous) else "compare it with something"
+            raise QueryError("a condition is expected here", position_of(node), hint)
+        return expression
+
+    def value(self, node: exp.Expression) -> Expr:
+        """A value, which may be a truth value.
+
+        Raises
+        ------
+        QueryError
+            If it has no meaning.
+        """
+        place = position_of(node)
+        operator = _COMPARISONS.get(type(node))
+        if operator is not None:
+            only(node, "this", "expression")
+            return self._comparison(operator, node, place)
+        if type(node) in _ARITHMETIC:
+            only(node, "this", "expression")
+            return _arithmetic(
+                _ARITHMETIC[type(node)], self.value(node.this), self.value(node.expression), place
+            )
+        match node:
+            case exp.Paren():
+                return self.value(node.this)
+            case exp.Literal():
+                return _literal(node)
+            case exp.Null():
+                return Const(None, UNKNOWN)
+            case exp.Boolean():
+                return Const(bool(node.this), BOOLEAN)
+            case exp.Column():
+                return self._scope.column(node)
+            case exp.Neg():
+                return self._negative(node, place)
+            case exp.Div():
+                only(node, "this", "expression", "typed", "safe")
+                return Call("divide", (self._real(node.this), self._real(node.expression)), DOUBLE)
+            case exp.Mod():
+                only(node, "this", "expression")
+                return self._remainder(
+                    [self.value(_bare(node.this)), self.value(_bare(node.expression))], place
+                )
+            case exp.DPipe():
+                only(node, "this", "expression", "safe")
+                return _concatenated([self.value(node.this), self.value(node.expression)], place)
+            case exp.And() | exp.Or():
+                only(node, "this", "expression")
+                name = "and" if isinstance(node, exp.And) else "or"
+                return Call(name, (self.condition(node.this), self.condition(node.expression)), BOOLEAN)
+            case exp.Not():
+                inner = self.value(node.this)
+                if isinstance(inner, Call) and inner.function == "is_null":
+                    return Call("is_not_null", inner.args, BOOLEAN)
+                return Call("not", (self.condition(node.this),), BOOLEAN)
+            case exp.Is():
+                if not isinstance(node.expression, exp.Null):
+                    raise QueryError("IS goes with NULL or NOT NULL only", place)
+                return Call("is_null", (self.value(node.this),), BOOLEAN)
+            case exp.Between():
+                only(node, "this", "low", "high")
+                value = self.value(node.this)
+                low = compared("ge", value, self.value(node.args["low"]), place)
+                high = compared("le", value, self.value(node.args["high"]), place)
+                return Call("and", (low, high), BOOLEAN)
+            case exp.Like() | exp.ILike():
+                only(node, "this", "expression", "negate")
+                texts = [
+                    as_kind(self.value(part), "text", position_of(part))
+                    for part in (node.this, node.expression)
+                ]
+                like = Call("like" if isinstance(node, exp.Like) else "ilike", tuple(texts), BOOLEAN)
+                return Call("not", (like,), BOOLEAN) if node.args.get("negate") else like
+            case exp.Concat() if all(
+                isinstance(part, exp.Literal) and part.is_string for part in node.expressions
+            ):
+                # A text may be written in pieces on several lines.
+                written = "".join(str(part.this) for part in node.expressions)
+                return Const(written, text(max(1, len(written))))
+            case exp.In():
+                return self._in(node, place)
+            case exp.Exists():
+                inner_query = node.this
+                return Exists(self._query(inner_query))
+            case exp.Case():
+                return self._case(node, place)
+            case exp.Cast():
+                only(node, "this", "to")
+                return cast_to(self.value(node.this), node.args["to"], place)
+            case exp.Subquery():
+                tree = self._query(node)
+                if len(tree.outputs) != 1:
+                    raise QueryError("a query used as a value selects one column", place)
+                return Scalar(tree, tree.outputs[0].expression.type)
+            case exp.Anonymous():
+                return self._function(node, place)
+            case exp.Star():
+                raise QueryError("* stands alone in SELECT, or in COUNT(*)", place)
+        raise QueryError(f"{type(node).__name__.upper()} is not part of the language", place)
+
+    def _real(self, node: exp.Expression) -> Expr:
+        return as_kind(self.value(node), "real", position_of(node))
+
+    def _negative(self, node: exp.Neg, place: int | None) -> Expr:
+        inner = self.value(node.this)
+        if isinstance(inner, Const) and isinstance(inner.value, int | float) and inner.type.kind != "boolean":
+            return Const(-inner.value, inner.type)
+        if inner.type.kind == "integer" and inner.type.bits <= _EXACT_BITS:
+            return Call("negate", (converted(inner, inner.type),), inner.type)
+        return Call("negate", (as_kind(inner, "real", place),), DOUBLE)
+
+    def _comparison(self, operator: str, node: exp.Expression, place: int | None) -> Expr:
+        left, right = self.value(node.this), self.value(node.expression)
+        for test, other, sign in ((left, right, operator), (right, left, _MIRRORED[operator])):
+            inside = is_containment(test)
+            if (
+                inside is not None
+                and isinstance(other, Const)
+                and sign in ("eq", "ne")
+                and other.value in (0, 1)
+            ):
+                return inside if (other.value == 1) == (sign == "eq") else Call("not", (inside,), BOOLEAN)
+        return compared(operator, left, right, place)
+
+    def _in(self, node: exp.In, place: int | None) -> Expr:
+        only(node, "this", "expressions", "query")
+        value = self.value(node.this)
+        query = node.args.get("query")
+        if query is not None:
+            tree = self._query(query)
+            if len(tree.outputs) != 1:
+                raise QueryError("IN takes a query of one column", position_of(query))
+            like = compared("eq", value, tree.outputs[0].expression, place)
+            return InQuery(like.args[0] if value.type.kind != "real" else as_real(value), tree)
+        if not node.expressions:
+            raise QueryError("IN has an empty list", place)
+        if len(node.expressions) > LONGEST_LIST:
+            raise QueryError(f"IN takes at most {LONGEST_LIST} values", place, "upload them as a watchlist")
+        items = []
+        for item in node.expressions:
+            pair = compared("eq", value, self.value(item), position_of(item))
+            items.append(pair.args)
+        if any(pair[0] != items[0][0] for pair in items):
+            items = [(as_real(pair[0]), as_real(pair[1])) for pair in items]
+        return In(items[0][0], tuple(pair[1] for pair in items))
+
+    def _case(self, node: exp.Case, place: int | None) -> Expr:
+        only(node, "this", "ifs", "default")
+        branches = []
+        for branch in node.args["ifs"]:
+            if node.this is not None:
+                condition = compared(
+                    "eq", self.value(node.this), self.value(branch.this), position_of(branch)
+                )
+            else:
+                condition = self.condition(branch.this)
+            branches.append((condition, self.value(branch.args["true"])))
+        default = node.args.get("default")
+        return _case(branches, Const(None, UNKNOWN) if default is None else self.value(default), place)
+
+    # Functions
+
+    def _function(self, node: exp.Anonymous, place: int | None) -> Expr:
+        written = str(node.this).removeprefix(FUNCTION_MARK)
+        name = _SYNONYMS.get(written.upper(), written.upper())
+        if name in AGGREGATES:
+            return self._aggregate(name, node, place)
+        args = [self.value(part) for part in node.expressions]
+        if name in _SPECIAL:
+            return self._special(name, args, node, place)
+        function = FUNCTIONS.get(name)
+        if function is None or name != name.upper():
+            match = closest(written, [*_known_functions(), *_SYNONYMS])
+            raise QueryError(
+                f"there is no function {written}", place, f"did you mean {match}?" if match else None
+            )
+        _count_arguments(name, args, (len(function.arguments),) if name != "ABS" else (1,), place)
+        if name == "ABS":
+            plain = args[0].type.kind == "integer"
+            args = [converted(args[0], args[0].type) if plain else as_kind(args[0], "real", place)]
+        else:
+            args = [as_kind(a, k, place) for a, k in zip(args, function.arguments, strict=True)]
+        return Call(name, tuple(args), function.type(*(a.type for a in args)))
+
+    def _aggregate(self, name: str, node: exp.Anonymous, place: int | None) -> Expr:
+        if len(node.expressions) != 1:
+            raise QueryError(f"{name} takes one argument", place)
+        part, distinct = node.expressions[0], False
+        if isinstance(part, exp.Star):
+            if name != "COUNT":
+                raise QueryError(f"{name} takes a value, not *", place)
+            return Aggregate("COUNT", None, False, integer(48))
+        if isinstance(part, exp.Distinct):
+            distinct = True
+            if len(part.expressions) != 1:
+                raise QueryError(f"{name} takes one argument", place)
+            part = part.expressions[0]
+        value = self.value(part)
+        if contains_aggregate(value):
+            raise QueryError("a group of groups has no meaning", place)
+        if name == "COUNT":
+            return Aggregate(name, value, distinct, integer(48))
+        if name in ("MIN", "MAX"):
+            if value.type.kind in ("boolean", "binary", "point", "region"):
+                raise QueryError(f"{name} takes numbers, texts and times", place)
+            return Aggregate(name, value, distinct, value.type)
+        if name == "SUM" and value.type.kind == "integer" and value.type.bits <= 31:
+            return Aggregate(name, converted(value, value.type), distinct, integer(62))
+        return Aggregate(name, as_kind(value, "real", place), distinct, DOUBLE)
+
+    def _remainder(self, args: list[Expr], place: int | None) -> Expr:
+        if all(a.type.kind == "integer" for a in args):
+            return Call("integer_mod", tuple(converted(a, a.type) for a in args), args[1].type)
+        return Call("real_mod", tuple(as_kind(a, "real", place) for a in args), DOUBLE)
+
+    def _special(self, name: str, args: list[Expr], node: exp.Anonymous, place: int | None) -> Expr:
+        match name:
+            case "MOD":
+                _count_arguments(name, args, (2,), place)
+                return self._remainder(args, place)
+            case "ROUND" | "TRUNCATE":
+                _count_arguments(name, args, (1, 2), place)
+                digits = args[1].value if len(args) == 2 and isinstance(args[1], Const) else 0
+                if len(args) == 2 and not (
+                    isinstance(args[1], Const) and isinstance(digits, int) and abs(digits) <= 15
+                ):
+                    raise QueryError(f"{name} takes a whole number of digits from -15 to 15", place)
+                scale = Const(10.0 ** int(digits or 0), DOUBLE)
+                function = "round_to" if name == "ROUND" else "truncate_to"
+                return Call(function, (as_kind(args[0], "real", place), scale), DOUBLE)
+            case "COALESCE" | "IFNULL":
+                _count_arguments(name, args, (2,) if name == "IFNULL" else range(1, 100), place)
+                return self.coalesce(args, place)
+            case "NULLIF":
+                _count_arguments(name, args, (2,), place)
+                return _case(
+                    [(compared("eq", args[0], args[1], place), Const(None, UNKNOWN))], args[0], place
+                )
+            case "GREATEST" | "LEAST":
+                _count_arguments(name, args, range(1, 100), place)
+                result = args[0]
+                for other in args[1:]:
+                    wins = compared("ge" if name == "GREATEST" else "le", result, other, place)
+                    missing = Call("is_null", (wins,), BOOLEAN)
+                    result = _case([(missing, Const(None, UNKNOWN)), (wins, result)], other, place)
+                    if _size(result) > 2000:
+                        raise QueryError(f"{name} has too many arguments", place)
+                return result
+            case "IF":
+                _count_arguments(name, args, (3,), place)
+                if args[0].type.kind != "boolean":
+                    raise QueryError("IF begins with a condition", place)
+                return _case([(args[0], args[1])], args[2], place)
+            case "CONCAT":
+                _count_arguments(name, args, range(1, 100), place)
+                return _concatenated(args, place)
+            case "JSON_EXTRACT" | "JSON_VALUE":
+                _count_arguments(name, args, (2,), place)
+                path = args[1].value if isinstance(args[1], Const) else None
+                return Call(
+                    "json_path", (as_kind(args[0], "text", place), Const(_path(path, place), text(200))), JSON
+                )
+            case "MJDNOW":
+                _count_arguments(name, args, (0,), place)
+                return Call("now", (), DOUBLE)
+            case "RAND":
+                _count_arguments(name, args, (0, 1), place)
+                return Call("RAND", (), DOUBLE)
+            case "DISTANCE":
+                if len(args) == 2:
+                    args = [*point_of(args[0], place), *point_of(args[1], place)]
+                _count_arguments(name, args, (4,), place)
+                return Call("separation", tuple(as_kind(a, "real", place) for a in args), DOUBLE)
+            case "CONTAINS" | "INTERSECTS":
+                _count_arguments(name, args, (2,), place)
+                return contains(args[0], args[1], name == "INTERSECTS", place)
+            case "COORD1" | "COORD2":
+                _count_arguments(name, args, (1,), place)
+                return point_of(args[0], place)[0 if name == "COORD1" else 1]
+            case _:
+                return region_of(name, args, place)
+
+    @staticmethod
+    def coalesce(args: Sequence[Expr], place: int | None) -> Expr:
+        """The first of `args` that is not NULL."""
+        branches: list[tuple[Expr, Expr]] = [(Call("is_not_null", (a,), BOOLEAN), a) for a in args[:-1]]
+        return _case(branches, args[-1], place) if branches else args[0]
+
+
+def _known_functions() -> list[str]:
+    return [name for name in FUNCTIONS if name.isupper()] + sorted(_SPECIAL) + list(AGGREGATES)
+
+
+def _bare(node: exp.Expression) -> exp.Expression:
+    return node.this if isinstance(node, exp.Paren) else node
+
+
+def _count_arguments(name: str, args: Sequence[Expr], allowed: Sequence[int], place: int | None) -> None:
+    if len(args) not in allowed:
+        wanted = str(allowed[0]) if len(allowed) == 1 else f"{allowed[0]} or more"
+        raise QueryError(
+            f"{name} takes {wanted} argument{'' if wanted == '1' else 's'}, not {len(args)}", place
+        )
+
+
+def _literal(node: exp.Literal) -> Const:
+    if node.is_string:
+        written = str(node.this)
+        if "\x00" in written:
+            raise QueryError("a text may not hold a zero byte", position_of(node))
+        return Const(written, text(max(1, len(written))))
+    written = str(node.this)
+    if written.isdigit() and abs(int(written)) < 2**63:
+        return number(int(written))
+    value = float(written)
+    if not math.isfinite(value):
+        raise QueryError(f"{written} is beyond double precision", position_of(node))
+    return number(value)
+
+
+def _arithmetic(name: str, left: Expr, right: Expr, place: int | None) -> Expr:
+    """Exact on integers where the result surely fits 64 bits, else in double precision."""
+    if left.type.kind == right.type.kind == "integer":
+        bits = (
+            left.type.bits + right.type.bits
+            if name == "multiply"
+            else max(left.type.bits, right.type.bits) + 1
+        )
+        if bits <= _EXACT_BITS:
+            kind = integer(bits)
+            return Call(name, (_long(left), _long(right)), kind)
+    return Call(name, (as_kind(left, "real", place), as_kind(right, "real", place)), DOUBLE)
+
+
+def _long(expression: Expr) -> Expr:
+    return converted(expression, expression.type)
+
+
+def _case(branches: Sequence[tuple[Expr, Expr]], default: Expr, place: int | None) -> Expr:
+    kind: Type = common_type([*(value for _, value in branches), default], place)
+    cast = tuple((condition, converted(value, kind)) for condition, value in branches)
+    return Case(cast, converted(default, kind), kind)
+
+
+def _concatenated(args: Sequence[Expr], place: int | None) -> Expr:
+    result = as_kind(args[0], "text", place)
+    for part in args[1:]:
+        other = as_kind(part, "text", place)
+        length = result.type.length + other.type.length
+        if length > LONGEST_VALUE:
+            raise QueryError("the text could become too long", place)
+        result = Call("concatenate", (result, other), text(length))
+    return result
+
+
+def _path(path: object, place: int | None) -> str:
+    if not isinstance(path, str) or not re.fullmatch(r"\$(\.\w+|\[\d{1,4}\]){1,20}", path):
+        raise QueryError("a JSON path is written like '$.name' or '$.list[0]'", place)
+    return path
+
+
+def _size(expression: Expr) -> int:
+    return 1 + sum(map(_size, parts(expression)))

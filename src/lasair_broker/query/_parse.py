@@ -1,0 +1,201 @@
+"""From text to sqlglot's tree, refusing at the level of words what sqlglot is too generous about.
+
+sqlglot reads the union of many dialects. Three things keep it to ADQL: tokens outside ADQL are refused here; every
+function reaches the tree under the name that the user wrote, as none is one that sqlglot knows; and what is made of
+the tree (`_check`) takes only what it names.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokens import Tokenizer
+
+from ._errors import QueryError
+
+__all__ = ["FUNCTION_MARK", "RESERVED", "parse_text", "position_of"]
+
+FUNCTION_MARK = "fn:"
+"""Set before the name of every function, so that sqlglot takes it for one that it does not know."""
+
+LONGEST_TEXT = 20_000
+DEEPEST_NESTING = 60
+
+RESERVED = frozenset(
+    """ALL AND ANY AS ASC BETWEEN BY CASE CAST CROSS DESC DISTINCT ELSE END EXCEPT EXISTS FROM FULL GROUP HAVING
+    ILIKE IN INNER INTERSECT INTO IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL OFFSET ON OR ORDER OUTER RIGHT SELECT
+    THEN TOP UNION USING WHEN WHERE WITH CREATE DELETE DROP INSERT UPDATE""".split()
+)
+"""Words that are names only between double quotes. Fewer than ADQL reserves: Lasair's tables have columns
+`timestamp`, `distance` and `type`, which users write as they are."""
+
+_PUNCTUATION = {
+    TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA, TokenType.DOT, TokenType.DASH, TokenType.PLUS,
+    TokenType.SLASH, TokenType.STAR, TokenType.MOD, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE,
+    TokenType.EQ, TokenType.NEQ, TokenType.DPIPE,
+}  # fmt: skip
+_SIZED_TYPES = (TokenType.CHAR, TokenType.VARCHAR)
+_BEFORE_JOIN = ("INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL")
+_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_HEXADECIMAL = re.compile(r"[xX][0-9a-fA-F]{1,15}")
+
+
+class _AdqlTokenizer(Tokenizer):
+    KEYWORDS = {**Tokenizer.KEYWORDS, "TOP": TokenType.TOP}  # noqa: RUF012 - as sqlglot declares it
+
+
+class _Adql(Dialect):
+    Tokenizer = _AdqlTokenizer
+
+
+def parse_text(text: str, strings_in_double_quotes: bool = False) -> exp.Expression:
+    """sqlglot's tree of one SELECT or set operation.
+
+    Parameters
+    ----------
+    text
+        The query; one semicolon may end it.
+    strings_in_double_quotes
+        Read double quotes as MySQL does, which Lasair's users are used to.
+
+    Raises
+    ------
+    QueryError
+        If the text is no query.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise QueryError(f"a query may have at most {LONGEST_TEXT} characters; this one has {len(text)}")
+    dialect = _Adql()
+    try:
+        tokens = dialect.tokenize(text)
+    except SqlglotError as error:
+        raise _translated(error, text) from None
+    tokens = _checked(tokens, text, strings_in_double_quotes)
+    logger = logging.getLogger("sqlglot")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # it warns of statements that we refuse anyway
+    try:
+        trees = dialect.parser().parse(tokens, text)
+    except SqlglotError as error:
+        raise _translated(error, text) from None
+    except RecursionError:
+        raise QueryError("the query is nested too deeply") from None
+    finally:
+        logger.setLevel(level)
+    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation):
+        raise QueryError("a query is one SELECT, or several joined by UNION, EXCEPT or INTERSECT", 0)
+    return trees[0]
+
+
+def position_of(node: exp.Expression | None) -> int | None:
+    """Where in the text the first word of `node` is."""
+    if node is None:
+        return None
+    places = [place for part in node.walk() if (place := part.meta.get("start")) is not None]
+    return min(places, default=None)
+
+
+def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> list[Token]:
+    """The tokens as sqlglot is to have them."""
+    if not tokens:
+        raise QueryError("the query is empty", 0, "write SELECT … FROM … WHERE …")
+    if tokens[-1].token_type == TokenType.SEMICOLON:
+        tokens = tokens[:-1]
+    result: list[Token] = []
+    depth = 0
+    for place, token in enumerate(tokens):
+        following = tokens[place + 1] if place + 1 < len(tokens) else None
+        previous = result[-1] if result else None
+        kind = token.token_type
+        if kind == TokenType.SEMICOLON:
+            raise QueryError("only one query at a time", token.start, "leave out what follows the semicolon")
+        if (
+            previous is not None
+            and previous.token_type == TokenType.NUMBER
+            and previous.end + 1 == token.start
+        ):
+            if previous.text == "0" and _HEXADECIMAL.fullmatch(token.text):
+                result[-1] = _like(previous, TokenType.NUMBER, str(int(token.text[1:], 16)))
+                continue
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if depth > DEEPEST_NESTING:
+            raise QueryError("the query is nested too deeply", token.start)
+        _check_neighbours(token, previous, following)
+        if kind == TokenType.JOIN and (previous is None or previous.text.upper() not in _BEFORE_JOIN):
+            result.append(_like(token, TokenType.INNER, "INNER"))  # sqlglot takes a bare JOIN for a comma
+        names_type = previous is not None and previous.token_type == TokenType.ALIAS and kind in _SIZED_TYPES
+        result.append(token if names_type else _as_adql(token, following, strings_in_double_quotes))
+    return result
+
+
+def _check_neighbours(token: Token, previous: Token | None, following: Token | None) -> None:
+    kind, word = token.token_type, token.text.upper()
+    after = following.token_type if following else None
+    ends = after in (None, TokenType.R_PAREN, TokenType.COMMA) or (
+        following is not None and following.text.upper() in ("FROM", "WHERE", "GROUP", "ORDER", "HAVING")
+    )
+    if kind == TokenType.COMMA and ends:
+        raise QueryError("a comma with nothing after it", token.start, "leave it out")
+    if kind == TokenType.EQ and token.text != "=":
+        raise QueryError(f"there is no operator {token.text!r}", token.start, "write =")
+    if kind == TokenType.IN and after != TokenType.L_PAREN:
+        raise QueryError("IN needs a list or a query in parentheses", token.start)
+    if kind == TokenType.IS and (following is None or following.text.upper() not in ("NULL", "NOT")):
+        raise QueryError("IS goes with NULL or NOT NULL only", token.start, "compare other values with =")
+    if (
+        word == "NOT"
+        and previous is not None
+        and previous.token_type == TokenType.IS
+        and after != TokenType.NULL
+    ):
+        raise QueryError("IS NOT goes with NULL only", token.start, "compare other values with <>")
+
+
+def _as_adql(token: Token, following: Token | None, strings_in_double_quotes: bool) -> Token:
+    kind = token.token_type
+    if kind == TokenType.IDENTIFIER:
+        return _like(token, TokenType.STRING, token.text) if strings_in_double_quotes else token
+    if kind in _PUNCTUATION or kind in (TokenType.NUMBER, TokenType.STRING):
+        return token
+    if not _WORD.fullmatch(token.text.split()[0] if token.text else ""):
+        raise QueryError(f"{token.text!r} has no meaning here", token.start)
+    if token.text.startswith("_"):
+        raise QueryError(
+            f"a name begins with a letter, unlike {token.text}", token.start, "put it in double quotes"
+        )
+    calls = following is not None and following.token_type == TokenType.L_PAREN
+    if calls and _WORD.fullmatch(token.text) and token.text.upper() not in RESERVED:
+        return _like(token, TokenType.VAR, FUNCTION_MARK + token.text)
+    return token
+
+
+def _like(token: Token, kind: Any, text: str) -> Token:
+    return Token(kind, text, line=token.line, col=token.col, start=token.start, end=token.end)
+
+
+def _translated(error: SqlglotError, text: str) -> QueryError:
+    """sqlglot's error in our words; its own carries terminal colours."""
+    details = getattr(error, "errors", None)
+    if details:
+        first = details[0]
+        line, column = first.get("line"), first.get("col")
+        position = None
+        if line and column:
+            lines = text.split("\n")
+            position = sum(len(part) + 1 for part in lines[: line - 1]) + max(
+                0, column - len(first["highlight"] or "")
+            )
+        what = re.sub(r"\s*Expression:.*|\.$", "", str(first.get("description") or "")).strip()
+        near = f" near {first['highlight']!r}" if first.get("highlight") else ""
+        return QueryError(f"the query cannot be read{near}: {what.lower()}", position)
+    if "token" in str(error).casefold():
+        opened = max(text.find("'"), text.find('"'))
+        return QueryError("a quotation mark is not closed", opened if opened >= 0 else None)
+    return QueryError("the query cannot be read")

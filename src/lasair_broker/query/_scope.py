@@ -1,0 +1,146 @@
+"""Which names mean what at a place in a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from lasair_broker.schema import closest
+
+from ._errors import QueryError
+from ._parse import FUNCTION_MARK, RESERVED, position_of
+from ._tree import ColumnRef, Expr
+from ._types import UNKNOWN, Type
+
+__all__ = ["Entry", "Names", "Scope", "found_in", "name_of"]
+
+
+@dataclass(slots=True)
+class Names:
+    """Aliases for the engine, each used once in a whole query."""
+
+    used: int = 0
+
+    def new(self) -> str:
+        self.used += 1
+        return f"t{self.used}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A source in a FROM clause: what the user calls it, what the engine does, and its columns."""
+
+    called: str
+    alias: str
+    columns: Mapping[str, Type]
+    place: tuple[str, str, str] | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """The sources of a SELECT, of those around it, and the queries of the WITH clauses.
+
+    Attributes
+    ----------
+    merged
+        Columns that USING or NATURAL made one, under their folded names.
+    hidden
+        Columns (alias, name) that stand for a merged one and are not shown by ``*``.
+    """
+
+    names: Names
+    named: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    parent: Scope | None = None
+    entries: list[Entry] = field(default_factory=list)
+    merged: dict[str, tuple[str, Expr]] = field(default_factory=dict)
+    hidden: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, entry: Entry, position: int | None) -> None:
+        if any(known.called.casefold() == entry.called.casefold() for known in self.entries):
+            raise QueryError(
+                f"{entry.called} is in FROM twice", position, "give one another name: … AS other"
+            )
+        self.entries.append(entry)
+
+    def entry(self, called: str, position: int | None) -> Entry:
+        scope: Scope | None = self
+        known: list[str] = []
+        while scope is not None:
+            for entry in scope.entries:
+                if entry.called.casefold() == called.casefold():
+                    return entry
+                known.append(entry.called)
+            scope = scope.parent
+        if called.casefold() == "objects_ext":
+            return self.entry(
+                "objects", position
+            )  # Lasair's name for the less used columns of the same table
+        match = closest(called, known)
+        hint = f"did you mean {match}?" if match else f"FROM has {', '.join(known)}"
+        raise QueryError(f"{called} is not in FROM", position, hint)
+
+    def column(self, node: exp.Column) -> Expr:
+        """What a column's name means."""
+        position = position_of(node)
+        name = name_of(node.this)
+        if node.args.get("catalog"):
+            raise QueryError("a column has at most a schema and a table before its name", position)
+        if node.args.get("table"):
+            entry = self.entry(name_of(node.args["table"]), position)
+            exact = found_in(entry.columns, name)
+            if exact is None:
+                raise _unknown(name, [entry], position)
+            return ColumnRef(entry.alias, exact, entry.columns[exact])
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope._own_column(name, position)
+            if found is not None:
+                return found
+            scope = scope.parent
+        raise _unknown(name, self.entries, position)
+
+    def _own_column(self, name: str, position: int | None) -> Expr | None:
+        if name.casefold() in self.merged:
+            return self.merged[name.casefold()][1]
+        holders = [(e, exact) for e in self.entries if (exact := found_in(e.columns, name)) is not None]
+        if not holders:
+            return None
+        entry, exact = holders[0]
+        if len(holders) > 1 and entry.columns[exact] != UNKNOWN:
+            places = " and ".join(f"{e.called}.{c}" for e, c in holders)
+            raise QueryError(f"{name} could be {places}", position, "write the table before it")
+        return ColumnRef(entry.alias, exact, entry.columns[exact])
+
+
+def found_in(columns: Mapping[str, Type], name: str) -> str | None:
+    """The column that a user calls `name`, in any case; the exact case first."""
+    if name in columns:
+        return name
+    folded = [known for known in columns if known.casefold() == name.casefold()]
+    return folded[0] if folded else None
+
+
+def name_of(node: exp.Expression | str) -> str:
+    """The name that an identifier is."""
+    if isinstance(node, str):
+        return node
+    name = str(node.this).removeprefix(FUNCTION_MARK)
+    if not isinstance(node, exp.Identifier):
+        raise QueryError("a name is expected here", position_of(node))
+    if not node.args.get("quoted") and name.upper() in RESERVED:
+        raise QueryError(
+            f"{name} is a word of the language",
+            position_of(node),
+            "put it in double quotes to use it as a name",
+        )
+    if not name or "\x00" in name:
+        raise QueryError("a name may not be empty", position_of(node))
+    return name
+
+
+def _unknown(name: str, entries: list[Entry], position: int | None) -> QueryError:
+    where = entries[0].called if len(entries) == 1 else "FROM"
+    match = closest(name, [column for entry in entries for column in entry.columns])
+    return QueryError(f"{where} has no column {name}", position, f"did you mean {match}?" if match else None)

@@ -1,0 +1,95 @@
+"""Lasair's way to ask: what is selected, from which tables, under which conditions."""
+
+from __future__ import annotations
+
+import re
+
+from lasair_broker.schema import closest
+
+from ._catalogue import PUBLIC, Catalogue
+from ._check import Checker
+from ._errors import QueryError
+from ._parse import parse_text
+from ._query import Query
+
+__all__ = ["triple"]
+
+_KINDS = ("watchlist", "area", "annotator")
+_TABLES = ("objects", "objects_ext", "sherlock_classifications", "crossmatch_tns")
+_OTHER_TABLES = {"classifications", "mma_hits"}
+"""Tables with a diaObjectId that today's Lasair does not know, and that are joined like Sherlock's."""
+
+
+def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = PUBLIC) -> Query:
+    """Check a query in Lasair's form.
+
+    Parameters
+    ----------
+    selected
+        The columns, as between SELECT and FROM.
+    tables
+        Separated by commas: ``objects``, ``objects_ext``, ``sherlock_classifications``, ``crossmatch_tns``,
+        ``watchlist:N``, ``area:N`` (or ``watchmap:N``; ``area:N&M`` for objects in both) and ``annotator:topic``
+        (``annotator:a&b`` for objects with both). All are joined to ``objects``, which need not be named.
+    conditions
+        As after WHERE; ORDER BY may follow. Blank for none. Texts may stand in single or double quotes.
+    catalogue
+        What the user may read.
+
+    Raises
+    ------
+    QueryError
+        If a table is unknown or not the user's to read, or the query is wrong as `parse` would say.
+    """
+    joins = [
+        join for token in tables.split(",") if token.strip() for join in _joins(token.strip(), catalogue)
+    ]
+    lines = [f"SELECT {selected}", "FROM objects", *dict.fromkeys(joins)]
+    if conditions.strip():
+        starts_order = re.match(r"\s*(ORDER|GROUP)\s+BY\b", conditions, re.IGNORECASE)
+        lines.append(conditions if starts_order else f"WHERE {conditions}")
+    text = "\n".join(lines)
+    return Query(text, Checker(catalogue).check(parse_text(text, strings_in_double_quotes=True)))
+
+
+def _joins(token: str, catalogue: Catalogue) -> list[str]:
+    """The JOINs of one entry in the list of tables."""
+    name, colon, which = token.partition(":")
+    name = name.strip().casefold()
+    if not colon:
+        if name in ("objects", "objects_ext"):
+            return []
+        if name == "crossmatch_tns":
+            return ["JOIN crossmatch_tns ON objects.tns_name = crossmatch_tns.tns_name"]
+        if name == "sherlock_classifications" or name in _OTHER_TABLES:
+            return [f"JOIN {name} ON objects.diaObjectId = {name}.diaObjectId"]
+        raise _unknown(token, name)
+    kind = "area" if name == "watchmap" else name
+    if kind not in _KINDS:
+        raise _unknown(token, name)
+    wanted = [part.strip() for part in which.split("&")]
+    if kind == "watchlist" and len(wanted) > 1:
+        raise QueryError(f"{token}: one watchlist at a time")
+    return [_join_of(kind, part, place, token, catalogue) for place, part in enumerate(wanted)]
+
+
+def _join_of(kind: str, which: str, place: int, token: str, catalogue: Catalogue) -> str:
+    if kind == "annotator":
+        if not re.fullmatch(r"[A-Za-z]\w*", which, re.ASCII):
+            raise QueryError(f"{token}: an annotator's topic is a word")
+    elif not re.fullmatch(r"\d{1,9}", which):
+        raise QueryError(f"{token}: a number is expected after {kind}:")
+    if not catalogue.may_use(kind, which):
+        raise QueryError(f"{kind} {which} does not exist, or is not yours to read")
+    if kind == "watchlist":
+        return f"JOIN watchlist_hits ON objects.diaObjectId = watchlist_hits.diaObjectId AND watchlist_hits.wl_id = {which}"
+    if kind == "area":
+        alias = f"ar{place}"
+        return f"JOIN area_hits AS {alias} ON objects.diaObjectId = {alias}.diaObjectId AND {alias}.ar_id = {which}"
+    return f"JOIN annotations AS {which} ON objects.diaObjectId = {which}.diaObjectId AND {which}.topic = '{which}'"
+
+
+def _unknown(token: str, name: str) -> QueryError:
+    match = closest(name, [*_TABLES, *_OTHER_TABLES, *_KINDS, "watchmap"])
+    hint = f"did you mean {match}{':N' if match in _KINDS else ''}?" if match else None
+    return QueryError(f"there is no table {token}", suggestion=hint)
