@@ -3,6 +3,14 @@
 from ._build import Binary, Text
 from ._codec import MAX_ITEMS, Codec
 from ._columns import Decoded, Level
+from ._container import (
+    Block,
+    Container,
+    ContainerReader,
+    Containers,
+    read_container,
+    write_container,
+)
 from ._errors import ERRORS, AvroError, ColumnError, ContainerError, SchemaError
 from ._memory import addresses
 from ._plan import VIEW, Column
@@ -13,13 +21,19 @@ __all__ = [
     "VIEW",
     "AvroError",
     "Binary",
+    "Block",
     "Codec",
     "Column",
     "ColumnError",
+    "Container",
     "ContainerError",
+    "ContainerReader",
+    "Containers",
     "Decoded",
     "Level",
     "SchemaError",
     "Text",
     "addresses",
+    "read_container",
+    "write_container",
 ]

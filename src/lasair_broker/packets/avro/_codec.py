@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._columns import Decoded, Store, gather
+from ._container import Block
 from ._decode_kernel import decode_rows
 from ._encode import encode_buffer
 from ._memory import addresses
@@ -71,6 +72,17 @@ class Codec:
     def decode_values(self, values: Sequence[bytes], **options: Any) -> Decoded:
         """Decode one datum from each value and keep the values alive with the result; options as in `decode`."""
         return self.decode(*addresses(values), owner=values, **options)
+
+    def decode_blocks(self, blocks: Sequence[Block], **options: Any) -> Decoded:
+        """Decode all datums of the blocks of a container; options as in `decode`."""
+        payloads = [block.payload for block in blocks]
+        times = np.array([block.count for block in blocks], np.int64)
+        address, length = addresses(payloads)
+        continues = np.ones(int(times.sum()), np.bool_)
+        continues[np.cumsum(times)[times > 0] - times[times > 0]] = False
+        return self.decode(
+            np.repeat(address, times), np.repeat(length, times), continues=continues, owner=payloads, **options
+        )
 
     def decode(
         self,

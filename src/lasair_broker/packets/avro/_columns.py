@@ -224,6 +224,12 @@ class Decoded:
 
         return build(num_rows, levels)
 
+    def record(self, row: int) -> Any:
+        """Datum `row` as a plain Python value, logical types left raw. Slow; raises AvroError if it is bad."""
+        from ._record import record
+
+        return record(self, row)
+
     def reason(self, row: int) -> str:
         """Why datum `row` is bad, and where; empty if it is good."""
         if not self.error[row]:
