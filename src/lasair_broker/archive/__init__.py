@@ -1,0 +1,43 @@
+"""Where every alert, light curve and image is kept: one interface, whatever engine is behind it."""
+
+from ._open import open_archive
+from .errors import (
+    ArchiveCorruptError,
+    ArchiveError,
+    ArchiveFullError,
+    ArchiveLockedError,
+    ArchiveVersionError,
+    QueryError,
+    QueryTimeoutError,
+)
+from .interface import (
+    Archive,
+    ArchiveStatus,
+    Cutout,
+    Finding,
+    LightCurve,
+    Progress,
+    Stored,
+    TableStatus,
+    WriteReport,
+)
+
+__all__ = [
+    "Archive",
+    "ArchiveCorruptError",
+    "ArchiveError",
+    "ArchiveFullError",
+    "ArchiveLockedError",
+    "ArchiveStatus",
+    "ArchiveVersionError",
+    "Cutout",
+    "Finding",
+    "LightCurve",
+    "Progress",
+    "QueryError",
+    "QueryTimeoutError",
+    "Stored",
+    "TableStatus",
+    "WriteReport",
+    "open_archive",
+]

@@ -1,0 +1,5 @@
+"""The embedded archive, kept by DuckDB in one process."""
+
+from .archive import DuckDBArchive
+
+__all__ = ["DuckDBArchive"]

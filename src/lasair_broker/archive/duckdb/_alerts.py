@@ -1,0 +1,105 @@
+"""Telling alerts that the archive has from those that it has not."""
+
+# Names in statements are the schema's own, values are numbers or parameters:
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lasair_broker.packets import AlertBatch
+
+from ..errors import ArchiveCorruptError
+from ..packs import same_bytes
+from ._light_curves import LightCurveNews
+from ._rows import incoming, sky_range
+
+__all__ = ["kept_alerts"]
+
+Int64 = npt.NDArray[np.int64]
+ReadPack = Callable[[str], npt.NDArray[np.uint8]]
+
+
+def kept_alerts(
+    connection: Any, read_pack: ReadPack, batch: AlertBatch, sources: LightCurveNews
+) -> tuple[Int64, Int64]:
+    """The alerts of a batch to store.
+
+    An alert is left out if the archive, or the batch before it, has an alert of the same detection with the
+    same bytes. If the bytes differ the survey has issued the alert again; both are kept.
+
+    Parameters
+    ----------
+    connection
+        Within the transaction.
+    read_pack
+        Gives the bytes of a pack.
+    batch
+        The batch.
+    sources
+        Its new detections: an alert of one of these cannot be in the archive.
+
+    Returns
+    -------
+    Rows of the batch's alerts to keep, ascending, and the detections of which an alert was kept although
+    there was one already, in the archive or in the batch.
+    """
+    ids: Int64 = batch.alerts.column("diaSourceId").to_numpy()
+    keep = np.ones(len(ids), np.bool_)
+    seen_before = np.zeros(len(ids), np.bool_)
+
+    _, first, member = np.unique(ids, return_index=True, return_inverse=True)
+    repeats = np.flatnonzero(first[member] != np.arange(len(ids)))
+    if len(repeats):
+        keep[repeats] = ~_equal(batch, repeats, batch, first[member][repeats])
+        seen_before[repeats] = True
+
+    new_ids = sources.table.numpy("diaSourceId")[sources.rows]
+    suspect = np.flatnonzero(keep & ~np.isin(ids, new_ids))
+    if len(suspect):
+        rows = pa.table({"alert": suspect, "diaSourceId": ids[suspect]})
+        with incoming(connection, suspect=rows):
+            stored = connection.execute(
+                "SELECT s.alert, a.pack, a.packOffset, a.packLength FROM alerts a JOIN suspect s "
+                f"USING (diaSourceId) WHERE {sky_range(ids[suspect], 'a.diaSourceId')} AND a.survey = ?",
+                [batch.survey],
+            ).to_arrow_table()
+        alert: Int64 = stored.column("alert").to_numpy()
+        seen_before[alert] = True
+        packs = stored.column("pack").combine_chunks().dictionary_encode()
+        pack_of = packs.indices.to_numpy(zero_copy_only=False)
+        for number, pack in enumerate(packs.dictionary.to_pylist()):
+            mine = pack_of == number
+            offset = stored.column("packOffset").to_numpy()[mine]
+            length = stored.column("packLength").to_numpy()[mine]
+            keep[alert[mine][_equal_stored(batch, alert[mine], read_pack, pack, offset, length)]] = False
+    return np.flatnonzero(keep), np.unique(ids[keep & seen_before])
+
+
+def _equal(left: AlertBatch, rows: Int64, right: AlertBatch, others: Int64) -> npt.NDArray[np.bool_]:
+    a, b = left.payloads, right.payloads
+    equal: npt.NDArray[np.bool_] = a.length[rows] == b.length[others]
+    equal[equal] = same_bytes(a.address[rows][equal], b.address[others][equal], a.length[rows][equal])
+    return equal
+
+
+def _equal_stored(
+    batch: AlertBatch, rows: Int64, read_pack: ReadPack, pack: str, offset: Int64, length: Int64
+) -> npt.NDArray[np.bool_]:
+    try:
+        memory = read_pack(pack)
+    except ArchiveCorruptError:
+        # What is lost, or cannot be read, is stored again.
+        return np.zeros(len(rows), np.bool_)
+    equal: npt.NDArray[np.bool_] = (batch.payloads.length[rows] == length) & (offset + length <= len(memory))
+    equal[equal] = same_bytes(
+        batch.payloads.address[rows][equal],
+        memory.ctypes.data + offset[equal],
+        length[equal].astype(np.int64),
+    )
+    return equal

@@ -1,0 +1,201 @@
+"""Comparing what the archive holds with itself."""
+
+# Names in statements are the schema's own, values are numbers or parameters:
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lasair_broker.packets import band_codes
+from lasair_broker.schema import TABLES, quoted
+
+from .. import _ledger as _hashing
+from ..interface import Finding, Progress
+from ..packs import PackReader
+from ._rows import incoming
+
+__all__ = ["check"]
+
+_LIGHT_CURVES = {
+    "diaSources": ("diaSourceId", "nSources", "sourcesHash"),
+    "diaForcedSources": ("diaForcedSourceId", "nForcedSources", "forcedHash"),
+    "diaNondetectionLimits": (None, "nNondetectionLimits", "limitsHash"),
+}
+_BATCH_ROWS = 500_000
+_KEYS = {"alerts": ("survey", "diaSourceId", "pack", "packOffset"), "cutouts": ("diaSourceId", "pack")}
+"""Keys other than the primary key: a file may be read twice under one name."""
+
+
+def check(connection: Any, reader: PackReader, progress: Progress | None) -> list[Finding]:
+    """All that is wrong, as one reader sees it."""
+    steps: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("doubles", lambda: _doubles(connection)),
+        *((name, partial(_ledger, connection, name)) for name in _LIGHT_CURVES),
+        ("objects", lambda: _objects(connection)),
+        ("pointers", lambda: _pointers(connection)),
+        ("packs", lambda: _packs(connection, reader)),
+    ]
+    findings: list[Finding] = []
+    connection.begin()
+    try:
+        for number, (name, step) in enumerate(steps):
+            if progress is not None:
+                progress(name, number / len(steps))
+            findings.extend(step())
+    finally:
+        connection.rollback()
+    if progress is not None:
+        progress("done", 1.0)
+    return findings
+
+
+def _doubles(connection: Any) -> Iterator[Finding]:
+    for name, definition in TABLES.items():
+        key = ", ".join(map(quoted, _KEYS.get(name, definition.primary_key)))
+        (doubles,) = connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {quoted(name)} GROUP BY {key} HAVING count(*) > 1)"
+        ).fetchone()
+        if doubles:
+            yield Finding("error", name, f"{doubles} keys ({key}) stand more than once")
+
+
+def _ledger(connection: Any, name: str) -> Iterator[Finding]:
+    """The ledger's counts and hashes against the rows themselves."""
+    key, count, total = _LIGHT_CURVES[name]
+    ledger = connection.execute(
+        f"SELECT diaObjectId, {count} AS n, {total} AS h FROM object_ledger ORDER BY diaObjectId"
+    ).to_arrow_table()
+    ids = ledger.column("diaObjectId").to_numpy()
+    rows = np.zeros(len(ids), np.int64)
+    sums = np.zeros(len(ids), np.uint64)
+    strangers = 0
+    columns = "midpointMjdTai, band" if key is None else f"{key}, timeWithdrawnMjdTai"
+    reader = connection.execute(f"SELECT diaObjectId, {columns} FROM {name}").to_arrow_reader(_BATCH_ROWS)
+    for batch in reader:
+        objects = batch.column(0).to_numpy()
+        place = np.searchsorted(ids, objects)
+        found = place < len(ids)
+        found[found] = ids[place[found]] == objects[found]
+        strangers += int((~found).sum())
+        rows += np.bincount(place[found], minlength=len(ids))
+        np.add.at(sums, place[found], _hashes(batch, key)[found])
+    if strangers:
+        yield Finding("error", name, f"{strangers} rows belong to objects that the ledger does not know")
+    noted = ledger.column("n").fill_null(0).to_numpy()
+    noted_sums = ledger.column("h").fill_null(0).to_numpy().view(np.uint64)
+    for wrong, what in (
+        (rows != noted, "have not as many rows as the ledger says"),
+        ((rows == noted) & (sums != noted_sums), "have other rows than the ledger says"),
+    ):
+        if wrong.any():
+            yield Finding("error", name, f"{int(wrong.sum())} objects {what}, {ids[wrong][0]} for one")
+
+
+def _hashes(batch: pa.RecordBatch, key: str | None) -> npt.NDArray[np.uint64]:
+    if key is not None:
+        return _hashing.row_hashes(batch.column(1).to_numpy(), batch.column(2).to_numpy(zero_copy_only=False))
+    bands = batch.column(2).dictionary_encode()
+    codes = band_codes(bands.dictionary.to_pylist())[bands.indices.to_numpy()]
+    keys = _hashing.limit_keys(batch.column(1).to_numpy(), codes)
+    return _hashing.row_hashes(keys, np.full(len(keys), np.nan))
+
+
+def _objects(connection: Any) -> Iterator[Finding]:
+    """Objects, ledger and light curves agree on which objects there are, and where."""
+    for left, right in (("objects", "object_ledger"), ("object_ledger", "objects")):
+        missing, example = connection.execute(
+            f"SELECT count(*), min(diaObjectId) FROM {left} "
+            f"WHERE diaObjectId NOT IN (SELECT diaObjectId FROM {right})"
+        ).fetchone()
+        if missing:
+            yield Finding("error", left, f"{missing} objects are not in {right}, {example} for one")
+    for name in ("objects", *_LIGHT_CURVES):
+        moved, example = connection.execute(
+            f"SELECT count(*), min(t.diaObjectId) FROM {name} t JOIN object_ledger l USING (diaObjectId) "
+            "WHERE t.healpix29 <> l.healpix29"
+        ).fetchone()
+        if moved:
+            yield Finding(
+                "error", name, f"{moved} rows lie in another cell than their object, {example} for one"
+            )
+
+
+def _packs(connection: Any, reader: PackReader) -> Iterator[Finding]:
+    """The packs on disk against what was committed, and every datum against its checksum."""
+    committed = dict(connection.execute("SELECT pack, length FROM archive_packs").fetchall())
+    sizes = reader.sizes()
+    for pack, length in sorted(committed.items()):
+        if pack not in sizes:
+            yield Finding("error", pack, f"the pack is missing; it had {length} bytes")
+            continue
+        if sizes[pack] < length:
+            yield Finding(
+                "error", pack, f"the pack has lost its end: {sizes[pack]} of {length} bytes are left"
+            )
+        elif sizes[pack] > length:
+            yield Finding("warning", pack, f"{sizes[pack] - length} bytes at its end were never committed")
+        yield from _datums(connection, reader, pack, min(length, sizes[pack]))
+    for pack in sorted(set(sizes) - set(committed)):
+        yield Finding("warning", pack, f"the archive knows nothing of this pack of {sizes[pack]} bytes")
+
+
+def _datums(connection: Any, reader: PackReader, pack: str, length: int) -> Iterator[Finding]:
+    """The datums of a pack, one by one, against their checksums and the rows that point to them."""
+    found = [frame for frame in reader.frames(pack) if frame.end <= length]
+    end = found[-1].end if found else 0
+    if end < length:
+        yield Finding("error", pack, f"from byte {end} on there are no readable frames, up to {length}")
+    damaged = sum(len(reader.damaged(pack, frame)) for frame in found)
+    if damaged:
+        yield Finding("error", pack, f"{damaged} datums are not what was written")
+    there = pa.table(
+        {
+            "packOffset": np.concatenate([np.zeros(0, np.int64), *(frame.offset for frame in found)]),
+            "packLength": np.concatenate([np.zeros(0, np.int64), *(frame.length for frame in found)]),
+        }
+    )
+    with incoming(connection, there=there):
+        lost, orphans = connection.execute(
+            "WITH mine AS (SELECT packOffset, packLength FROM alerts WHERE pack = ?) "
+            "SELECT (SELECT count(*) FROM mine WHERE (packOffset, packLength) NOT IN "
+            "(SELECT (packOffset, packLength) FROM there)), "
+            "(SELECT count(*) FROM there WHERE (packOffset, packLength) NOT IN "
+            "(SELECT (packOffset, packLength) FROM mine))",
+            [pack],
+        ).fetchone()
+    if lost:
+        yield Finding("error", pack, f"{lost} alerts point to places where there is no datum")
+    if orphans:
+        yield Finding("warning", pack, f"{orphans} datums belong to no alert")
+
+
+def _pointers(connection: Any) -> Iterator[Finding]:
+    """Alerts and images point to packs and schemas that the archive has, and images into their alert."""
+    for what, sql in (
+        (
+            "alerts point to a pack that was never committed",
+            "SELECT count(*) FROM alerts WHERE pack NOT IN (SELECT pack FROM archive_packs)",
+        ),
+        (
+            "alerts have a schema that is not there",
+            "SELECT count(*) FROM alerts WHERE schemaFingerprint NOT IN "
+            "(SELECT fingerprint FROM avro_schemas)",
+        ),
+        (
+            "detections have images but no alert around them",
+            "SELECT count(*) FROM cutouts c WHERE NOT EXISTS (SELECT 1 FROM alerts a "
+            "WHERE a.diaSourceId = c.diaSourceId AND a.pack = c.pack AND coalesce(c.cutoutDifferenceOffset, "
+            "c.cutoutScienceOffset, c.cutoutTemplateOffset, a.packOffset) "
+            "BETWEEN a.packOffset AND a.packOffset + a.packLength)",
+        ),
+    ):
+        (wrong,) = connection.execute(sql).fetchone()
+        if wrong:
+            yield Finding("error", what.split()[0], f"{wrong} {what}")

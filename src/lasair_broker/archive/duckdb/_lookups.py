@@ -1,0 +1,241 @@
+"""Looking up objects, light curves, cones, and where images and alerts lie."""
+
+# Names in statements are the schema's own, values are numbers or parameters:
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lasair_broker.schema import TABLES, arrow_schema, quoted, table
+from lasair_broker.sky import cone_ranges, separation_arcsec
+
+from ..interface import LIGHT_CURVE_TABLES, Cutout, LightCurve
+from ._rows import incoming
+from ._tables import SORTED, column_list
+
+__all__ = [
+    "alert_place",
+    "cone",
+    "cutout_place",
+    "light_curves",
+    "object_state",
+    "positions",
+    "rejected",
+    "take_rejected",
+]
+
+Int64 = npt.NDArray[np.int64]
+
+_MANY = 25
+"""More objects than this are looked up by a join; each of fewer by ranges of its own, which read less."""
+
+
+def positions(connection: Any) -> dict[tuple[str, int], int]:
+    """The offset to read next, by (topic, partition)."""
+    rows = connection.execute('SELECT topic, "partition", "offset" FROM stream_positions').fetchall()
+    return {(topic, partition): offset for topic, partition, offset in rows}
+
+
+def object_state(connection: Any, key: int | str) -> pa.Table:
+    """The row of `objects` of an object, by `diaObjectId` or `objectName`; without rows if there is none."""
+    if isinstance(key, str):
+        found = connection.execute(
+            "SELECT diaObjectId FROM objects WHERE objectName = ? LIMIT 1", [key]
+        ).fetchone()
+        if found is None and not key.isdecimal():
+            return arrow_schema("objects").empty_table()
+        key = int(key) if found is None else int(found[0])
+    cells = _cells(connection, [key])
+    if key not in cells:
+        return arrow_schema("objects").empty_table()
+    return _from_parts(connection, "objects", None, f"healpix29 = {cells[key]} AND diaObjectId = {int(key)}")
+
+
+def light_curves(
+    connection: Any, ids: Sequence[int], columns: Mapping[str, Sequence[str]] | None
+) -> LightCurve:
+    """The light curves of objects, in order of (diaObjectId, midpointMjdTai)."""
+    cells = _cells(connection, ids)
+    wanted = columns or {}
+    for name in wanted:
+        if name not in LIGHT_CURVE_TABLES:
+            raise ValueError(f"{name!r} is not a table of light curves: {', '.join(LIGHT_CURVE_TABLES)}")
+    return LightCurve(
+        **{name: _curves(connection, name, cells, wanted.get(name)) for name in LIGHT_CURVE_TABLES}
+    )
+
+
+def _curves(connection: Any, name: str, cells: dict[int, int], columns: Sequence[str] | None) -> pa.Table:
+    selected = _selected(name, columns)
+    keys = list(dict.fromkeys([*selected.names, "diaObjectId", *SORTED[name][2:]]))
+    if not cells:
+        return selected.empty_table()
+    if len(cells) <= _MANY:
+        rows = pa.concat_tables(
+            [
+                _from_parts(connection, name, keys, f"healpix29 = {cell} AND diaObjectId = {key}")
+                for key, cell in cells.items()
+            ]
+        )
+    else:
+        rows = _joined(connection, name, keys, cells)
+    rows = rows.sort_by([("diaObjectId", "ascending"), *((key, "ascending") for key in SORTED[name][2:])])
+    return rows.select(selected.names)
+
+
+def _joined(connection: Any, name: str, columns: Sequence[str], cells: dict[int, int]) -> pa.Table:
+    """Rows of many objects: a join that reads only the stretches of the sky where they are."""
+    wanted = pa.table(
+        {"healpix29": pa.array(cells.values(), pa.int64()), "diaObjectId": pa.array(cells.keys(), pa.int64())}
+    )
+    listed = ", ".join(f"t.{quoted(column)}" for column in columns)
+    stretches = sky_stretches(np.fromiter(cells.values(), np.int64), 16)
+    parts = [
+        f"SELECT {listed} FROM {name}_{part} t JOIN wanted USING (healpix29, diaObjectId) "
+        f"WHERE t.healpix29 BETWEEN {low} AND {high}"
+        for part in ("sorted", "recent")
+        for low, high in (stretches if part == "sorted" else [(0, 2**62)])
+    ]
+    with incoming(connection, wanted=wanted):
+        return connection.execute(" UNION ALL ".join(parts)).to_arrow_table()
+
+
+def sky_stretches(cells: Int64, most: int) -> list[tuple[int, int]]:
+    """At most `most` closed ranges that hold all of `cells`, cut where the gaps are widest."""
+    ordered = np.unique(cells)
+    gaps = np.diff(ordered)
+    cuts = np.sort(np.argsort(-gaps, kind="stable")[: most - 1])
+    low = ordered[np.concatenate([[0], cuts + 1])]
+    high = ordered[np.concatenate([cuts, [len(ordered) - 1]])]
+    return [(int(a), int(b)) for a, b in zip(low, high, strict=True)]
+
+
+def cone(
+    connection: Any, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None
+) -> pa.Table:
+    """Objects of a cone, nearest first, with `separationArcsec`."""
+    selected = _selected("objects", columns)
+    near = [
+        f"SELECT diaObjectId, healpix29, ra, decl FROM objects_{part} "
+        f"WHERE healpix29 >= {low} AND healpix29 < {high}"
+        for part in ("sorted", "recent")
+        for low, high in cone_ranges(ra, decl, radius_arcsec)
+    ]
+    found = connection.execute(" UNION ALL ".join(near)).to_arrow_table()
+    separation = separation_arcsec(found.column("ra").to_numpy(), found.column("decl").to_numpy(), ra, decl)
+    inside = np.flatnonzero(separation <= radius_arcsec)
+    inside = inside[np.argsort(separation[inside], kind="stable")]
+    separation = separation[inside]
+    ids = found.column("diaObjectId").to_numpy()[inside]
+    cells = found.column("healpix29").to_numpy()[inside]
+    keys = list(dict.fromkeys([*selected.names, "diaObjectId"]))
+    rows = arrow_schema("objects").empty_table().select(keys)
+    if len(ids):
+        place = dict(zip(ids.tolist(), cells.tolist(), strict=True))
+        if len(ids) <= _MANY:
+            condition = " OR ".join(
+                f"(healpix29 = {cell} AND diaObjectId = {key})" for key, cell in place.items()
+            )
+            within = f"healpix29 BETWEEN {cells.min()} AND {cells.max()} AND ({condition})"
+            rows = _from_parts(connection, "objects", keys, within)
+        else:
+            rows = _joined(connection, "objects", keys, place)
+        order = np.argsort(rows.column("diaObjectId").to_numpy(), kind="stable")
+        position = order[np.searchsorted(rows.column("diaObjectId").to_numpy()[order], ids)]
+        rows = rows.take(position)
+    return rows.select(selected.names).append_column("separationArcsec", pa.array(separation, pa.float64()))
+
+
+def cutout_place(connection: Any, diaSourceId: int, which: Cutout) -> tuple[str, int, int] | None:
+    """Pack, offset and length of an image; None if there is none."""
+    if which not in ("Difference", "Science", "Template"):
+        raise ValueError(f"{which!r} is not an image of an alert: Difference, Science or Template")
+    found = connection.execute(
+        f"SELECT pack, cutout{which}Offset, cutout{which}Length FROM cutouts WHERE diaSourceId = ?",
+        [int(diaSourceId)],
+    ).fetchone()
+    if found is None or found[1] is None:
+        return None
+    return str(found[0]), int(found[1]), int(found[2])
+
+
+def alert_place(connection: Any, diaSourceId: int) -> tuple[str, int, int, str] | None:
+    """Pack, offset and length of the newest alert of a detection, and its writer schema; None if there is
+    none."""
+    found = connection.execute(
+        "SELECT pack, packOffset, packLength, json FROM alerts "
+        "JOIN avro_schemas ON schemaFingerprint = fingerprint "
+        "WHERE diaSourceId = ? AND pack IS NOT NULL "
+        "ORDER BY arrivedMjdTai DESC, pack DESC, packOffset DESC LIMIT 1",
+        [int(diaSourceId)],
+    ).fetchone()
+    return None if found is None else (str(found[0]), int(found[1]), int(found[2]), str(found[3]))
+
+
+def rejected(connection: Any, limit: int | None) -> pa.Table:
+    """Rows of `rejected`, oldest first."""
+    return connection.execute(
+        f'SELECT {column_list("rejected")} FROM rejected ORDER BY arrivedMjdTai, topic, "partition", "offset"'
+        + ("" if limit is None else f" LIMIT {int(limit)}")
+    ).to_arrow_table()
+
+
+def take_rejected(connection: Any, keys: Collection[tuple[str, int, int]] | None) -> pa.Table:
+    """Remove rows of `rejected` and return them."""
+    rows = rejected(connection, None)
+    if keys is not None:
+        wanted = set(keys)
+        found = zip(*(rows.column(name).to_pylist() for name in TABLES["rejected"].primary_key), strict=True)
+        rows = rows.filter(pa.array([key in wanted for key in found], pa.bool_()))
+    gone = rows.select(TABLES["rejected"].primary_key)
+    with incoming(connection, gone=gone):
+        connection.execute(
+            'DELETE FROM rejected WHERE (topic, "partition", "offset") IN '
+            '(SELECT (topic, "partition", "offset") FROM gone)'
+        )
+    return rows
+
+
+def _cells(connection: Any, ids: Sequence[int]) -> dict[int, int]:
+    """The cell of each object that is held."""
+    keys = [int(key) for key in dict.fromkeys(ids)]
+    if not keys:
+        return {}
+    if len(keys) <= _MANY:
+        listed = ", ".join(map(str, keys))
+        rows = connection.execute(
+            " UNION ALL ".join(
+                f"SELECT diaObjectId, healpix29 FROM object_ledger_{part} WHERE diaObjectId IN ({listed})"
+                for part in ("sorted", "recent")
+            )
+        ).fetchall()
+        return {int(key): int(cell) for key, cell in rows}
+    with incoming(connection, wanted=pa.table({"diaObjectId": pa.array(keys, pa.int64())})):
+        found = connection.execute(
+            "SELECT diaObjectId, healpix29 FROM object_ledger JOIN wanted USING (diaObjectId)"
+        ).fetchnumpy()
+    return dict(zip(found["diaObjectId"].tolist(), found["healpix29"].tolist(), strict=True))
+
+
+def _from_parts(connection: Any, name: str, columns: Sequence[str] | None, condition: str) -> pa.Table:
+    """Rows of a table kept sorted; each part is asked by itself, because most have none, which is soon
+    known."""
+    listed = column_list(name) if columns is None else ", ".join(map(quoted, columns))
+    return connection.execute(
+        " UNION ALL ".join(
+            f"SELECT {listed} FROM {name}_{part} WHERE {condition}" for part in ("sorted", "recent")
+        )
+    ).to_arrow_table()
+
+
+def _selected(name: str, columns: Sequence[str] | None) -> pa.Schema:
+    schema = arrow_schema(name)
+    if columns is None:
+        return schema
+    return pa.schema([schema.field(table(name).column(column).name) for column in columns])

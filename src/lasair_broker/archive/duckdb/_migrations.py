@@ -1,0 +1,92 @@
+"""Bringing an archive of an older version, or with fewer columns, to the present one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lasair_broker.schema import TABLES, sql_type
+
+from ..errors import ArchiveError, ArchiveVersionError
+from . import _tables
+
+__all__ = ["MIGRATIONS", "migrate"]
+
+Migration = Callable[[Any], None]
+
+MIGRATIONS: Mapping[int, Migration] = {}
+"""What brings a layout to the version of its key from the one before. It gets a connection within a
+transaction."""
+
+
+def migrate(
+    connection: Any, version: int = _tables.VERSION, migrations: Mapping[int, Migration] = MIGRATIONS
+) -> None:
+    """Make or migrate all tables, in one transaction.
+
+    Parameters
+    ----------
+    connection
+        A DuckDB connection to the archive's database.
+    version, migrations
+        The version wanted, and the way there.
+
+    Raises
+    ------
+    ArchiveVersionError
+        If the archive is of a newer version.
+    ArchiveError
+        If a column has another type than the schema says.
+    """
+    connection.begin()
+    try:
+        for statement in _tables.bookkeeping():
+            connection.execute(statement)
+        found = connection.execute("SELECT version FROM archive_layout").fetchone()
+        if found is None:
+            connection.execute("INSERT INTO archive_layout VALUES (?)", [version])
+        elif found[0] > version:
+            raise ArchiveVersionError(
+                f"the archive has layout {found[0]}, but this program knows layouts up to {version}: "
+                "it was written by a newer version of Lasair, which must be used to open it"
+            )
+        else:
+            for step in range(found[0] + 1, version + 1):
+                migrations[step](connection)
+            connection.execute("UPDATE archive_layout SET version = ?", [version])
+        _complete(connection)
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _complete(connection: Any) -> None:
+    """Make the tables and add the columns that the schema has and the database has not."""
+    present: dict[str, dict[str, str]] = {}
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE NOT internal AND database_name = current_database()"
+    ).fetchall()
+    for table, column, kind in rows:
+        present.setdefault(table, {})[column] = kind
+    changed = False
+    for part in _tables.stored():
+        columns = present.get(part.name)
+        if columns is None:
+            connection.execute(_tables.create(part))
+            changed = True
+            continue
+        for statement in _tables.missing_columns(part, set(columns)):
+            connection.execute(statement)
+            changed = True
+        for column in TABLES[part.table].columns:
+            wanted = sql_type(column.datatype, "duckdb").replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
+            if columns.get(column.name, wanted) != wanted:
+                raise ArchiveError(
+                    f"column {column.name} of {part.name} is {columns[column.name]}, "
+                    f"but the schema says {wanted}"
+                )
+    if changed or any(table not in present for table in _tables.SORTED):
+        for statement in _tables.views():
+            connection.execute(statement)

@@ -1,0 +1,76 @@
+"""Stored alerts, to be decoded again."""
+
+# Names in statements are the schema's own, values are numbers or parameters:
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from lasair_broker.packets import Payloads
+
+from ..errors import ArchiveCorruptError
+from ..interface import Stored
+from ..packs import PackReader
+from ._rows import incoming
+from ._tables import column_list
+
+__all__ = ["choose", "replay", "schemas"]
+
+
+def choose(
+    connection: Any,
+    diaSourceIds: Sequence[int] | None,
+    diaObjectIds: Sequence[int] | None,
+    midpointMjdTai: tuple[float, float] | None,
+    arrivedMjdTai: tuple[float, float] | None,
+) -> pa.Table:
+    """The rows of `alerts` wanted, in order of arrival."""
+    conditions, values, tables = ["pack IS NOT NULL"], [], {}
+    for name, limits in (("midpointMjdTai", midpointMjdTai), ("arrivedMjdTai", arrivedMjdTai)):
+        if limits is not None:
+            conditions.append(f"{name} >= ? AND {name} < ?")
+            values += list(limits)
+    for name, ids in (("diaSourceId", diaSourceIds), ("diaObjectId", diaObjectIds)):
+        if ids is not None:
+            tables[f"wanted_{name}"] = pa.table({"id": pa.array(list(ids), pa.int64())})
+            conditions.append(f"{name} IN (SELECT id FROM wanted_{name})")
+    with incoming(connection, **tables):
+        return connection.execute(
+            f"SELECT {column_list('alerts')} FROM alerts WHERE {' AND '.join(conditions)} "
+            "ORDER BY arrivedMjdTai, pack, packOffset",
+            values,
+        ).to_arrow_table()
+
+
+def schemas(connection: Any) -> dict[int, str]:
+    """The writer schemas by their fingerprints."""
+    return dict(connection.execute("SELECT fingerprint, json FROM avro_schemas").fetchall())
+
+
+def replay(
+    chosen: pa.Table, writer_schemas: Mapping[int, str], reader: PackReader, batch_alerts: int
+) -> Iterator[Stored]:
+    """Batches of the chosen alerts: one after the other as they arrived, each of one writer schema and
+    pack."""
+    fingerprint = chosen.column("schemaFingerprint").to_numpy()
+    packs = chosen.column("pack").combine_chunks().dictionary_encode()
+    pack_of = packs.indices.to_numpy()
+    ends = np.flatnonzero((np.diff(fingerprint) != 0) | (np.diff(pack_of) != 0)) + 1
+    for start, stop in zip([0, *ends], [*ends, chosen.num_rows], strict=True):
+        for first in range(start, stop, batch_alerts):
+            rows = chosen.slice(first, min(batch_alerts, stop - first))
+            memory = reader.map(packs.dictionary[int(pack_of[first])].as_py())
+            offset = rows.column("packOffset").to_numpy()
+            length = rows.column("packLength").to_numpy().astype(np.int64)
+            if int((offset + length).max()) > len(memory):
+                raise ArchiveCorruptError(f"pack {rows.column('pack')[0]} has lost its end")
+            key = int(fingerprint[first])
+            if key not in writer_schemas:
+                raise ArchiveCorruptError(f"the schema with fingerprint {key} is not in the archive")
+            payloads = Payloads(memory.ctypes.data + offset, length, (memory,), key, writer_schemas[key])
+            yield Stored(payloads, rows)

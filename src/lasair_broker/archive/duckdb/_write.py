@@ -1,0 +1,365 @@
+"""One write: batches, rejected messages and positions, in one transaction with the raw alerts safely in a
+pack."""
+
+# Names in statements are the schema's own, values are numbers or parameters:
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lasair_broker.packets import AlertBatch, mjd_tai_now
+from lasair_broker.schema import TABLES, arrow_schema, conform
+
+from ..interface import WriteReport
+from ..packs import PackReader, PackWriter
+from ._alerts import kept_alerts
+from ._light_curves import Held, LightCurveNews, light_curve_news, store_rows
+from ._rows import incoming, replace_rows, sky_range
+
+__all__ = ["Writing"]
+
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+_OWN = frozenset(
+    {"objects", "object_ledger", "alerts", "cutouts", "ssSources", "ssObjects", "mpc_orbits", "avro_schemas"}
+    | {"diaSources", "diaForcedSources", "diaNondetectionLimits", "rejected", "stream_positions"}
+)
+"""Tables that a batch's `tables` do not fill, or not by the general rule."""
+
+
+@dataclass
+class _Counts:
+    alerts: int = 0
+    duplicates: int = 0
+    new_objects: int = 0
+    updated_objects: int = 0
+    stale_objects: int = 0
+    changed_rows: int = 0
+    compared_objects: int = 0
+    ss_sources: int = 0
+    rejected: int = 0
+    pack_bytes: int = 0
+    new_rows: dict[str, int] = field(default_factory=dict)
+
+
+class Writing:
+    """Everything within one transaction on `connection`; raw alerts are written meanwhile by `executor`.
+
+    Nothing is committed before `finish` returns.
+    """
+
+    def __init__(
+        self, connection: Any, packs: PackWriter, reader: PackReader, executor: ThreadPoolExecutor
+    ) -> None:
+        self._connection = connection
+        self._packs = packs
+        self._reader = reader
+        self._executor = executor
+        self._pending: list[Future[None]] = []
+        self._touched_packs: dict[str, int] = {}
+        self._counts = _Counts()
+        self._now = mjd_tai_now()
+        self._timestamp = datetime.now(UTC)
+        self._started = time.perf_counter()
+
+    def batch(self, batch: AlertBatch) -> None:
+        """Store one batch."""
+        ids = _int64(batch.objects, "diaObjectId")
+        held = self._held(batch, ids)
+        news = light_curve_news(self._connection, batch, ids, held)
+        keep, reissued = kept_alerts(self._connection, self._read_pack, batch, news[0])
+        self._counts.alerts += len(keep)
+        self._counts.duplicates += batch.alerts.num_rows - len(keep)
+        self._store_alerts(batch, keep, reissued, ids, held.healpix29)
+        self._store_solar_system(batch, keep, reissued)
+        for table in news:
+            store_rows(self._connection, table)
+            counted = self._counts.new_rows.get(table.name, 0)
+            self._counts.new_rows[table.name] = counted + len(table.rows)
+            self._counts.changed_rows += len(table.changed)
+        self._counts.compared_objects += int(max(table.compared for table in news))
+        alerted = np.isin(ids, _int64(batch.alerts, "diaObjectId")[keep])
+        touched = alerted | ~held.known | np.logical_or.reduce([table.touched for table in news])
+        stale = held.known & (_newest(batch) < held.columns["newestSourceMjdTai"])
+        self._store_ledger(ids, held, news, touched)
+        self._store_objects(batch, ids, held, touched & ~stale)
+        self._counts.new_objects += int((~held.known).sum())
+        self._counts.stale_objects += int((touched & stale).sum())
+        self._store_schema(batch)
+
+    def rejected(self, rows: pa.Table) -> None:
+        """Store messages that could not be read."""
+        if rows.num_rows:
+            replace_rows(
+                self._connection, "rejected", conform(rows, "rejected"), TABLES["rejected"].primary_key
+            )
+            self._counts.rejected += rows.num_rows
+
+    def positions(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Store where to read on."""
+        if positions:
+            rows = pa.table(
+                {
+                    "topic": [topic for topic, _ in positions],
+                    "partition": pa.array([partition for _, partition in positions], pa.int32()),
+                    "offset": pa.array(positions.values(), pa.int64()),
+                }
+            )
+            replace_rows(
+                self._connection,
+                "stream_positions",
+                conform(rows, "stream_positions"),
+                ("topic", "partition"),
+            )
+
+    def finish(self) -> WriteReport:
+        """Wait for the raw alerts to be on the disk, and commit."""
+        self._wait()
+        if self._touched_packs:
+            rows = pa.table(
+                {
+                    "pack": list(self._touched_packs),
+                    "length": pa.array(self._touched_packs.values(), pa.int64()),
+                }
+            )
+            replace_rows(self._connection, "archive_packs", rows, ("pack",))
+        self._connection.commit()
+        self._packs.commit()
+        return WriteReport(**vars(self._counts), seconds=time.perf_counter() - self._started)
+
+    def settle(self) -> None:
+        """Wait until no raw alert is being written any more, whatever became of them."""
+        for future in self._pending:
+            future.exception()
+
+    def _wait(self) -> None:
+        for future in self._pending:
+            future.result()
+        self._pending.clear()
+
+    def _read_pack(self, pack: str) -> npt.NDArray[np.uint8]:
+        self._wait()
+        return self._reader.map(pack)
+
+    def _held(self, batch: AlertBatch, ids: Int64) -> Held:
+        """What the ledger says of the batch's objects."""
+        columns: dict[str, npt.NDArray[Any]] = {
+            name: np.full(len(ids), np.nan) if pa.types.is_floating(kind) else np.zeros(len(ids), np.int64)
+            for name, kind in zip(
+                arrow_schema("object_ledger").names, arrow_schema("object_ledger").types, strict=True
+            )
+        }
+        known = np.zeros(len(ids), np.bool_)
+        healpix29 = _int64(batch.objects, "healpix29").copy()
+        if len(ids):
+            wanted = pa.table({"object": np.arange(len(ids)), "diaObjectId": ids})
+            with incoming(self._connection, wanted=wanted):
+                found = self._connection.execute(
+                    "SELECT w.object, l.* FROM object_ledger l JOIN wanted w USING (diaObjectId)"
+                ).to_arrow_table()
+            place = found.column("object").to_numpy()
+            known[place] = True
+            for name, values in columns.items():
+                values[place] = found.column(name).to_numpy()
+            healpix29[place] = columns["healpix29"][place]
+        return Held(known, healpix29, columns)
+
+    def _store_alerts(
+        self, batch: AlertBatch, keep: Int64, reissued: Int64, ids: Int64, healpix29: Int64
+    ) -> None:
+        """The rows of `alerts` and `cutouts`, and the datums themselves."""
+        if not len(keep):
+            return
+        payloads = batch.payloads
+        address, length = payloads.address[keep], payloads.length[keep]
+        place = self._packs.reserve(length, self._now)
+        fingerprint = int(np.uint64(payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
+        self._pending.append(self._executor.submit(self._packs.write, place, address, length, fingerprint))
+        self._touched_packs[place.pack] = place.end
+        self._counts.pack_bytes += place.end - place.start
+
+        alerts = batch.alerts.take(keep)
+        if len(ids):
+            # An object's alerts lie where the object does, though this packet may have measured another
+            # place.
+            object_of = pc.index_in(alerts.column("diaObjectId"), pa.array(ids)).to_numpy()
+            has_object = ~np.isnan(object_of) if object_of.dtype.kind == "f" else np.ones(len(keep), np.bool_)
+            cells = _int64(alerts, "healpix29").copy()
+            cells[has_object] = healpix29[object_of[has_object].astype(np.int64)]
+            alerts = _with(alerts, "healpix29", pa.array(cells))
+        pack = pa.DictionaryArray.from_arrays(np.zeros(len(keep), np.int32), [place.pack]).cast(pa.string())
+        alerts = _with(alerts, "pack", pack)
+        alerts = _with(alerts, "packOffset", pa.array(place.offset))
+        alerts = _with(alerts, "packLength", pa.array(length.astype(np.int32)))
+        alerts = _with(alerts, "committedMjdTai", pa.array(np.full(len(keep), self._now)))
+        images = _images(alerts, place.offset)
+        with incoming(
+            self._connection, arrived=conform(alerts.select(arrow_schema("alerts").names), "alerts")
+        ):
+            self._connection.execute("INSERT INTO alerts_recent BY NAME SELECT * FROM arrived")
+        if len(reissued):
+            self._delete_sources("cutouts", reissued)
+            images = _last_of(images, ("diaSourceId",))  # of alerts of one detection the last is the newest
+        with incoming(self._connection, arrived=images):
+            self._connection.execute("INSERT INTO cutouts_recent BY NAME SELECT * FROM arrived")
+
+    def _store_solar_system(self, batch: AlertBatch, keep: Int64, reissued: Int64) -> None:
+        if not batch.ssSources.num_rows:
+            return
+        kept = _int64(batch.alerts, "diaSourceId")[keep]
+        ids = _int64(batch.ssSources, "diaSourceId")
+        rows = batch.ssSources.filter(pa.array(np.isin(ids, kept)))
+        if not rows.num_rows:
+            return
+        self._delete_sources("ssSources", reissued)
+        rows = conform(_last_of(rows, ("diaSourceId",)), "ssSources")
+        self._counts.ss_sources += rows.num_rows
+        with incoming(self._connection, arrived=rows):
+            self._connection.execute("INSERT INTO ssSources_recent BY NAME SELECT * FROM arrived")
+        for name, table in (("ssObjects", batch.ssObjects), ("mpc_orbits", batch.mpc_orbits)):
+            if table.num_rows:
+                key = TABLES[name].primary_key
+                replace_rows(self._connection, name, conform(_last_of(table, key), name), key)
+
+    def _delete_sources(self, table: str, diaSourceIds: Int64) -> None:
+        if not len(diaSourceIds):
+            return
+        with incoming(self._connection, gone=pa.table({"diaSourceId": diaSourceIds})):
+            for part in ("recent", "sorted"):
+                self._connection.execute(
+                    f"DELETE FROM {table}_{part} WHERE {sky_range(diaSourceIds, 'diaSourceId')} "
+                    "AND diaSourceId IN (SELECT diaSourceId FROM gone)"
+                )
+
+    def _store_ledger(self, ids: Int64, held: Held, news: list[LightCurveNews], touched: Bool) -> None:
+        if not touched.any():
+            return
+        columns = {**held.columns, "diaObjectId": ids, "healpix29": held.healpix29}
+        for table in news:
+            columns.update(table.ledger)
+        rows = pa.table(
+            {
+                field.name: pa.array(
+                    columns[field.name][touched],
+                    from_pandas=True,  # NaN, the newest time of no rows, is NULL
+                ).cast(field.type)
+                for field in arrow_schema("object_ledger")
+            }
+        )
+        self._delete_objects("object_ledger", ids[touched & held.known], None)
+        with incoming(self._connection, arrived=rows):
+            self._connection.execute("INSERT INTO object_ledger_recent BY NAME SELECT * FROM arrived")
+
+    def _store_objects(self, batch: AlertBatch, ids: Int64, held: Held, renewed: Bool) -> None:
+        if not renewed.any():
+            return
+        self._counts.updated_objects += int((renewed & held.known).sum())
+        rows = np.flatnonzero(renewed)
+        rows = rows[np.argsort(held.healpix29[rows], kind="stable")]
+        objects = _with(batch.objects.take(rows), "healpix29", pa.array(held.healpix29[rows]))
+        stamp = pa.array([self._timestamp], pa.timestamp("us", "UTC"))
+        objects = _with(objects, "timestamp", stamp.take(pa.array(np.zeros(len(rows), np.int32))))
+        again = renewed & held.known
+        self._delete_objects("objects", ids[again], held.healpix29[again])
+        with incoming(self._connection, arrived=conform(objects, "objects")):
+            self._connection.execute("INSERT INTO objects_recent BY NAME SELECT * FROM arrived")
+        for name, table in batch.tables.items():
+            if name in TABLES and name not in _OWN:
+                self._store_matches(name, table, ids[renewed])
+
+    def _delete_objects(self, table: str, ids: Int64, healpix29: Int64 | None) -> None:
+        if not len(ids):
+            return
+        near = "TRUE" if healpix29 is None else sky_range(healpix29, "healpix29")
+        with incoming(self._connection, gone=pa.table({"diaObjectId": ids})):
+            for part in ("recent", "sorted"):
+                self._connection.execute(
+                    f"DELETE FROM {table}_{part} WHERE {near} "
+                    "AND diaObjectId IN (SELECT diaObjectId FROM gone)"
+                )
+
+    def _store_matches(self, name: str, rows: pa.Table, ids: Int64) -> None:
+        """A stage's table: all that it says of the objects renewed; rows without an object by their key."""
+        key = TABLES[name].primary_key
+        if name == "filter_hits":
+            # A hit that is there may have been delivered meanwhile.
+            with incoming(self._connection, arrived=conform(_last_of(rows, key), name)):
+                self._connection.execute(
+                    "INSERT INTO filter_hits BY NAME SELECT * FROM arrived "
+                    "WHERE hitId NOT IN (SELECT hitId FROM filter_hits)"
+                )
+        elif key[0] == "diaObjectId":
+            mine = conform(rows.filter(pc.is_in(rows.column("diaObjectId"), pa.array(ids))), name)
+            with incoming(self._connection, gone=pa.table({"diaObjectId": ids}), arrived=mine):
+                self._connection.execute(
+                    f"DELETE FROM {name} WHERE diaObjectId IN (SELECT diaObjectId FROM gone)"
+                )
+                self._connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM arrived")
+        elif rows.num_rows:
+            replace_rows(self._connection, name, conform(_last_of(rows, key), name), key)
+
+    def _store_schema(self, batch: AlertBatch) -> None:
+        fingerprint = int(np.uint64(batch.payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
+        self._connection.execute(
+            "INSERT INTO avro_schemas (fingerprint, json) SELECT ?, ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM avro_schemas WHERE fingerprint = ?)",
+            [fingerprint, batch.payloads.schema_json, fingerprint],
+        )
+
+
+def _int64(table: pa.Table, name: str) -> Int64:
+    """An integer column, 0 for NULL."""
+    column = table.column(name).cast(pa.int64())
+    if column.null_count:
+        column = pc.fill_null(column, 0)
+    values: Int64 = column.to_numpy()
+    return values
+
+
+def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.append_column(name, values) if place < 0 else table.set_column(place, name, values)
+
+
+def _last_of(table: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The last row of each key."""
+    numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
+    last = numbered.group_by(list(key)).aggregate([("row", "max")]).column("row_max")
+    if len(last) == table.num_rows:
+        return table
+    return table.take(np.sort(last.to_numpy()))
+
+
+def _images(alerts: pa.Table, datum: Int64) -> pa.Table:
+    """Rows of `cutouts` for those alerts that have images, given where in the pack their datums begin."""
+    columns = {"diaSourceId": alerts.column("diaSourceId"), "pack": alerts.column("pack")}
+    some = np.zeros(alerts.num_rows, np.bool_)
+    for which in ("Difference", "Science", "Template"):
+        offset, length = f"cutout{which}Offset", f"cutout{which}Length"
+        if offset in alerts.column_names:
+            columns[offset] = pc.add(alerts.column(offset).cast(pa.int64()), datum)
+            columns[length] = alerts.column(length)
+            some |= alerts.column(offset).is_valid().to_numpy()
+    return conform(pa.table(columns).filter(pa.array(some)), "cutouts")
+
+
+def _newest(batch: AlertBatch) -> npt.NDArray[np.float64]:
+    """Time of the newest detection of each object of a batch (MJD); infinite for an object without any."""
+    time = batch.diaSources.numpy("midpointMjdTai")
+    offsets = batch.diaSources.offsets
+    newest = np.full(len(offsets) - 1, np.inf)
+    some = offsets[1:] > offsets[:-1]
+    newest[some] = time[offsets[1:][some] - 1]
+    return newest

@@ -1,0 +1,282 @@
+"""The embedded archive: tables in one DuckDB file, raw alerts in packs beside it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from lasair_broker.packets import AlertBatch
+
+from .._images import fits_bytes, png_of_fits
+from ..errors import ArchiveError, ArchiveFullError
+from ..interface import Archive, ArchiveStatus, Cutout, Finding, LightCurve, Progress, Stored, WriteReport
+from ..packs import PackReader, PackWriter
+from . import _check, _export, _lookups, _query, _replay, _status, _upkeep
+from ._database import Database
+from ._write import Writing
+
+__all__ = ["DuckDBArchive"]
+
+_log = logging.getLogger(__name__)
+
+
+class DuckDBArchive(Archive):
+    """An archive in a folder: ``archive.duckdb`` and ``packs/``.
+
+    Parameters
+    ----------
+    folder
+        The folder; made if it is not there.
+    pack_bytes
+        A pack is closed when it has grown to this size.
+    memory_limit
+        Memory that DuckDB may use, for instance "800MB".
+    threads
+        Threads of DuckDB.
+    settle_bytes
+        Recent rows are sorted in, and DuckDB's log is brought into its file, when the log has grown to this
+        size.
+
+    Raises
+    ------
+    ArchiveLockedError
+        If it is open already, here or in another process.
+    ArchiveVersionError
+        If it was written by a newer version of this program.
+    ArchiveError
+        If it cannot be opened.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        pack_bytes: int = 512 * 1024**2,
+        memory_limit: str = "800MB",
+        threads: int = 2,
+        settle_bytes: int = 256 * 1024**2,
+    ) -> None:
+        self.folder = Path(folder)
+        self._pack_bytes = pack_bytes
+        self._settle_bytes = settle_bytes
+        self._write_lock = threading.Lock()
+        self._database = Database(self.folder, memory_limit, threads)
+        self._reader = PackReader(self.folder / "packs")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="packs")
+        self._failed = False
+        try:
+            self._packs = PackWriter(self.folder / "packs", self._committed_packs(), pack_bytes)
+        except OSError as error:
+            self._database.close()
+            raise ArchiveError(f"cannot open the packs in {self.folder / 'packs'}: {error}") from error
+
+    def write(
+        self,
+        batches: Sequence[AlertBatch],
+        rejected: pa.Table | None = None,
+        positions: Mapping[tuple[str, int], int] | None = None,
+    ) -> WriteReport:
+        with self._write_lock:
+            with self._failing_well():
+                self._recover_if_needed()
+                connection = self._database.writer
+                writing = Writing(connection, self._packs, self._reader, self._executor)
+                try:
+                    connection.begin()
+                    for batch in batches:
+                        writing.batch(batch)
+                    if rejected is not None:
+                        writing.rejected(rejected)
+                    writing.positions(positions or {})
+                    report = writing.finish()
+                except BaseException:
+                    writing.settle()
+                    self._undo()
+                    raise
+            return replace(report, upkeep_seconds=self._settle_if_due())
+
+    def _settle_if_due(self) -> float:
+        """Upkeep after a write, if it is time for it; the seconds it took.
+
+        What was written is committed, so that a failure here must not look like one of the write: it is tried
+        again after the next write.
+        """
+        if self._database.wal_bytes < self._settle_bytes:
+            return 0.0
+        started = time.perf_counter()
+        try:
+            _upkeep.settle(self._database.writer)
+        except duckdb.Error as error:
+            _log.warning("recent rows could not be sorted in: %s", error)
+            self._failed = True
+        return time.perf_counter() - started
+
+    def _committed_packs(self) -> dict[str, int]:
+        rows = self._database.writer.execute("SELECT pack, length FROM archive_packs").fetchall()
+        return dict(rows)
+
+    def _undo(self) -> None:
+        """Bring database and packs back to the last commit; if that fails, the next write tries again."""
+        self._failed = True
+        with suppress(duckdb.Error, AttributeError):
+            self._database.writer.rollback()
+        try:
+            self._recover_if_needed()
+        except (ArchiveError, OSError, duckdb.Error) as error:
+            _log.warning("the archive could not be recovered yet: %s", error)
+
+    def _recover_if_needed(self) -> None:
+        if not self._failed:
+            return
+        # Some errors (a log that could not be written) end the DuckDB instance, and only a new one tells
+        # whether the last commit is there. What it says decides where the packs end.
+        try:
+            committed = self._committed_packs()
+        except (duckdb.Error, AttributeError):
+            self._database.reopen()
+            committed = self._committed_packs()
+        self._packs.rollback(committed)
+        self._failed = False
+
+    @contextmanager
+    def _failing_well(self) -> Iterator[None]:
+        """Errors as the archive's own, and the archive usable after them."""
+        try:
+            yield
+        except duckdb.Error as error:
+            self._failed = True
+            raise _explained(error) from error
+        except OSError as error:
+            self._failed = True
+            raise _explained(error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        """A transaction of the one connection that writes."""
+        with self._write_lock, self._failing_well():
+            self._recover_if_needed()
+            connection = self._database.writer
+            connection.begin()
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                self._undo()
+                raise
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        with self._database.reader() as connection:
+            return _lookups.positions(connection)
+
+    def object(self, key: int | str) -> pa.Table:
+        with self._database.reader() as connection:
+            return _lookups.object_state(connection, key)
+
+    def light_curve(self, diaObjectId: int, columns: Mapping[str, Sequence[str]] | None = None) -> LightCurve:
+        with self._database.reader() as connection:
+            return _lookups.light_curves(connection, [diaObjectId], columns)
+
+    def light_curves(
+        self, diaObjectIds: Sequence[int], columns: Mapping[str, Sequence[str]] | None = None
+    ) -> LightCurve:
+        with self._database.reader() as connection:
+            return _lookups.light_curves(connection, diaObjectIds, columns)
+
+    def cone(
+        self, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        with self._database.reader() as connection:
+            return _lookups.cone(connection, ra, decl, radius_arcsec, columns)
+
+    def cutout(self, diaSourceId: int, which: Cutout) -> bytes | None:
+        with self._database.reader() as connection:
+            place = _lookups.cutout_place(connection, diaSourceId, which)
+        return None if place is None else fits_bytes(self._reader.read(*place))
+
+    def cutout_png(self, diaSourceId: int, which: Cutout, size: int = 256) -> bytes | None:
+        image = self.cutout(diaSourceId, which)
+        return None if image is None else png_of_fits(image, size)
+
+    def alert_bytes(self, diaSourceId: int) -> tuple[bytes, str] | None:
+        with self._database.reader() as connection:
+            place = _lookups.alert_place(connection, diaSourceId)
+        if place is None:
+            return None
+        pack, offset, length, schema_json = place
+        return self._reader.read(pack, offset, length), schema_json
+
+    def query(self, sql: str, *, max_rows: int | None = 10_000, timeout: float | None = 60.0) -> pa.Table:
+        with self._database.reader() as connection:
+            return _query.query(connection, sql, max_rows, timeout)
+
+    def status(self) -> ArchiveStatus:
+        with self._database.reader() as connection:
+            return _status.status(connection, self._database.path, self._reader.sizes())
+
+    def rejected(self, limit: int | None = None) -> pa.Table:
+        with self._database.reader() as connection:
+            return _lookups.rejected(connection, limit)
+
+    def take_rejected(self, keys: Collection[tuple[str, int, int]] | None = None) -> pa.Table:
+        with self._transaction() as connection:
+            return _lookups.take_rejected(connection, keys)
+
+    def replay(
+        self,
+        *,
+        diaSourceIds: Sequence[int] | None = None,
+        diaObjectIds: Sequence[int] | None = None,
+        midpointMjdTai: tuple[float, float] | None = None,
+        arrivedMjdTai: tuple[float, float] | None = None,
+        batch_alerts: int = 4000,
+    ) -> Iterator[Stored]:
+        with self._database.reader() as connection:
+            chosen = _replay.choose(connection, diaSourceIds, diaObjectIds, midpointMjdTai, arrivedMjdTai)
+            schemas = _replay.schemas(connection)
+        return _replay.replay(chosen, schemas, self._reader, batch_alerts)
+
+    def check(self, progress: Progress | None = None) -> list[Finding]:
+        with self._database.reader() as connection:
+            return _check.check(connection, self._reader, progress)
+
+    def compact(self, progress: Progress | None = None) -> None:
+        with self._write_lock, self._failing_well():
+            self._recover_if_needed()
+            _upkeep.compact(self._database.writer, progress)
+
+    def export_parquet(
+        self, folder: str | Path, tables: Sequence[str] | None = None, progress: Progress | None = None
+    ) -> dict[str, int]:
+        with self._database.reader() as connection:
+            return _export.export_parquet(connection, Path(folder), tables, progress)
+
+    def close(self) -> None:
+        with self._write_lock:
+            self._executor.shutdown()
+            self._packs.close()
+            self._reader.close()
+            self._database.close()
+
+
+def _explained(error: duckdb.Error | OSError) -> ArchiveError:
+    """An error of the engine or the system as one of the archive."""
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or (
+        isinstance(error, duckdb.Error) and any(words in str(error) for words in _FULL)
+    )
+    if full:
+        return ArchiveFullError(f"the disk is full, nothing was written: {error}")
+    return ArchiveError(str(error))
+
+
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large")

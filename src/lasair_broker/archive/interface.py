@@ -1,0 +1,326 @@
+"""What an archive does, whatever engine keeps its tables."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import pyarrow as pa
+
+from lasair_broker.packets import AlertBatch, Payloads
+
+__all__ = [
+    "LIGHT_CURVE_TABLES",
+    "Archive",
+    "ArchiveStatus",
+    "Cutout",
+    "Finding",
+    "LightCurve",
+    "Progress",
+    "Stored",
+    "TableStatus",
+    "WriteReport",
+]
+
+Cutout = Literal["Difference", "Science", "Template"]
+"""The three images of an alert."""
+
+Progress = Callable[[str, float], None]
+"""Called in long work with what is being done and how much of all the work is done, 0 to 1."""
+
+LIGHT_CURVE_TABLES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What one `Archive.write` did.
+
+    Attributes
+    ----------
+    alerts
+        Alerts stored.
+    duplicates
+        Alerts that the archive already had, byte for byte, and that were not stored again.
+    new_objects, updated_objects, stale_objects
+        Objects seen for the first time; given a newer state; left as they were because a newer state was
+        held.
+    new_rows
+        Rows added to each light curve table.
+    changed_rows
+        Rows of light curve tables replaced because they have been withdrawn since.
+    compared_objects
+        Objects whose rows had to be compared one by one with those held, in any table.
+    ss_sources, rejected
+        Solar-system detections and rejected messages stored.
+    pack_bytes
+        Bytes appended to the packs.
+    seconds, upkeep_seconds
+        Wall time of the transaction, and of the upkeep (sorting of recent rows, checkpoint) that followed it.
+    """
+
+    alerts: int = 0
+    duplicates: int = 0
+    new_objects: int = 0
+    updated_objects: int = 0
+    stale_objects: int = 0
+    new_rows: Mapping[str, int] = field(default_factory=dict)
+    changed_rows: int = 0
+    compared_objects: int = 0
+    ss_sources: int = 0
+    rejected: int = 0
+    pack_bytes: int = 0
+    seconds: float = 0.0
+    upkeep_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LightCurve:
+    """What is known of the brightness of one object, or of several, in order of (diaObjectId,
+    midpointMjdTai)."""
+
+    diaSources: pa.Table
+    diaForcedSources: pa.Table
+    diaNondetectionLimits: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Stored alerts of one writer schema, ready to be decoded again.
+
+    Attributes
+    ----------
+    payloads
+        Their Avro datums.
+    alerts
+        Their rows of table `alerts`, in the same order.
+    """
+
+    payloads: Payloads
+    alerts: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """Size of a table: rows, of which `recent_rows` are not yet sorted in, and bytes on disk."""
+
+    rows: int
+    recent_rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """State of an archive.
+
+    Attributes
+    ----------
+    where, engine, version
+        Place, engine, and version of the archive's own layout.
+    tables
+        Size of each table.
+    database_bytes, pack_bytes, packs
+        Bytes of the tables and of the packs on disk; number of pack files.
+    bytes_per_alert
+        All bytes on disk for each alert stored; 0 without alerts.
+    positions
+        The offset to read next, by topic and partition.
+    newestSourceMjdTai, newestAlertMjdTai
+        Time of the newest detection and of the arrival of the newest alert, MJD TAI; None in an empty
+        archive.
+    """
+
+    where: str
+    engine: str
+    version: int
+    tables: Mapping[str, TableStatus]
+    database_bytes: int
+    pack_bytes: int
+    packs: int
+    bytes_per_alert: float
+    positions: Mapping[tuple[str, int], int]
+    newestSourceMjdTai: float | None
+    newestAlertMjdTai: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that `Archive.check` found: how bad it is, where, and in words."""
+
+    severity: Literal["error", "warning"]
+    place: str
+    message: str
+
+
+class Archive(ABC):
+    """Where everything is kept: written by one transaction a batch, read by everybody.
+
+    All methods may be called from any thread. Reads see what was committed when they began.
+    """
+
+    @abstractmethod
+    def write(
+        self,
+        batches: Sequence[AlertBatch],
+        rejected: pa.Table | None = None,
+        positions: Mapping[tuple[str, int], int] | None = None,
+    ) -> WriteReport:
+        """Store batches, rejected messages and stream positions, all or nothing.
+
+        Only what is new is stored: an alert that is there byte for byte is left out, as are the light curve
+        rows that are known. An object's state is replaced unless the archive holds one with a newer
+        detection. Cut-outs come as table "cutouts" of a batch, a row an alert, with offsets within the
+        alert's datum. A match table of a batch replaces all rows that the archive has in it for the batch's
+        objects.
+
+        Parameters
+        ----------
+        batches
+            Enriched batches.
+        rejected
+            Rows of table `rejected`.
+        positions
+            The offset to read next, by (topic, partition).
+
+        Raises
+        ------
+        ArchiveFullError
+            If the disk is full.
+        ArchiveError
+            If it failed otherwise. In both cases nothing was stored.
+        """
+
+    @abstractmethod
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The offset to read next, by (topic, partition), as last committed."""
+
+    @abstractmethod
+    def object(self, key: int | str) -> pa.Table:
+        """The newest state of an object, by `diaObjectId` or `objectName`: a row of table `objects`, or
+        none."""
+
+    @abstractmethod
+    def light_curve(self, diaObjectId: int, columns: Mapping[str, Sequence[str]] | None = None) -> LightCurve:
+        """The light curve of an object, in order of time; without rows for an unknown object.
+
+        `columns` names for a light curve table the columns wanted (others: all columns).
+        """
+
+    @abstractmethod
+    def light_curves(
+        self, diaObjectIds: Sequence[int], columns: Mapping[str, Sequence[str]] | None = None
+    ) -> LightCurve:
+        """The light curves of many objects at once, in order of (diaObjectId, midpointMjdTai)."""
+
+    @abstractmethod
+    def cone(
+        self, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Objects within `radius_arcsec` of a position (degrees, ICRS), nearest first.
+
+        Columns of `objects` (all, or those named) and `separationArcsec`.
+        """
+
+    @abstractmethod
+    def cutout(self, diaSourceId: int, which: Cutout) -> bytes | None:
+        """An image of a detection as a FITS file; None if there is none.
+
+        Raises
+        ------
+        ArchiveCorruptError
+            If the stored bytes cannot be read.
+        """
+
+    @abstractmethod
+    def cutout_png(self, diaSourceId: int, which: Cutout, size: int = 256) -> bytes | None:
+        """An image of a detection for the eye: PNG, `size` pixels along the longer side; None if there is
+        none."""
+
+    @abstractmethod
+    def alert_bytes(self, diaSourceId: int) -> tuple[bytes, str] | None:
+        """The Avro datum of the newest alert of a detection and its writer schema (JSON); None if there is
+        none."""
+
+    @abstractmethod
+    def query(self, sql: str, *, max_rows: int | None = 10_000, timeout: float | None = 60.0) -> pa.Table:
+        """The result of one SELECT statement, at most `max_rows` rows of it.
+
+        Raises
+        ------
+        QueryTimeoutError
+            If it takes longer than `timeout` seconds.
+        QueryError
+            If it is not one SELECT statement, or fails.
+        """
+
+    @abstractmethod
+    def status(self) -> ArchiveStatus:
+        """Counts, sizes, positions and newest times."""
+
+    @abstractmethod
+    def rejected(self, limit: int | None = None) -> pa.Table:
+        """Messages that could not be read (table `rejected`), oldest first, at most `limit`."""
+
+    @abstractmethod
+    def take_rejected(self, keys: Collection[tuple[str, int, int]] | None = None) -> pa.Table:
+        """Remove rejected messages, all or those of the given (topic, partition, offset), and return them."""
+
+    @abstractmethod
+    def replay(
+        self,
+        *,
+        diaSourceIds: Sequence[int] | None = None,
+        diaObjectIds: Sequence[int] | None = None,
+        midpointMjdTai: tuple[float, float] | None = None,
+        arrivedMjdTai: tuple[float, float] | None = None,
+        batch_alerts: int = 4000,
+    ) -> Iterator[Stored]:
+        """Stored alerts, in order of arrival, in batches of one writer schema each.
+
+        Parameters
+        ----------
+        diaSourceIds, diaObjectIds
+            Only these detections or objects.
+        midpointMjdTai, arrivedMjdTai
+            Only detections at, or alerts that arrived in, this half-open time range, MJD TAI.
+        batch_alerts
+            At most so many alerts at once.
+
+        Raises
+        ------
+        ArchiveCorruptError
+            If a pack is missing or shorter than it should be.
+        """
+
+    @abstractmethod
+    def check(self, progress: Progress | None = None) -> list[Finding]:
+        """Compare the tables with each other and with the packs; empty if all is well."""
+
+    @abstractmethod
+    def compact(self, progress: Progress | None = None) -> None:
+        """Sort everything in, so that look-ups are as fast as they can be. It can be interrupted and
+        resumed."""
+
+    @abstractmethod
+    def export_parquet(
+        self, folder: str | Path, tables: Sequence[str] | None = None, progress: Progress | None = None
+    ) -> dict[str, int]:
+        """Write tables (all by default) as Parquet files; the rows of each table written."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish; the archive cannot be used afterwards. Closing twice does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
