@@ -2,6 +2,10 @@
 
 from lasair_broker.packets._batch import AlertBatch, Messages, Payloads
 from lasair_broker.packets._columns import BANDS, Column, Columns, SourceColumns, band_codes
+from lasair_broker.packets._decode import decode, decode_datums
+from lasair_broker.packets._files import PacketFileError, read_files
+from lasair_broker.packets._schema_files import SchemaFileError
+from lasair_broker.packets._schema_store import SchemaStore, UnknownSchemaError
 from lasair_broker.packets._source_table import SourceTable
 from lasair_broker.packets._times import (
     jd_utc_to_mjd_tai,
@@ -17,15 +21,22 @@ __all__ = [
     "Column",
     "Columns",
     "Messages",
+    "PacketFileError",
     "Payloads",
+    "SchemaFileError",
+    "SchemaStore",
     "SourceColumns",
     "SourceTable",
+    "UnknownSchemaError",
     "band_codes",
+    "decode",
+    "decode_datums",
     "is_ztf_object_id",
     "jd_utc_to_mjd_tai",
     "mjd_tai_now",
     "mjd_utc_to_mjd_tai",
     "posix_micros_to_mjd_tai",
+    "read_files",
     "ztf_object_id",
     "ztf_object_name",
 ]

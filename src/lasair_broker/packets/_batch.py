@@ -1,8 +1,9 @@
 """The canonical shape of alerts: what every survey's packets become at the door, and what every stage takes.
 
-An `AlertBatch` is object-centred. Alerts of one object in one batch are united: `objects` has one row for each
-distinct object, and the rows of `diaSources`, `diaForcedSources` and `diaNondetectionLimits` are sorted by
-(row of `objects`, midpointMjdTai, id) without doubles, with offsets that say which rows belong to which object.
+An `AlertBatch` is object-centred. Alerts of one object in one batch are united: `objects` has one row for
+each distinct object, and the rows of `diaSources`, `diaForcedSources` and `diaNondetectionLimits` are
+sorted by (row of `objects`, midpointMjdTai, id) without doubles, with offsets that say which rows belong to
+which object.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ class Messages:
 
 @dataclass(frozen=True, slots=True)
 class Payloads:
-    """The Avro datum of each alert, uncompressed and without framing, as views into memory that `owners` keeps alive.
+    """The Avro datum of each alert, uncompressed and without framing: views into what `owners` keep alive.
 
-    This is what the raw pack stores; with the schema's fingerprint it can be decoded again. Cut-outs are given
-    by their offset and length within the datum.
+    This is what the raw pack stores; with the schema's fingerprint it can be decoded again. Cut-outs are
+    given by their offset and length within the datum.
     """
 
     address: Int64
@@ -84,7 +85,8 @@ class AlertBatch:
     alerts
         One row for each message that could be read, in order of arrival (table `alerts` of the schema).
     objects
-        One row for each distinct object, its newest state (a growing subset of the columns of table `objects`).
+        One row for each distinct object, its newest state (a growing subset of the columns of table
+        `objects`).
     diaSources, diaForcedSources, diaNondetectionLimits
         The light curves of those objects.
     ssSources, ssObjects, mpc_orbits

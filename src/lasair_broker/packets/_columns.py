@@ -56,12 +56,12 @@ class SourceColumns:
 
 
 def band_codes(words: Sequence[str]) -> npt.NDArray[np.int8]:
-    """The code of each band name in BANDS, -1 for others; one more -1 at the end so that code -1 maps to -1."""
+    """The code of each band name in BANDS, -1 for others; one more -1 at the end, where code -1 points."""
     return np.array([BANDS.index(w) if w in BANDS else -1 for w in words] + [-1], np.int8)
 
 
 def finite(values: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """`valid` without NaN and infinities: neither is a measurement, and engines disagree on how they compare."""
+    """`valid` without NaN and infinities: neither is a measurement, and engines compare them differently."""
     return valid & np.isfinite(values) if values.dtype.kind == "f" else valid
 
 
@@ -86,7 +86,8 @@ def to_dtype(
 def _numpy_type(kind: pa.DataType) -> np.dtype[Any]:
     if pa.types.is_timestamp(kind):
         return np.dtype(np.int64)
-    return np.dtype(kind.to_pandas_dtype())
+    dtype: np.dtype[Any] = np.dtype(kind.to_pandas_dtype())
+    return dtype
 
 
 def arrow_array(column: Column | None, kind: pa.DataType, length: int) -> pa.Array:

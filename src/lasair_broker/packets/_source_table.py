@@ -18,10 +18,10 @@ Int64 = npt.NDArray[np.int64]
 
 
 class SourceTable:
-    """Rows of a light curve table (diaSources, diaForcedSources, diaNondetectionLimits), gathered only when asked for.
+    """A light curve table (diaSources, diaForcedSources, diaNondetectionLimits), gathered when asked for.
 
-    A packet repeats a year of history in a hundred columns, of which the stream needs six and the archive only
-    the new rows; so a column is put in order when it is used, not before.
+    A packet repeats a year of history in a hundred columns, of which the stream needs six and the archive
+    only the new rows; so a column is put in order when it is used, not before.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ class SourceTable:
     def numpy(self, name: str) -> npt.NDArray[Any]:
         """Column `name` as kernels want it: floats with NaN for NULL; integers with 0, booleans with False.
 
-        `band` is codes into BANDS, other text its codes, -1 for NULL. The array has one element a row, is cached,
-        and must not be written to.
+        `band` is codes into BANDS, other text its codes, -1 for NULL. The array has one element a row, is
+        cached, and must not be written to.
 
         Raises
         ------
@@ -134,10 +134,7 @@ class SourceTable:
             runs.append((start, values, valid))
         if not runs:
             return None
-        if text:
-            dtype = np.dtype(np.int32)
-        else:
-            dtype = np.result_type(*[values.dtype for _, values, _ in runs])
+        dtype = np.dtype(np.int32) if text else np.result_type(*[values.dtype for _, values, _ in runs])
         out, present = gather(runs, index, dtype)
         return Column(out, present, tuple(words) if text else None)
 

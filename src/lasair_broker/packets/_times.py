@@ -12,8 +12,8 @@ __all__ = ["jd_utc_to_mjd_tai", "mjd_tai_now", "mjd_utc_to_mjd_tai", "posix_micr
 MJD_OF_POSIX_EPOCH = 40587.0
 """MJD of 1970-01-01."""
 
-# TAI - UTC in seconds from each MJD (UTC) on: IERS Bulletin C. None is announced after 2017; the General Conference on
-# Weights and Measures has resolved to stop adding them.
+# TAI - UTC in seconds from each MJD (UTC) on: IERS Bulletin C. None is announced after 2017; the General
+# Conference on Weights and Measures has resolved to stop adding them.
 LEAP_SECONDS = np.array(
     [
         (41317, 10), (41499, 11), (41683, 12), (42048, 13), (42413, 14), (42778, 15), (43144, 16),
@@ -26,7 +26,7 @@ LEAP_SECONDS = np.array(
 
 
 def mjd_utc_to_mjd_tai(mjd: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """MJD in TAI (days) of MJD in UTC (days), from 1972 on; earlier dates get the 10 s of 1972. NaN stays NaN."""
+    """MJD in TAI (days) of MJD in UTC (days); dates before 1972 get the 10 s of 1972. NaN stays NaN."""
     utc = np.asarray(mjd, np.float64)
     place = np.searchsorted(LEAP_SECONDS[:, 0], utc, side="right") - 1
     offset = LEAP_SECONDS[np.maximum(place, 0), 1]
