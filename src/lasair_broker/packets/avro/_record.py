@@ -1,8 +1,8 @@
-"""One datum as a plain Python value: slow, for tests, messages and single look-ups."""
+"""Datums as plain Python values: slow, for tests, messages and single look-ups."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._errors import AvroError
@@ -10,47 +10,73 @@ from ._plan import VIEW, branch_names, item_paths, join_path, option
 from ._schema import Node
 
 if TYPE_CHECKING:
-    from ._columns import Decoded, Level
+    from ._columns import Decoded
 
-__all__ = ["record"]
+__all__ = ["record", "records"]
 
 
 class _Reader:
-    def __init__(self, levels: Mapping[str, Level]) -> None:
-        self._levels = levels
+    """Reads values of decoded columns. With `whole`, each column becomes a list first: for reading all rows."""
 
-    def value(self, name: str, row: int, path: str, node: Node) -> Any:
+    def __init__(self, decoded: Decoded, whole: bool) -> None:
+        if decoded.plan is None:
+            raise ValueError("these columns have no schema")
+        self._decoded = decoded
+        self._whole = whole
+        self._lists: dict[tuple[str, str, bool], Sequence[Any]] = {}
+        self._root = decoded.plan.root
+        null_at, inner = option(self._root)
+        self._root_path = "" if inner.kind == "record" and null_at < 0 else "item"
+
+    def root(self, row: int) -> Any:
+        """The value of datum `row`. Raises AvroError if it is bad."""
+        if self._decoded.error[row]:
+            raise AvroError(f"datum {row} is bad: {self._decoded.reason(row)}")
+        return self._value("", row, self._root_path, self._root)
+
+    def _column(self, name: str, path: str, valid: bool) -> Any:
+        """The values of a column, or where it is valid."""
+        known = self._lists.get((name, path, valid))
+        if known is None:
+            level = self._decoded.levels[name]
+            array = (level.valid if valid else level.values)[path]
+            known = self._lists[name, path, valid] = array.tolist() if self._whole else array
+        return known
+
+    def _value(self, name: str, row: int, path: str, node: Node) -> Any:
         """The value at `path` of row `row` of level `name`."""
-        level = self._levels[name]
         null_at, inner = option(node)
-        if null_at >= 0 and not level.valid[path][row]:
+        kind = inner.kind
+        if kind == "null" or (null_at >= 0 and not self._column(name, path, True)[row]):
             return None
-        if inner.kind == "null":
-            return None
-        if inner.kind == "record":
+        if kind == "record":
             return {
-                field.name: self.value(name, row, join_path(path, field.name), field.node)
+                field.name: self._value(name, row, join_path(path, field.name), field.node)
                 for field in inner.fields
             }
-        if inner.kind == "union":
-            if path in level.valid and not level.valid[path][row]:
+        if kind == "union":
+            level = self._decoded.levels[name]
+            if path in level.valid and not self._column(name, path, True)[row]:
                 return None
-            branch = int(level.values[path][row])
+            branch = int(self._column(name, path, False)[row])
             inside = join_path(path, branch_names(inner)[branch])
-            return self.value(name, row, inside, inner.branches[branch])
-        if inner.kind in ("array", "map"):
+            return self._value(name, row, inside, inner.branches[branch])
+        if kind in ("array", "map"):
             return self._items(join_path(name, path), row, inner)
-        if level.values[path].dtype == VIEW:
+        level = self._decoded.levels[name]
+        if level.columns[path].dtype == VIEW:
             raw = level.bytes(path, row) or b""
-            return raw.decode() if inner.kind == "string" else raw
-        number = level.values[path][row].item()
-        return inner.symbols[number] if inner.kind == "enum" else number
+            return raw.decode() if kind == "string" else raw
+        value = self._column(name, path, False)[row]
+        if not self._whole:
+            value = value.item()
+        return inner.symbols[value] if kind == "enum" else value
 
     def _items(self, name: str, row: int, node: Node) -> Any:
-        offsets = self._levels[name].offsets
+        offsets = self._decoded.levels[name].offsets
         assert offsets is not None  # noqa: S101 - only the root has none
         rows = range(int(offsets[row]), int(offsets[row + 1]))
-        columns = [[self.value(name, item, path, part) for item in rows] for path, part in item_paths(node)]
+        columns = [[self._value(name, item, path, part) for item in rows] for path, part in item_paths(node)]
         return dict(zip(*columns, strict=True)) if node.kind == "map" else columns[0]
 
 
@@ -59,11 +85,11 @@ def record(decoded: Decoded, row: int) -> Any:
 
     Raises AvroError if the datum is bad, and ValueError if the columns were not decoded from anything.
     """
-    if decoded.plan is None:
-        raise ValueError("these columns have no schema")
-    if decoded.error[row]:
-        raise AvroError(f"datum {row} is bad: {decoded.reason(row)}")
-    root = decoded.plan.root
-    null_at, inner = option(root)
-    path = "" if inner.kind == "record" and null_at < 0 else "item"
-    return _Reader(decoded.levels).value("", row, path, root)
+    return _Reader(decoded, False).root(row)
+
+
+def records(decoded: Decoded) -> Iterator[Any]:
+    """The values of all datums, as `record` gives them; None for a bad one."""
+    reader = _Reader(decoded, True)
+    for row in range(decoded.num_rows):
+        yield None if decoded.error[row] else reader.root(row)
