@@ -7,6 +7,7 @@ from lasair_broker.sky._htm import htm16
 from lasair_broker.sky._moc import Moc, MocError
 from lasair_broker.sky._moc_index import WatchmapIndex, WatchmapMatches
 from lasair_broker.sky._separation import separation_arcsec
+from lasair_broker.sky._watchlist_columns import UploadError
 from lasair_broker.sky._watchlist_trigger_kernel import TriggerEvents, evaluate_triggers
 from lasair_broker.sky._watchlist_triggers import (
     WHOLE_LIST,
@@ -17,21 +18,32 @@ from lasair_broker.sky._watchlist_triggers import (
     Triggers,
     TriggerState,
 )
-from lasair_broker.sky.watchlists import WatchlistIndex, WatchlistMatches
+from lasair_broker.sky._watchlist_upload import (
+    UPLOAD_SCHEMA,
+    RowProblem,
+    WatchlistUpload,
+    read_watchlist,
+)
+from lasair_broker.sky.watchlists import ROW_SCHEMA, WatchlistIndex, WatchlistMatches
 
 __all__ = [
+    "ROW_SCHEMA",
+    "UPLOAD_SCHEMA",
     "WHOLE_LIST",
     "Direction",
     "Moc",
     "MocError",
+    "RowProblem",
     "Trigger",
     "TriggerEvents",
     "TriggerKind",
     "TriggerLightCurves",
     "TriggerState",
     "Triggers",
+    "UploadError",
     "WatchlistIndex",
     "WatchlistMatches",
+    "WatchlistUpload",
     "WatchmapIndex",
     "WatchmapMatches",
     "cone_ranges",
@@ -41,5 +53,6 @@ __all__ = [
     "galactic_latitude",
     "healpix29",
     "htm16",
+    "read_watchlist",
     "separation_arcsec",
 ]
