@@ -160,7 +160,9 @@ def rows_of(decoded: Decoded, wanted: npt.NDArray[np.bool_]) -> dict[str, npt.ND
         mine = kept[planned.path]
         for path, values in level.values.items():
             part = values[mine]
-            out[f"{planned.path} {path}"] = np.stack([part["offset"], part["length"]]) if part.dtype.names else part
+            out[f"{planned.path} {path}"] = (
+                np.stack([part["offset"], part["length"]]) if part.dtype.names else part
+            )
         for path, valid in level.valid.items():
             out[f"{planned.path} {path} valid"] = valid[mine]
     return out

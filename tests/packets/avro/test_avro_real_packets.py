@@ -93,7 +93,9 @@ def test_containers(data_folder: Path, archive: str) -> None:
         decoded = codec.decode(
             found.address[mine], found.length[mine], continues=found.continues[mine], owner=found.owners
         )
-        for row, (message, value) in enumerate(zip(found.message[mine].tolist(), decoded.records(), strict=True)):
+        for row, (message, value) in enumerate(
+            zip(found.message[mine].tolist(), decoded.records(), strict=True)
+        ):
             assert not decoded.error[row], decoded.reason(row)
             assert same(value, expected[message][seen[message]])
             seen[message] += 1

@@ -81,7 +81,11 @@ class Codec:
         continues = np.ones(int(times.sum()), np.bool_)
         continues[np.cumsum(times)[times > 0] - times[times > 0]] = False
         return self.decode(
-            np.repeat(address, times), np.repeat(length, times), continues=continues, owner=payloads, **options
+            np.repeat(address, times),
+            np.repeat(length, times),
+            continues=continues,
+            owner=payloads,
+            **options,
         )
 
     def decode(

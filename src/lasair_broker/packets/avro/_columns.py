@@ -156,15 +156,19 @@ class Level:
 
         The words are in order of first appearance; those of an enum are the symbols of the schema.
         """
-        if self.values[path].dtype == VIEW:
-            codes, words = distinct(*self.pointers(path))
-            decoded = [word.decode() for word in words]
-        else:
-            codes, decoded = self.values[path].astype(np.int32), list(self.columns[path].node.symbols)
         valid = self.valid.get(path)
-        if valid is not None:
-            codes[~valid] = -1
-        return codes, decoded
+        if self.values[path].dtype != VIEW:
+            codes = self.values[path].astype(np.int32)
+            if valid is not None:
+                codes[~valid] = -1
+            return codes, list(self.columns[path].node.symbols)
+        address, length = self.pointers(path)
+        if valid is None or valid.all():
+            codes, words = distinct(address, length)
+        else:
+            codes = np.full(self.num_rows, -1, np.int32)
+            codes[valid], words = distinct(address[valid], length[valid])
+        return codes, [word.decode() for word in words]
 
     def bytes(self, path: str, row: int) -> bytes | None:
         """A copy of one value of a text, bytes or fixed field; None where missing."""

@@ -148,7 +148,8 @@ def _inflate(data: Data, place: int) -> bytes:
         raise ContainerError(f"the block at byte {place} is not deflated: {problem}") from problem
     if inflater.unconsumed_tail:
         raise ContainerError(f"the block at byte {place} inflates to more than {MAX_INFLATED} bytes")
-    if not inflater.eof or inflater.unused_data:
+    # Some writers leave a part of zlib's four-byte checksum behind the stream.
+    if not inflater.eof or len(inflater.unused_data) > 4:
         raise ContainerError(f"the block at byte {place} is not one deflated stream")
     return out
 

@@ -47,7 +47,7 @@ class _Binding:
         self.valids = np.zeros(len(plan.columns), np.int64)
         self.offsets = np.zeros(len(plan.levels), np.int64)
         self.most_bytes = 0
-        self._kept: list[Array] = []
+        self._kept: list[Array | Level] = []
         self._presence: dict[int, Presence] = {}
         self._branches: dict[int, tuple[Presence, Array]] = {}
         self._levels = [given.levels.get(level.path) for level in plan.levels]
@@ -120,6 +120,7 @@ class _Binding:
             if column.default is MISSING:
                 raise ColumnError(f"{self._name(column)} is required and not given")
             level, valid = _default_level(column, rows), None
+            self._kept.append(level)
             array = level.values[column.path]
         elif not nullable and valid is not None:
             missing = ~valid if outer is True else outer & ~valid
