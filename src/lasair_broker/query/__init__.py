@@ -4,7 +4,7 @@ from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
 from ._functions import AGGREGATES, FUNCTIONS, Function
 from ._query import Query, mjd_now, parse
-from ._run import Limits, Result, run
+from ._stream import BatchFrame, Hits, StreamPlan
 from ._triple import triple
 
 __all__ = [
@@ -12,15 +12,15 @@ __all__ = [
     "ARCHIVE",
     "FUNCTIONS",
     "PUBLIC",
+    "BatchFrame",
     "Catalogue",
     "Function",
-    "Limits",
+    "Hits",
     "Query",
     "QueryError",
     "Relation",
-    "Result",
+    "StreamPlan",
     "mjd_now",
     "parse",
-    "run",
     "triple",
 ]

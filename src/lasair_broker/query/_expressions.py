@@ -218,16 +218,16 @@ class Expressions:
             raise QueryError(f"IN takes at most {LONGEST_LIST} values", place, "upload them as a watchlist")
         items = []
         for item in node.expressions:
-            pair = compared("eq", value, self.value(item), position_of(item))
-            items.append(pair.args)
+            items.append(compared("eq", value, self.value(item), position_of(item)).args)
         if any(pair[0] != items[0][0] for pair in items):
             items = [(as_real(pair[0]), as_real(pair[1])) for pair in items]
         return In(items[0][0], tuple(pair[1] for pair in items))
 
     def _case(self, node: exp.Case, place: int | None) -> Expr:
         only(node, "this", "ifs", "default")
-        branches = []
+        branches: list[tuple[Expr, Expr]] = []
         for branch in node.args["ifs"]:
+            condition: Expr
             if node.this is not None:
                 condition = compared(
                     "eq", self.value(node.this), self.value(branch.this), position_of(branch)
@@ -318,7 +318,7 @@ class Expressions:
                 )
             case "GREATEST" | "LEAST":
                 _count_arguments(name, args, range(1, 100), place)
-                result = args[0]
+                result: Expr = args[0]
                 for other in args[1:]:
                     wins = compared("ge" if name == "GREATEST" else "le", result, other, place)
                     missing = Call("is_null", (wins,), BOOLEAN)

@@ -49,6 +49,7 @@ class Renderer:
 
     def __init__(self, engine: Engine, now: float | str) -> None:
         self._engine = engine
+        self.uses_now = False
         self._now = now if isinstance(now, str) else self._number(now)
 
     def query(self, tree: QueryTree) -> str:
@@ -171,6 +172,7 @@ class Renderer:
 
     def _call(self, call: Call) -> str:
         if call.function == "now":
+            self.uses_now = True
             return self._now
         function = FUNCTIONS[call.function]
         args = [self._value(argument) for argument in call.args]

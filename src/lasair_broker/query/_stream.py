@@ -1,0 +1,384 @@
+"""Queries on the stream: the same checked tree, on the columns of a batch instead of an archive.
+
+What `_compile` can, and joins by equality, run as numpy on the batch's columns, each condition evaluated once however
+many filters share it; everything else runs as a prepared statement of a DuckDB that holds just the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lasair_broker.schema import arrow_schema
+
+from ._compile import Columns, Evaluate, NotCompiledError, compiled
+from ._fallback import BatchDatabase
+from ._joins import Matcher
+from ._query import Query, mjd_now
+from ._render import Renderer
+from ._tree import (
+    Call, Case, ColumnRef, Expr, In, Join, Output, QueryTree, Select, Source, TableSource, conjuncts,
+)  # fmt: skip
+from ._types import integer
+from ._typing import contains_aggregate, parts
+from ._vectors import Truths, Vector, of_arrow
+
+__all__ = ["BatchFrame", "Hits", "StreamPlan"]
+
+Int64 = npt.NDArray[np.int64]
+
+ROW = "lasair row"
+"""Name of the number of a row of `objects` within its batch; no column of the schema has a blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What a query gave on a batch.
+
+    Attributes
+    ----------
+    objects
+        For each hit the row of the batch's `objects` that it came from; None for a query that groups or unites rows.
+    rows
+        The selected columns of each hit.
+    """
+
+    objects: Int64 | None
+    rows: pa.Table
+
+
+class BatchFrame:
+    """A batch as queries see it. Columns and conditions are worked out once and kept for the next query.
+
+    Parameters
+    ----------
+    tables
+        The batch's tables by their name in the schema; `objects` among them. A table that is missing is empty.
+    now
+        What ``mjdnow()`` means, MJD TAI; None: this moment.
+    """
+
+    def __init__(self, tables: Mapping[str, pa.Table], now: float | None = None) -> None:
+        self.tables = tables
+        self.now = mjd_now() if now is None else now
+        self._vectors: dict[tuple[str, str], Vector] = {}
+        self._masks: dict[_Keyed, npt.NDArray[np.bool_]] = {}
+        self._matchers: dict[tuple[str, str], Matcher] = {}
+
+    def num_rows(self, table: str) -> int:
+        found = self.tables.get(table)
+        return 0 if found is None else found.num_rows
+
+    def vector(self, table: str, name: str) -> Vector:
+        """A whole column of a table."""
+        key = (table, name)
+        found = self._vectors.get(key)
+        if found is None:
+            found = self._vectors[key] = self._new_vector(table, name)
+        return found
+
+    def _new_vector(self, table: str, name: str) -> Vector:
+        data = self.tables.get(table)
+        if data is not None and name in data.column_names:
+            vector = of_arrow(data.column(name))
+        else:
+            nulls = pa.nulls(self.num_rows(table), arrow_schema(table).field(name).type)
+            vector = of_arrow(pa.chunked_array([nulls]))
+        if vector is None:
+            raise NotCompiledError(name)
+        return vector
+
+    def mask(self, table: str, condition: _Keyed) -> npt.NDArray[np.bool_]:
+        """The rows of a table for which a condition on it alone is true."""
+        found = self._masks.get(condition)
+        if found is None:
+            columns = Columns(self.vector, self.num_rows(table), self.now)
+            value = condition.evaluate(columns)
+            assert isinstance(value, Truths)  # noqa: S101 - for the type checker: conditions are checked
+            found = self._masks[condition] = value.true
+        return found
+
+    def matcher(self, table: str, column: str) -> Matcher:
+        """The rows of a table by the values of a column."""
+        key = (table, column)
+        found = self._matchers.get(key)
+        if found is None:
+            found = self._matchers[key] = Matcher(self.vector(table, column))
+        return found
+
+    @cached_property
+    def database(self) -> BatchDatabase:
+        """The batch in a DuckDB of its own, made when the first query needs it."""
+        return BatchDatabase(self.tables, ROW)
+
+
+class _Keyed:
+    """A condition on one table with its function; equal if the conditions are, with the hash worked out once."""
+
+    __slots__ = ("_hash", "condition", "evaluate")
+
+    def __init__(self, condition: Expr) -> None:
+        self.condition = condition
+        self.evaluate: Evaluate = compiled(condition)
+        self._hash = hash(condition)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and (self is other or self.condition == other.condition)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A table that is joined: where its `column` equals `key` of the tables before it."""
+
+    alias: str
+    table: str
+    column: str
+    key: ColumnRef
+
+
+class StreamPlan:
+    """A query ready for batch after batch. ORDER BY, TOP and OFFSET do not apply to a stream.
+
+    Attributes
+    ----------
+    compiled
+        Whether it runs as numpy; otherwise in DuckDB.
+    """
+
+    def __init__(self, query: Query) -> None:
+        self._tree = replace(query.tree, order=(), limit=None, offset=None)
+        self._plan: _Compiled | None = None
+        try:
+            self._plan = _Compiled(self._tree)
+        except NotCompiledError:
+            self._sql, self._needs_now, self._follows_objects = _for_batch(self._tree)
+
+    @property
+    def compiled(self) -> bool:
+        return self._plan is not None
+
+    def run(self, frame: BatchFrame) -> Hits:
+        """The query's rows on a batch.
+
+        Raises
+        ------
+        QueryError
+            If DuckDB cannot answer it on this batch.
+        """
+        if self._plan is not None:
+            return self._plan.run(frame)
+        rows = frame.database.run(self._sql, frame.now if self._needs_now else None)
+        if not self._follows_objects:
+            return Hits(None, rows)
+        objects = rows.column(ROW).to_numpy().astype(np.int64)
+        return Hits(objects, rows.drop_columns([ROW]))
+
+
+class _Compiled:
+    """A SELECT from `objects` and tables joined to it by equality, as numpy."""
+
+    def __init__(self, tree: QueryTree) -> None:
+        select = tree.body
+        if (
+            tree.named
+            or not isinstance(select, Select)
+            or select.group
+            or select.having is not None
+            or select.distinct
+        ):
+            raise NotCompiledError("the query's form")
+        if any(contains_aggregate(o.expression) for o in select.outputs):
+            raise NotCompiledError("a group")
+        sources, on = _flat(select.source)
+        self._tables = {source.alias: source.table for source in sources}
+        if [s.table for s in sources].count("objects") != 1 or any(s.only for s in sources):
+            raise NotCompiledError("the query's tables")
+        conditions = [*on, *conjuncts(select.where)]
+        self._root = next(s.alias for s in sources if s.table == "objects")
+        self._masks: dict[str, list[_Keyed]] = {alias: [] for alias in self._tables}
+        across: list[Expr] = []
+        for condition in conditions:
+            used = _aliases(condition)
+            if len(used) == 1:
+                (alias,) = used
+                self._masks[alias].append(_Keyed(_on_table(condition, {alias: self._tables[alias]})))
+            else:
+                across.append(condition)
+        self._steps, rest = self._ordered(across)
+        self._rest = [compiled(condition) for condition in rest]
+        self._outputs = [(o.name, o.expression, _compiled_output(o)) for o in select.outputs]
+
+    def _ordered(self, across: list[Expr]) -> tuple[list[_Step], list[Expr]]:
+        """The joins, each to tables that are there before it, and the conditions that are left."""
+        there, steps = {self._root}, []
+        waiting = [alias for alias in self._tables if alias != self._root]
+        while waiting:
+            for alias in waiting:
+                found = next((c for c in across if _key(c, alias, there) is not None), None)
+                if found is not None:
+                    column, key = _key(found, alias, there) or ("", ColumnRef("", "", integer(1)))
+                    steps.append(_Step(alias, self._tables[alias], column, key))
+                    across = [c for c in across if c is not found]
+                    there.add(alias)
+                    waiting.remove(alias)
+                    break
+            else:
+                raise NotCompiledError("a join that is not by equality")
+        return steps, across
+
+    def run(self, frame: BatchFrame) -> Hits:
+        rows = {self._root: self._passing(frame, self._root)}
+        for step in self._steps:
+            key = frame.vector(self._tables[step.key.source], step.key.name).take(rows[step.key.source])
+            left, right = frame.matcher(step.table, step.column).match(key)
+            masks = self._masks[step.alias]
+            if masks and len(right):
+                passing = self._mask(frame, step.alias)[right]
+                left, right = left[passing], right[passing]
+            rows = {alias: index[left] for alias, index in rows.items()} | {step.alias: right}
+
+        def column(source: str, name: str) -> Vector:
+            return frame.vector(self._tables[source], name).take(rows[source])
+
+        columns = Columns(column, len(rows[self._root]), frame.now)
+        if self._rest:
+            keep = np.logical_and.reduce([_true(evaluate(columns)) for evaluate in self._rest])
+            rows = {alias: index[keep] for alias, index in rows.items()}
+            columns = Columns(column, len(rows[self._root]), frame.now)
+        arrays = [
+            self._output(frame, expression, evaluate, columns, rows)
+            for _, expression, evaluate in self._outputs
+        ]
+        return Hits(
+            rows[self._root], pa.Table.from_arrays(arrays, names=[name for name, _, _ in self._outputs])
+        )
+
+    def _mask(self, frame: BatchFrame, alias: str) -> npt.NDArray[np.bool_]:
+        table = self._tables[alias]
+        masks = self._masks[alias]
+        result = frame.mask(table, masks[0])
+        for condition in masks[1:]:
+            result = result & frame.mask(table, condition)
+        return result
+
+    def _passing(self, frame: BatchFrame, alias: str) -> Int64:
+        if not self._masks[alias]:
+            return np.arange(frame.num_rows(self._tables[alias]))
+        return np.flatnonzero(self._mask(frame, alias))
+
+    def _output(
+        self,
+        frame: BatchFrame,
+        expression: Expr,
+        evaluate: Evaluate | None,
+        columns: Columns,
+        rows: dict[str, Int64],
+    ) -> pa.Array:
+        if evaluate is not None:
+            return evaluate(columns).arrow()
+        assert isinstance(expression, ColumnRef)  # noqa: S101 - for the type checker: others are compiled
+        name = self._tables[expression.source]
+        table = frame.tables.get(name)
+        if table is None or expression.name not in table.column_names:
+            return pa.nulls(columns.num_rows, arrow_schema(name).field(expression.name).type)
+        taken = table.column(expression.name).take(pa.array(rows[expression.source])).combine_chunks()
+        return taken if isinstance(taken, pa.Array) else pa.concat_arrays(taken.chunks)
+
+
+def _compiled_output(output: Output) -> Evaluate | None:
+    """None for a plain column, which is taken as it is."""
+    return None if isinstance(output.expression, ColumnRef) else compiled(output.expression)
+
+
+def _true(value: Vector) -> npt.NDArray[np.bool_]:
+    if not isinstance(value, Truths):
+        raise TypeError("a condition is not a truth value")
+    return value.true
+
+
+def _flat(source: Source) -> tuple[list[TableSource], list[Expr]]:
+    """The tables of inner joins, and what their ON clauses ask."""
+    if isinstance(source, TableSource):
+        return [source], []
+    if isinstance(source, Join) and source.kind in ("INNER", "CROSS"):
+        left, left_on = _flat(source.left)
+        right, right_on = _flat(source.right)
+        return left + right, left_on + right_on + list(conjuncts(source.on))
+    raise NotCompiledError("the query's tables")
+
+
+def _aliases(expression: Expr) -> set[str]:
+    if isinstance(expression, ColumnRef):
+        return {expression.source}
+    return {alias for part in parts(expression) for alias in _aliases(part)}
+
+
+def _on_table(expression: Expr, tables: dict[str, str]) -> Expr:
+    """With the name of the table for its alias, so that the same condition in two queries is the same."""
+    match expression:
+        case ColumnRef():
+            return replace(expression, source=tables[expression.source])
+        case Call():
+            return replace(expression, args=tuple(_on_table(a, tables) for a in expression.args))
+    changed = _rebuilt(expression, tables)
+    return expression if changed is None else changed
+
+
+def _rebuilt(expression: Expr, tables: dict[str, str]) -> Expr | None:
+    if isinstance(expression, In):
+        items = tuple(_on_table(item, tables) for item in expression.items)
+        return In(_on_table(expression.value, tables), items)
+    if isinstance(expression, Case):
+        branches = tuple((_on_table(c, tables), _on_table(v, tables)) for c, v in expression.branches)
+        return Case(branches, _on_table(expression.default, tables), expression.type)
+    return None
+
+
+def _key(condition: Expr, alias: str, there: set[str]) -> tuple[str, ColumnRef] | None:
+    """The column of `alias` and the column of tables already there that `condition` makes equal."""
+    if not isinstance(condition, Call) or condition.function != "eq":
+        return None
+    left, right = condition.args
+    for ours, theirs in ((left, right), (right, left)):
+        if isinstance(ours, ColumnRef) and isinstance(theirs, ColumnRef) and ours.source == alias:
+            if (
+                theirs.source in there
+                and ours.type.kind == theirs.type.kind
+                and ours.type.kind in ("integer", "text")
+            ):
+                return ours.name, theirs
+    return None
+
+
+def _for_batch(tree: QueryTree) -> tuple[str, bool, bool]:
+    """The SQL on a batch, whether it has a parameter for the time, and whether it says which object a row is of."""
+    select = tree.body
+    follows = False
+    if isinstance(select, Select) and not (select.group or select.having is not None or select.distinct):
+        if not any(contains_aggregate(o.expression) for o in select.outputs):
+            alias = _objects_alias(select.source)
+            if alias is not None:
+                row = Output(ROW, ColumnRef(alias, ROW, integer(31)))
+                tree = replace(tree, body=replace(select, outputs=(*select.outputs, row)))
+                follows = True
+    renderer = Renderer("duckdb", "$1")
+    return renderer.query(tree), renderer.uses_now, follows
+
+
+def _objects_alias(source: Source) -> str | None:
+    """The alias of `objects`, if every row of the join has one."""
+    if isinstance(source, TableSource):
+        return source.alias if source.table == "objects" else None
+    if isinstance(source, Join):
+        sides = {"INNER": (0, 1), "CROSS": (0, 1), "LEFT": (0,), "RIGHT": (1,)}.get(source.kind, ())
+        both = (source.left, source.right)
+        return next((alias for side in sides if (alias := _objects_alias(both[side])) is not None), None)
+    return None
