@@ -7,9 +7,10 @@ put this one on ``sys.path`` and import `KafkaBroker`.
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import hashlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -33,7 +34,8 @@ POM = Path(__file__).with_name("pom.xml")
 USERNAME, PASSWORD = "lasair-test", "only-for-tests"
 KEYSTORE_PASSWORD = "keystore-for-tests"  # noqa: S105 - of a key made for this broker, thrown away with it
 
-_PR_SET_PDEATHSIG = 1
+# Runs a command and kills it when standard input ends: when whoever started it is gone, however it went.
+_UNTIL_STDIN_ENDS = 'exec 3<&0; "$@" </dev/null & p=$!; { cat <&3 >/dev/null; kill -9 $p; } & wait $p'
 
 
 def jars() -> Path:
@@ -88,15 +90,16 @@ class KafkaBroker:
     def start(self, timeout: float = 60) -> None:
         """Start, or start again on the same ports and logs; returns when the broker answers."""
         heap = ["-Xms256m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
-        command = ["java", *heap, "-Dorg.apache.logging.log4j.level=WARN", "-cp", f"{jars()}/*"]
+        program = ["-Dorg.apache.logging.log4j.level=WARN", "-cp", f"{jars()}/*", "kafka.Kafka"]
+        java = ["java", *heap, *program, str(self._folder / "server.properties")]
         with (self._folder / "kafka.out").open("ab") as out:
             self._process = subprocess.Popen(
-                [*command, "kafka.Kafka", str(self._folder / "server.properties")],
+                ["sh", "-c", _UNTIL_STDIN_ENDS, "sh", *java],
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
+                stdin=subprocess.PIPE,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
             )
         deadline = time.monotonic() + timeout
         while not self._answers():
@@ -110,6 +113,8 @@ class KafkaBroker:
         """SIGKILL, as a power cut would."""
         self._signal(signal.SIGKILL)
         assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.wait()
 
     def pause(self) -> None:
@@ -120,8 +125,9 @@ class KafkaBroker:
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def add_user(self) -> None:
@@ -258,16 +264,15 @@ def group_offsets(bootstrap: str, group: str, topic: str, partitions: int) -> di
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens at now; taken together so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    """Ports nobody listens at now, none of which the kernel would give to an outgoing connection.
 
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    (A client that keeps trying to reach a broker that is down could otherwise be given the broker's own port,
+    be connected with itself, and keep the broker from coming back.)
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if port not in found and probe.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+    return found
