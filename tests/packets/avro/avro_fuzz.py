@@ -1,4 +1,4 @@
-"""Decodes mutated messages and compares what must not change. Run as a program, so that a crash is seen as one.
+"""Decodes mutated messages and compares what must not change: a program, so that a crash is seen as one.
 
     python avro_fuzz.py MESSAGES SEED SCHEMA_FOLDER PACKET
 
@@ -173,7 +173,8 @@ def fuzz(codec: Codec, schema: Any, datums: list[bytes], count: int, rng: random
     memory = GuardedMemory(BATCH + BATCH // 10)
     good = bad = 0
     while good + bad < count:
-        messages, mutated = [], []
+        messages: list[bytes] = []
+        mutated: list[bool] = []
         while sum(mutated) < BATCH:
             if len(messages) - sum(mutated) < BATCH // 10 and rng.random() < 0.1:
                 messages.append(rng.choice(datums))

@@ -49,7 +49,7 @@ def fastavro_read(schema: Any, datums: Sequence[bytes]) -> list[Any]:
 
 def container_values(data: bytes) -> list[Any]:
     """All values of a container, logical types left raw."""
-    blocks = fastavro.block_reader(io.BytesIO(data))
+    blocks: Any = fastavro.block_reader(io.BytesIO(data))
     parsed = fastavro.parse_schema(raw_schema(json.loads(blocks.metadata["avro.schema"])))
     return [
         fastavro.schemaless_reader(block.bytes_, parsed) for block in blocks for _ in range(block.num_records)

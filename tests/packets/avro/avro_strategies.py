@@ -28,7 +28,7 @@ class _Names:
 @st.composite
 def _schema(draw: st.DrawFn, names: _Names, depth: int, in_union: bool = False) -> Any:
     """A type; named types may be used again by their name."""
-    kinds = list(PRIMITIVES) + ["enum", "fixed"]
+    kinds = [*PRIMITIVES, "enum", "fixed"]
     if depth > 0:
         kinds += ["record", "array", "map"] * 2 + ([] if in_union else ["union", "option", "option"])
     if names.named and not in_union:

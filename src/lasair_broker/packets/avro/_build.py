@@ -99,9 +99,9 @@ def build_level(
     Parameters
     ----------
     columns
-        Numbers and booleans as numpy arrays; a masked array is null where masked. Text as `Text`, as a list of str
-        or None, or as a numpy string array; bytes as `Binary` or as a list of bytes or None. The branch of a union
-        as integers.
+        Numbers and booleans as numpy arrays; a masked array is null where masked. Text as `Text`, as a list
+        of str or None, or as a numpy string array; bytes as `Binary` or as a list of bytes or None. The
+        branch of a union as integers.
     valid
         For any path which rows are there; also for nullable records and arrays, under their own path. Without
         that, a nullable record is there in all rows if any column of it is given.

@@ -61,7 +61,8 @@ class Codec:
             [number for number, level in enumerate(self.plan.levels) if level.parent == mine]
             for mine in range(len(self.plan.levels))
         ]
-        # Rows seen for each datum: the room to begin with. Wrong guesses only cost time, so threads may race here.
+        # Rows seen for each datum: the room to begin with. Wrong guesses only cost time, so threads may race
+        # here.
         self._rows_per_datum = [1.0] + [4.0] * (len(self.plan.levels) - 1)
 
     @property
@@ -70,7 +71,7 @@ class Codec:
         return self.plan.columns
 
     def decode_values(self, values: Sequence[bytes], **options: Any) -> Decoded:
-        """Decode one datum from each value and keep the values alive with the result; options as in `decode`."""
+        """Decode one datum from each value, kept alive with the result; options as in `decode`."""
         return self.decode(*addresses(values), owner=values, **options)
 
     def decode_blocks(self, blocks: Sequence[Block], **options: Any) -> Decoded:
@@ -105,12 +106,13 @@ class Codec:
         address, length
             Where each datum starts and how many bytes may be read for it, shape (n,).
         continues
-            Where true, the datum starts where the one before ends, and its address is not looked at; its length
-            must be that of the first of the block, as in ``repeat(block_length, datums_in_block)``.
+            Where true, the datum starts where the one before ends, and its address is not looked at; its
+            length must be that of the first of the block, as in ``repeat(block_length, datums_in_block)``.
         may_trail
             Accept bytes that are left over after a datum. Otherwise that is an error of the (last) datum.
         max_items
-            The most array and map items in one datum; more are an error. Bounds the memory corrupt bytes can claim.
+            The most array and map items in one datum; more are an error. Bounds the memory corrupt bytes can
+            claim.
         owner
             What keeps the memory of the messages; the result holds on to it.
 
@@ -163,8 +165,8 @@ class Codec:
     def encode(self, columns: Decoded, *, prefix: bytes = b"", ignore_unknown: bool = False) -> list[bytes]:
         """Encode columns, one datum a row of the root; parameters and errors as of `encode_buffer`."""
         buffer, offsets = self.encode_buffer(columns, prefix=prefix, ignore_unknown=ignore_unknown)
-        view = memoryview(buffer)
-        return [bytes(view[begin:end]) for begin, end in itertools.pairwise(offsets.tolist())]
+        view = buffer.data
+        return [view[begin:end].tobytes() for begin, end in itertools.pairwise(offsets.tolist())]
 
     def encode_buffer(
         self, columns: Decoded, *, prefix: bytes = b"", ignore_unknown: bool = False
@@ -174,8 +176,8 @@ class Codec:
         Parameters
         ----------
         columns
-            What `decode` gave, or what `Decoded.build` made. A column that is not given is written as null, or else
-            as the default of the schema.
+            What `decode` gave, or what `Decoded.build` made. A column that is not given is written as null,
+            or else as the default of the schema.
         prefix
             Bytes to put before each datum, such as the framing of a message.
         ignore_unknown
@@ -189,8 +191,8 @@ class Codec:
         Raises
         ------
         ColumnError
-            If a required column is not given or has a null, has the wrong type or values that do not fit, or if
-            offsets are not what they must be.
+            If a required column is not given or has a null, has the wrong type or values that do not fit, or
+            if offsets are not what they must be.
         """
         return encode_buffer(self.plan, columns, prefix, ignore_unknown)
 

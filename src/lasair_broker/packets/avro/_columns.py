@@ -23,9 +23,10 @@ CACHE_LINE = 64
 class Store:
     """The memory of one level: all of its columns side by side in one buffer, for a number of rows.
 
-    A slot is the memory of one column's values, of its validity bytes, or of a child level's offsets. It starts at
-    a cache line of its own, and an odd number of lines after the one before: rows are written across all columns at
-    once, and at distances of a power of two they would all compete for the same few places of the cache.
+    A slot is the memory of one column's values, of its validity bytes, or of a child level's offsets. It
+    starts at a cache line of its own, and an odd number of lines after the one before: rows are written
+    across all columns at once, and at distances of a power of two they would all compete for the same few
+    places of the cache.
     """
 
     def __init__(self, level: LevelPlan, children: Sequence[int], rows: int) -> None:
@@ -71,7 +72,7 @@ class Store:
 
 
 class _Lazy(Mapping[str, Array]):
-    """Arrays by path, each made when it is first asked for: a packet has hundreds of columns, a stage reads a few."""
+    """Arrays by path, each made when first asked for: packets have hundreds, a stage reads a few."""
 
     def __init__(self, makers: Mapping[str, Callable[[], Array]]) -> None:
         self._makers = makers
@@ -107,9 +108,9 @@ class Level:
         For each path the values, shape (num_rows,). Text, bytes and fixed are views (`VIEW`: offset, length,
         datum); an enum and the branch of a union are int32. A value that is not valid is zero.
     valid
-        For each path that can be missing whether it is there, shape (num_rows,). A path without an entry is always
-        there. A field inside a nullable record is missing with the record. The record itself, and a nullable
-        array or map, have an entry under their own path and no values.
+        For each path that can be missing whether it is there, shape (num_rows,). A path without an entry is
+        always there. A field inside a nullable record is missing with the record. The record itself, and a
+        nullable array or map, have an entry under their own path and no values.
     columns
         The columns by path: the types and logical types of the schema. Empty for a level that was built.
     """
@@ -137,7 +138,7 @@ class Level:
         return build_level(columns, valid, offsets, num_rows=num_rows, nan_is_null=nan_is_null)
 
     def pointers(self, path: str) -> tuple[Int64, Int64]:
-        """The address and length in memory of each value of a text, bytes or fixed field (0, 0 where missing)."""
+        """The address and length of each value of a text, bytes or fixed field (0, 0 where missing)."""
         views = self.values[path]
         if views.dtype != VIEW:
             raise ColumnError(f"{path} is neither text nor bytes")
@@ -185,16 +186,16 @@ class Level:
 class Decoded:
     """Datums as columns.
 
-    The columns are in memory of their own and stay valid as long as they are referred to. Text and bytes are views
-    into the messages: whoever decoded addresses must keep what is there, or pass it as `owner`.
+    The columns are in memory of their own and stay valid as long as they are referred to. Text and bytes are
+    views into the messages: whoever decoded addresses must keep what is there, or pass it as `owner`.
 
     Attributes
     ----------
     num_rows
         The number of datums, good or bad.
     error
-        For each datum 0, or why it is bad: an index into `ERRORS`. A bad datum is invalid in every column of the
-        root and has no rows in the other levels.
+        For each datum 0, or why it is bad: an index into `ERRORS`. A bad datum is invalid in every column of
+        the root and has no rows in the other levels.
     error_at
         For a bad datum the byte at which that was noticed.
     levels
@@ -229,13 +230,13 @@ class Decoded:
         return build(num_rows, levels)
 
     def record(self, row: int) -> Any:
-        """Datum `row` as a plain Python value, logical types left raw. Slow; raises AvroError if it is bad."""
+        """Datum `row` as a plain Python value, logical types left raw. Slow. Raises AvroError if bad."""
         from ._record import record
 
         return record(self, row)
 
     def records(self) -> Iterator[Any]:
-        """All datums as plain Python values, None for a bad one. Slow, but faster than one `record` after another."""
+        """All datums as plain Python values, None for a bad one. Slow, but less so than `record` for each."""
         from ._record import records
 
         return records(self)

@@ -32,8 +32,9 @@ SNAPPY_RATIO: Final = 64
 KEPT_HEADERS: Final = 16
 
 
-class Block(NamedTuple):
-    """Datums one after the other: their bytes uncompressed, their number, and the block's place in the file."""
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Datums one after the other: their bytes uncompressed, how many, and the block's place in the file."""
 
     payload: Data
     count: int
@@ -195,8 +196,8 @@ def _read_blocks(data: Data, header: _Header) -> list[Block]:
 class ContainerReader:
     """Reads containers, remembering headers.
 
-    The files of a night carry the same header, a third of a ZTF alert, so a header that has been read is known again
-    by its bytes and is not read again.
+    The files of a night carry the same header, a third of a ZTF alert, so a header that has been read is
+    known again by its bytes and is not read again.
     """
 
     def __init__(self) -> None:
@@ -215,7 +216,7 @@ class ContainerReader:
         return header
 
     def read(self, data: Data) -> Container:
-        """Everything in a container; payloads that are not compressed are views into `data`. Raises ContainerError."""
+        """What is in a container. Payloads that are not compressed are views. Raises ContainerError."""
         header = self.header(data)
         return Container(header.schema_json, _read_blocks(data, header))
 

@@ -1,7 +1,8 @@
 """The decoder: runs the operations of a plan over datums in memory and writes columns.
 
-All sizes and places come from the bytes of strangers, so every read is preceded by a test against the end of the
-message, every row by a test against the room there is, and every loop is bounded by the bytes that are left.
+All sizes and places come from the bytes of strangers, so every read is preceded by a test against the end of
+the message, every row by a test against the room there is, and every loop is bounded by the bytes that are
+left.
 """
 
 from __future__ import annotations
@@ -95,8 +96,8 @@ def decode_rows(
     values, valids
         For each column the address of its values, and of its validity bytes (0 if none).
     lengths
-        For each level the address of the number of items by row of its parent (one row late, so that a running
-        sum in place makes offsets of it).
+        For each level the address of the number of items by row of its parent (one row late, so that a
+        running sum in place makes offsets of it).
     slots
         All that memory as (address of what belongs to row 0, width, level). It must be zero from `rows` on.
     room, rows
@@ -106,8 +107,8 @@ def decode_rows(
     continues
         1 where a datum starts at the end of the one before instead of at its address (which is then set).
     error, error_at, error_column
-        For each datum its error code (0 is good), the byte of the datum at which it was noticed, and the column
-        it was to be read into (-1 - level while the number of items of an array was read).
+        For each datum its error code (0 is good), the byte of the datum at which it was noticed, and the
+        column it was to be read into (-1 - level while the number of items of an array was read).
     first
         The number of the first datum to decode.
     may_trail

@@ -1,7 +1,7 @@
 """Reading values: numbers, text, and runs of columns of one type.
 
-Every function takes the place to read at and the end of what may be read, and gives the place after it; in place
-of that, if the bytes are bad, minus an error code.
+Every function takes the place to read at and the end of what may be read, and gives the place after it; in
+place of that, if the bytes are bad, minus an error code.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def read_long(at: int, end: int) -> tuple[int, int]:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def is_utf8(at: int, end: int) -> bool:
-    """Whether the bytes are UTF-8 as Unicode defines it (table 3-7: no overlong forms, surrogates, or > U+10FFFF)."""
+    """Whether the bytes are UTF-8 by table 3-7 of Unicode: no overlong forms, surrogates, or > U+10FFFF."""
     while at < end:
         if end - at >= 8 and load_i64(at) & -0x7F7F7F7F7F7F7F80 == 0:
             at += 8

@@ -28,12 +28,12 @@ _MOST = {"boolean": 1, "int": 5, "long": 10, "float": 4, "double": 8, "enum": 5,
 
 
 def _both(one: Presence, other: Presence) -> Presence:
-    if one is True or other is False:
-        return other
-    if other is True or one is False:
-        return one
-    both = one & other
-    return both if both.any() else False
+    """Where both are: True and False stand for every row and no row."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        both = one if other is True else other if one is True else False
+    else:
+        both = one & other
+    return both if isinstance(both, bool) or both.any() else False
 
 
 class _Binding:
@@ -92,8 +92,8 @@ class _Binding:
         valid = level.valid.get(column.path)
         if column.union >= 0:
             there, codes = self._branches.get(column.union, (False, np.zeros(0, np.int32)))
-            taken = False if there is False else codes == column.branch
-            outer = _both(_both(outer, there), taken if taken is False or taken.any() else False)
+            taken: Presence = False if there is False else codes == column.branch
+            outer = _both(_both(outer, there), taken)
             self._presence[column.index] = outer
         if column.dtype is None:
             if column.union < 0:
@@ -201,7 +201,8 @@ class _Binding:
             wrong = len(offsets) != parent.num_rows + 1 or offsets[0] < 0 or offsets[-1] > level.num_rows
             if wrong or (offsets[1:] < offsets[:-1]).any():
                 raise ColumnError(
-                    f"the offsets of {planned.path} do not lead {parent.num_rows} rows through {level.num_rows}"
+                    f"the offsets of {planned.path} do not lead {parent.num_rows} rows through "
+                    f"{level.num_rows}"
                 )
         self.offsets[number] = self._keep(offsets)
         self.most_bytes += 11 * parent.num_rows

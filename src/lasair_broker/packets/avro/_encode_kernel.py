@@ -60,7 +60,8 @@ def is_there(values: int, valids: int, row: int) -> int:
         return 0
     if valids == 0:
         return 1
-    return load_u8(valids + row)
+    there: int = load_u8(valids + row)
+    return there
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)

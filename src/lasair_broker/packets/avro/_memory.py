@@ -1,7 +1,7 @@
 """Reading and writing memory by address inside kernels, and the addresses of Python's bytes.
 
-The kernels work on (address, length) pairs so that messages are never copied. `load_*` and `store_*` are single
-machine instructions without any check: a kernel tests its bounds before it calls one.
+The kernels work on (address, length) pairs so that messages are never copied. `load_*` and `store_*` are
+single machine instructions without any check: a kernel tests its bounds before it calls one.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped] # it ships no types
 from numba import types
 from numba.extending import intrinsic
 
 __all__ = ["addresses"]
 
 Int64 = npt.NDArray[np.int64]
+
+
+# numba's own annotations say that an intrinsic is called with the typing context, which is not so.
+_typed: Callable[[Any], Any] = intrinsic
 
 
 def _loader(memory: ir.Type, result: Any, widen: bool, signed: bool = False) -> Any:
@@ -66,7 +70,7 @@ store_i32 = _storer(ir.IntType(32), types.int64, True)
 store_i64 = _storer(ir.IntType(64), types.int64, False)
 
 
-@intrinsic
+@_typed
 def trailing_zeros(typing_context: Any, value: Any) -> Any:
     """The number of zero bits below the lowest one of an int64 that is not 0."""
 
@@ -76,7 +80,7 @@ def trailing_zeros(typing_context: Any, value: Any) -> Any:
     return types.int64(types.int64), generate
 
 
-@intrinsic
+@_typed
 def copy_bytes(typing_context: Any, target: Any, source: Any, length: Any) -> Any:
     """memcpy of `length` bytes from one address to another."""
 
@@ -94,7 +98,7 @@ def copy_bytes(typing_context: Any, target: Any, source: Any, length: Any) -> An
 
 # PyBytes_AsString is the documented way to the contents of a bytes object; a prototype of our own leaves the
 # shared ctypes.pythonapi attribute as it is.
-_bytes_address: Callable[[bytes], int] = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(
+_bytes_address: Callable[[Any], int] = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(
     ("PyBytes_AsString", ctypes.pythonapi)
 )
 
@@ -108,7 +112,8 @@ def addresses(values: Sequence[bytes | bytearray | memoryview | npt.NDArray[Any]
     """Where the contents of each value lie in memory and how long they are, without copying anything.
 
     The addresses hold as long as the values live and are not resized: keep `values` while they are in use.
-    bytes objects go through CPython's ``PyBytes_AsString``, anything else through the buffer protocol (contiguous).
+    bytes objects go through CPython's ``PyBytes_AsString``, anything else through the buffer protocol
+    (contiguous).
 
     Returns
     -------

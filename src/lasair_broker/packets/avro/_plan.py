@@ -1,8 +1,8 @@
 """From a schema to what the kernels run: columns, levels and a flat list of operations.
 
 A level is a table of rows: the root has one row a datum, each array or map one row an item. Fields of records
-become columns of the level the record stands in. The operations walk a datum in the order of its bytes; they are
-data, so one compiled kernel serves all schemas.
+become columns of the level the record stands in. The operations walk a datum in the order of its bytes; they
+are data, so one compiled kernel serves all schemas.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ MAX_PARTS: Final = 100_000
 # Operations. Places within a row of `Plan.ops`:
 CODE, COUNT, COLUMN, NULL_AT, EXTRA, TABLE, LEAST = range(7)
 # END           the datum is complete
-# BOOLEAN...    a run of COUNT columns of one type from COLUMN on. If each is a union of null and that type, NULL_AT
-#               is the index of null (else -1). EXTRA: the number of symbols of an enum, or the size of a fixed
+# BOOLEAN...    a run of COUNT columns of one type from COLUMN on. If each is a union of null and that type,
+#               NULL_AT is the index of null (else -1). EXTRA: the symbols of an enum, the size of a fixed
 # OPTION        a union of null (index NULL_AT) and one composite type; go on at COUNT if it is null
-# UNION         EXTRA branches, starting at Plan.branches[TABLE...]; -1 is null, after which to go on at COUNT
+# UNION         EXTRA branches, starting at Plan.branches[TABLE...]; after null (-1) go on at COUNT
 # MARK          the branch whose presence COLUMN records has been taken
 # JUMP          go on at COUNT
 # ARRAY         level EXTRA; each item takes at least LEAST bytes; go on at COUNT when there are no more
@@ -75,7 +75,7 @@ class Column:
     optional
         Whether it has validity bytes of its own.
     valid_from
-        The column whose validity bytes say where this one is valid (itself, or what it stands in); -1: always.
+        The column whose validity bytes say where this one is valid: itself, or what it stands in; -1: always.
     within
         The column of the nearest record or branch it stands in that may be missing; -1 if there is none.
     default
@@ -132,7 +132,7 @@ def join_path(path: str, name: str) -> str:
 
 
 def branch_names(node: Node) -> tuple[str, ...]:
-    """What the branches of a union are called in paths: their short names, or full ones where those repeat."""
+    """What the branches of a union are called in paths: short names, or full ones where those repeat."""
     short = [branch.short_name for branch in node.branches]
     full = [(branch.name or branch.kind).replace(".", "_") for branch in node.branches]
     names = [short[i] if short.count(short[i]) == 1 else full[i] for i in range(len(short))]
@@ -159,7 +159,7 @@ def item_paths(node: Node) -> tuple[tuple[str, Node], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in the levels a type stands: `within` as that of a column, `depth` the number of arrays around it."""
+    """Where in the levels a type stands: `within` as that of a column, `depth` the arrays around it."""
 
     level: int
     path: str

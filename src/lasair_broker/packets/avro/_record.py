@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._errors import AvroError
@@ -16,14 +16,14 @@ __all__ = ["record", "records"]
 
 
 class _Reader:
-    """Reads values of decoded columns. With `whole`, each column becomes a list first: for reading all rows."""
+    """Reads values of decoded columns. With `whole`, columns become lists first: for reading all rows."""
 
     def __init__(self, decoded: Decoded, whole: bool) -> None:
         if decoded.plan is None:
             raise ValueError("these columns have no schema")
         self._decoded = decoded
         self._whole = whole
-        self._lists: dict[tuple[str, str, bool], Sequence[Any]] = {}
+        self._lists: dict[tuple[str, str, bool], Any] = {}
         self._root = decoded.plan.root
         null_at, inner = option(self._root)
         self._root_path = "" if inner.kind == "record" and null_at < 0 else "item"
@@ -39,8 +39,9 @@ class _Reader:
         known = self._lists.get((name, path, valid))
         if known is None:
             level = self._decoded.levels[name]
-            array = (level.valid if valid else level.values)[path]
-            known = self._lists[name, path, valid] = array.tolist() if self._whole else array
+            array = level.valid[path] if valid else level.values[path]
+            known = array.tolist() if self._whole else array
+            self._lists[name, path, valid] = known
         return known
 
     def _value(self, name: str, row: int, path: str, node: Node) -> Any:

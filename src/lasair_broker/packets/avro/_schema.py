@@ -1,4 +1,4 @@
-"""Avro schemas: names, structure, canonical form and fingerprint (Avro specification 1.11, "Schema Declaration").
+"""Avro schemas: names, structure, canonical form and fingerprint, by the Avro specification 1.11.
 
 A schema becomes a tree of `Node`, in which every named reference is replaced by what it names.
 """
@@ -37,8 +37,8 @@ class Field:
 class Node:
     """A type. `kind` is a primitive's name, "record", "enum", "fixed", "array", "map" or "union".
 
-    `logical` keeps a logical type as it was declared ("logicalType", and "precision" and "scale" of a decimal);
-    values stay raw.
+    `logical` keeps a logical type as it was declared ("logicalType", and "precision" and "scale" of a
+    decimal); values stay raw.
     """
 
     kind: str
@@ -162,7 +162,7 @@ class _Parser:
         full, inner = _full_name(raw, namespace)
         if full in self._open:
             raise SchemaError(
-                f"the schema is recursive ({' > '.join([*self._open, full])}) and has no columns of fixed number"
+                f"the schema is recursive ({' > '.join([*self._open, full])}): it has no fixed columns"
             )
         if full in self._done:
             return self._done[full]
@@ -326,7 +326,7 @@ _RABIN: Final = _rabin_table()
 
 
 def fingerprint(node: Node) -> int:
-    """The 64-bit Rabin fingerprint (CRC-64-AVRO of the specification) of the canonical form, as a signed integer.
+    """The 64-bit Rabin fingerprint (the specification's CRC-64-AVRO) of the canonical form, signed.
 
     Signed, because that is what a BIGINT column of any database holds.
     """

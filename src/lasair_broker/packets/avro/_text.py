@@ -47,7 +47,7 @@ def _same(one: int, other: int, length: int) -> bool:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _number(address: Int64, length: Int64, codes: npt.NDArray[np.int32], first: Int64) -> int:
-    """Number strings by first appearance; `first` gets the row where each word first stands. The number of words."""
+    """Number strings by first appearance, and count words; `first` gets the row where each first stands."""
     size = 64
     table = np.full(size, -1, np.int32)
     words = 0
@@ -85,7 +85,8 @@ def _number(address: Int64, length: Int64, codes: npt.NDArray[np.int32], first: 
 def distinct(address: Int64, length: Int64) -> tuple[npt.NDArray[np.int32], list[bytes]]:
     """The distinct strings among those at the given addresses, in order of first appearance.
 
-    Strings of length 0 are one word, whatever their address. Returns the number of each string's word, and the words.
+    Strings of length 0 are one word, whatever their address. Returns the number of each string's word, and
+    the words.
     """
     codes = np.empty(len(address), np.int32)
     first = np.empty(len(address), np.int64)
