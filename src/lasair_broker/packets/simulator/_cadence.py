@@ -34,6 +34,7 @@ _VISIT_DAYS = 39.0 / 86400.0
 _PAIR_DAYS = 33.0 / 1440.0
 _NIGHT_START = 0.02
 _DITHER_DEG = 0.15
+_SLOTS = 16  # blocks that fit in a night
 
 # Single-visit 5-sigma depth and median seeing by band (Bianco et al. 2022, tables 1 and 2).
 _DEPTH = np.array([23.70, 24.97, 24.52, 24.13, 23.56, 22.55])
@@ -137,6 +138,11 @@ class Survey:
     history_days: int = 365
     revisit_nights: int = 3
 
+    @property
+    def block(self) -> int:
+        """Fields that are observed in turn, once each, before the second visits of their pairs."""
+        return -(-self.num_fields // _SLOTS)
+
     def fields(self) -> tuple[Int64, Float64, Float64]:
         """Indices, RA and declination of the fields: well observable in the first night, away from the galactic plane.
 
@@ -189,8 +195,7 @@ class Survey:
 
         A night is cut in slots of one pair's length; in a slot a block of fields is observed once, then once more.
         """
-        slots = 16
-        block = -(-self.num_fields // slots)
+        block = self.block
         slot, place = which // block, which % block
         mine = [night for i, night in enumerate(self.nights()) if (i + which) % self.revisit_nights == 0 or i == 0]
         start = np.array(mine, np.float64)[:, None] + _NIGHT_START

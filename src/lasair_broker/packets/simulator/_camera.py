@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PIXEL_DEG", "on_detectors", "pixel_on", "project", "sky_offset"]
+__all__ = ["PIXEL_DEG", "cover", "pixel_on", "project", "sky_offset"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -49,27 +49,26 @@ def project(ra: float, decl: float, ra0: float, decl0: float) -> Any:
 
 
 @numba.njit(cache=True)
-def on_detectors(xi: Any, eta: Any, rotation: float, detector: Any, x: Any, y: Any) -> None:
-    """Detector (-1: none) and pixel position of tangent-plane coordinates in degrees, written into the last three.
+def cover(position: Any, ra0: Any, decl0: Any, rotation: Any, out: Any) -> None:
+    """Detector that sees each direction in each visit (-1: none).
 
-    `rotation` is the position angle of +Y. East is to the left of north, as on the sky.
+    `position` holds unit vectors, shape (n, 3); `ra0`, `decl0`, `rotation` are degrees, one a visit; `out` is (n, visits).
     """
-    c, s = np.cos(np.radians(rotation)), np.sin(np.radians(rotation))
-    for i in range(len(xi)):
-        u = -c * xi[i] + s * eta[i]
-        v = s * xi[i] + c * eta[i]
-        column = int(np.floor(u / _PITCH + 7.5))
-        row = int(np.floor(v / _PITCH + 7.5))
-        detector[i] = -1
-        if column < 0 or column > 14 or row < 0 or row > 14 or _GRID[row, column] < 0:
-            continue
-        px = (u - (column - 7) * _PITCH) / PIXEL_DEG + _NX / 2 - 0.5
-        py = (v - (row - 7) * _PITCH) / PIXEL_DEG + _NY / 2 - 0.5
-        if px < -0.5 or px > _NX - 0.5 or py < -0.5 or py > _NY - 0.5:
-            continue
-        detector[i] = _GRID[row, column]
-        x[i] = px
-        y[i] = py
+    for j in range(len(ra0)):
+        a, d, r = np.radians(ra0[j]), np.radians(decl0[j]), np.radians(rotation[j])
+        ca, sa, cd, sd, c, s = np.cos(a), np.sin(a), np.cos(d), np.sin(d), np.cos(r), np.sin(r)
+        for i in range(len(position)):
+            px, py, pz = position[i, 0], position[i, 1], position[i, 2]
+            towards = np.degrees(1.0) / (px * ca * cd + py * sa * cd + pz * sd)
+            xi = (py * ca - px * sa) * towards
+            eta = (pz * cd - (px * ca + py * sa) * sd) * towards
+            u, v = -c * xi + s * eta, s * xi + c * eta
+            column, row = int(np.floor(u / _PITCH + 7.5)), int(np.floor(v / _PITCH + 7.5))
+            out[i, j] = -1
+            if 0 <= column <= 14 and 0 <= row <= 14:
+                du, dv = abs(u - (column - 7) * _PITCH), abs(v - (row - 7) * _PITCH)
+                if du < 0.5 * _NX * PIXEL_DEG and dv < 0.5 * _NY * PIXEL_DEG:
+                    out[i, j] = _GRID[row, column]
 
 
 @numba.njit(cache=True, inline="always")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lasair_broker.packets.simulator._cadence import FIELD_AREA_DEG2, FIELD_RADIUS_DEG, Survey, Visits
-from lasair_broker.packets.simulator._camera import on_detectors
+from lasair_broker.packets.simulator._camera import cover
 from lasair_broker.packets.simulator._detections import (
     ARTEFACT,
     FIRST_BODY_COUNTER,
@@ -26,9 +26,9 @@ from lasair_broker.packets.simulator._orbits import Ephemeris
 from lasair_broker.packets.simulator._random import generator, hash_array, normal_array, uniform_array
 from lasair_broker.packets.simulator._solar_system import NIGHTS_TOGETHER, Bodies, bodies_in_field, see
 from lasair_broker.packets.simulator._spectra import ab_flux
-from lasair_broker.packets.simulator._sphere import offset_position, random_in_disc, tangent_plane
+from lasair_broker.packets.simulator._sphere import offset_position, random_in_disc, vectors
 
-__all__ = ["Field", "build_field"]
+__all__ = ["Field", "build_field", "observe", "template_times"]
 
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
@@ -106,7 +106,7 @@ def build_field(survey: Survey, which: int, density: float, boost: Mapping[str, 
     first = np.floor(survey.start_mjd) - survey.history_days
     last = np.floor(survey.start_mjd) + survey.num_nights
     groups = draw_groups(survey.seed, field, ra, decl, first, last, density, boost)
-    parts = [_observe(survey, group, code, visits, first) for code, group in enumerate(groups)]
+    parts = [observe(group, visits, first) for group in groups]
     counters = np.concatenate([[0], np.cumsum([len(group) for group in groups])])
     if counters[-1] >= FIRST_ONE_OFF_COUNTER:
         raise ValueError(f"a field can hold {FIRST_ONE_OFF_COUNTER} objects, {counters[-1]} were asked for")
@@ -164,16 +164,21 @@ def build_field(survey: Survey, which: int, density: float, boost: Mapping[str, 
         ephemerides=ephemerides,
     )
 
-def _template_times(first: float) -> tuple[Float64, npt.NDArray[np.int8]]:
+def template_times(first: float) -> tuple[Float64, npt.NDArray[np.int8]]:
     """Epochs of the images that the templates were made of, in the half year before the history starts."""
     band = np.repeat(np.arange(6, dtype=np.int8), _TEMPLATES_PER_BAND)
     step = np.tile(np.arange(_TEMPLATES_PER_BAND), 6)
     return first - 190.0 + 43.37 * step + 3.171 * band, band
 
-def _observe(survey: Survey, group: Group, code: int, visits: Visits, first: float) -> dict[str, Any]:
-    """Measure a group; only objects that are detected at least once are kept."""
+def observe(group: Group, visits: Visits, first: float) -> dict[str, Any]:
+    """Measure a group in the visits of its field, with templates made before `first` (MJD).
+
+    Only objects that are detected at least once are kept: ``row`` says which. The other entries are ``psf``, ``err``,
+    ``science`` (nJy, float32), ``detector`` and ``detected``, shape (kept objects, visits), and ``template`` (kept
+    objects, 6), as of `_measure.measure`.
+    """
     n, width = len(group), len(visits)
-    times, bands = _template_times(first)
+    times, bands = template_times(first)
     if group.population.difference_only:
         true = group.observed_flux(visits.mjd, visits.band)
         template = np.zeros((n, 6))
@@ -181,12 +186,8 @@ def _observe(survey: Survey, group: Group, code: int, visits: Visits, first: flo
         flux = group.observed_flux(np.concatenate([times, visits.mjd]), np.concatenate([bands, visits.band]))
         true = np.ascontiguousarray(flux[:, len(times) :])
         template = flux[:, : len(times)].reshape(n, 6, _TEMPLATES_PER_BAND).mean(axis=2)
-    detector = np.empty((width, n), np.int16)
-    unused = np.empty(n, np.float32)
-    for j in range(width):
-        xi, eta = tangent_plane(group.ra, group.decl, visits.ra[j], visits.decl[j])
-        on_detectors(xi, eta, visits.rotation[j], detector[j], unused, unused)
-    covered = np.ascontiguousarray(detector.T)
+    covered = np.empty((n, width), np.int16)
+    cover(vectors(group.ra, group.decl), visits.ra, visits.decl, visits.rotation, covered)
     out = {name: np.empty((n, width), np.float32) for name in ("psf", "err", "science")}
     measured_template = np.empty((n, 6))
     detected = np.empty((n, width), np.bool_)
@@ -210,6 +211,14 @@ def _observe(survey: Survey, group: Group, code: int, visits: Visits, first: flo
     result.update(row=kept, detector=covered[kept], detected=detected[kept], template=measured_template[kept])
     return result
 
+def _detectors(visits: Visits, column: int, ra: Float64, decl: Float64) -> npt.NDArray[np.int16]:
+    """The detector that sees each position in one visit, -1 for none."""
+    out = np.empty((len(ra), 1), np.int16)
+    one = visits.take(np.array([column]))
+    cover(vectors(ra, decl), one.ra, one.decl, one.rotation, out)
+    return out[:, 0]
+
+
 def _one_off_artefacts(
     survey: Survey, field: int, ra: float, decl: float, visits: Visits, density: float
 ) -> list[Detections]:
@@ -219,10 +228,7 @@ def _one_off_artefacts(
         rng = generator(survey.seed, _STREAM, field, int(visits.visit[column]))
         n = int(rng.poisson(_ONE_OFF_PER_DEG2 * FIELD_AREA_DEG2 * density))
         at_ra, at_decl = random_in_disc(rng, n, float(visits.ra[column]), float(visits.decl[column]), FIELD_RADIUS_DEG)
-        xi, eta = tangent_plane(at_ra, at_decl, visits.ra[column], visits.decl[column])
-        detector = np.empty(n, np.int16)
-        unused = np.empty(n, np.float32)
-        on_detectors(xi, eta, visits.rotation[column], detector, unused, unused)
+        detector = _detectors(visits, column, at_ra, at_decl)
         sigma = ab_flux(visits.depth[column]) / 5.0
         snr = 5.0 + rng.exponential(6.0, n)
         # Most are positive (cosmic rays); the rest come from over-subtraction.
@@ -270,10 +276,7 @@ def _moving(
         predicted, v, magnitude = see(mine, mjd, band)
         ephemerides[column] = (predicted, v)
         at_ra, at_decl = offset_position(predicted.ra, predicted.decl, mine.east / 3600.0, mine.north / 3600.0)
-        xi, eta = tangent_plane(at_ra, at_decl, visits.ra[column], visits.decl[column])
-        detector = np.empty(len(mine), np.int16)
-        unused = np.empty(len(mine), np.float32)
-        on_detectors(xi, eta, visits.rotation[column], detector, unused, unused)
+        detector = _detectors(visits, column, at_ra, at_decl)
         flux = ab_flux(magnitude)
         five = float(ab_flux(visits.depth[column]))
         sigma = np.sqrt(0.039 * five**2 + 0.001 * flux * five + (0.01 * flux) ** 2)

@@ -11,14 +11,15 @@ from typing import Any
 import numba
 import numpy as np
 
-from lasair_broker.packets.simulator._random import hash2, normal, uniform
+from lasair_broker.packets.simulator._random import hash2, normal, normal_pair, uniform
 
-__all__ = ["SNR_THRESHOLD", "flux_error", "measure", "position_error_arcsec", "reliability"]
+__all__ = ["SNR_THRESHOLD", "TEMPLATE_ERROR", "flux_error", "measure", "position_error_arcsec", "reliability"]
 
 SNR_THRESHOLD = 5.0
 _GAMMA = 0.039
 _FLOOR = 0.01
-_TEMPLATE_DEPTH = 0.3  # noise of the template relative to that of a visit of the same depth
+TEMPLATE_ERROR = 12.0
+"""1-sigma error of a point source in the template, nJy."""
 
 
 @numba.njit(cache=True, inline="always")
@@ -91,12 +92,12 @@ def measure(
             total = true[i, j] + static[i, b]
             sigma = flux_error(total, difference, five_sigma[j])
             h = hash2(key[i], np.uint64(visit[j]))
-            flux = difference + sigma * normal(h)
+            noise, other = normal_pair(h)
+            flux = difference + sigma * noise
             error = sigma * (1.0 + 0.02 * (uniform(h + np.uint64(17)) - 0.5))
             psf[i, j] = flux
             err[i, j] = error
-            science[i, j] = flux + measured_template[i, b] + 0.1 * sigma * normal(h + np.uint64(29))
+            science[i, j] = flux + measured_template[i, b] + 0.1 * sigma * other
             detected[i, j] = abs(flux) >= SNR_THRESHOLD * error
         for b in range(6):
-            noise = normal(hash2(key[i], np.uint64(b + 1)))
-            measured_template[i, b] += _TEMPLATE_DEPTH * 40.0 * noise
+            measured_template[i, b] += TEMPLATE_ERROR * normal(hash2(key[i], np.uint64(b + 1)))

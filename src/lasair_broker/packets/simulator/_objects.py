@@ -27,7 +27,7 @@ from lasair_broker.packets.simulator.populations import (
     Situation,
 )
 
-__all__ = ["Group", "draw_groups", "field_reddening", "host_positions"]
+__all__ = ["Group", "draw_group", "draw_groups", "field_reddening", "host_positions"]
 
 Float64 = npt.NDArray[np.float64]
 UInt64 = npt.NDArray[np.uint64]
@@ -123,24 +123,36 @@ def draw_groups(
     )
     reddening = field_reddening(decl, ra)
     return [
-        _draw(seed, field, code, population, ra, decl, place, density * boost.get(population.name, population.boost), reddening)
-        for code, population in enumerate(POPULATIONS)
+        draw_group(
+            seed,
+            field,
+            population,
+            ra,
+            decl,
+            place,
+            reddening,
+            mean=population.natural_number(place) * density * boost.get(population.name, population.boost),
+        )
+        for population in POPULATIONS
     ]
 
 
-def _draw(
+def draw_group(
     seed: int,
     field: int,
-    code: int,
     population: Population,
     ra: float,
     decl: float,
     place: Place,
-    factor: float,
     reddening: float,
+    *,
+    mean: float | None = None,
+    number: int | None = None,
 ) -> Group:
+    """The objects of one population: `number` of them, or a Poisson number of that `mean`."""
+    code = POPULATIONS.index(population)
     rng = generator(seed, _STREAM, field, code)
-    n = int(rng.poisson(population.natural_number(place) * factor))
+    n = int(rng.poisson(mean or 0.0)) if number is None else number
     p = population.draw(rng, n, place)
     base = np.full(n, np.uint64((seed * 1_000_003 + field * 64 + code) & 0xFFFFFFFFFFFFFFFF), np.uint64)
     key = hash_array(base, np.arange(n, dtype=np.uint64))

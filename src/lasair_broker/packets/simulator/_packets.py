@@ -12,6 +12,7 @@ from lasair_broker.packets.simulator._detections import ARTEFACT, MOVING, RESIDU
 from lasair_broker.packets.simulator._field import Field
 from lasair_broker.packets.simulator._fits import cutout_layout
 from lasair_broker.packets.simulator._history import history_of
+from lasair_broker.packets.simulator._measure import TEMPLATE_ERROR
 from lasair_broker.packets.simulator._random import uniform_array
 from lasair_broker.packets.simulator._records import (
     dia_forced_sources,
@@ -30,7 +31,6 @@ UInt8 = npt.NDArray[np.uint8]
 
 _PIXEL_ARCSEC = 0.2
 _TEMPLATE_SEEING = 0.78
-_TEMPLATE_ERROR = 12.0
 _PSF_SIZE = 41
 
 
@@ -75,10 +75,9 @@ class PacketWriter:
             "diaObject": ~moving,
             "prvDiaSources": np.diff(history.previous_offsets) > 0,
             "prvDiaForcedSources": ~moving,
-            "ssSource": moving,
-            "mpc_orbits": moving,
         }
         if moving.any():
+            valid |= {"ssSource": moving, "mpc_orbits": moving}
             seen, orbits = solar_system_records(field, rows)
             root |= {f"ssSource.{name}": values for name, values in seen.items()}
             root |= {f"mpc_orbits.{name}": values for name, values in orbits.items()}
@@ -107,7 +106,7 @@ class PacketWriter:
             sigma=sigma,
             template_sigma=template_sigma,
             five_sigma=float(ab_flux(visits.depth[column])),
-            template_noise=_TEMPLATE_ERROR,
+            template_noise=TEMPLATE_ERROR,
             reuse=self._stamps,
         )
         n, _, size = self._stamps.shape

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["generator", "hash2", "hash_array", "normal", "normal_array", "uniform", "uniform_array"]
+__all__ = ["generator", "hash2", "hash_array", "normal", "normal_array", "normal_pair", "uniform", "uniform_array"]
 
 UInt64Array = npt.NDArray[np.uint64]
 Float64 = npt.NDArray[np.float64]
@@ -55,6 +55,14 @@ def normal(key: Any) -> float:
     u = uniform(key)
     v = uniform(key + _ONE)
     return float(np.sqrt(-2.0 * np.log(u)) * np.cos(2.0 * np.pi * v))
+
+
+@numba.njit(cache=True, inline="always")
+def normal_pair(key: Any) -> Any:
+    """Two independent standard normal deviates from a 64-bit key (Box & Muller 1958)."""
+    radius = np.sqrt(-2.0 * np.log(uniform(key)))
+    angle = 2.0 * np.pi * uniform(key + _ONE)
+    return radius * np.cos(angle), radius * np.sin(angle)
 
 
 @numba.njit(cache=True)

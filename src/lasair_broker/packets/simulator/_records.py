@@ -17,12 +17,13 @@ from lasair_broker.packets.simulator._detections import (
 )
 from lasair_broker.packets.simulator._field import Field
 from lasair_broker.packets.simulator._history import History, object_summary
+from lasair_broker.packets.simulator._measure import TEMPLATE_ERROR
 from lasair_broker.packets.simulator._orbits import AU_DAY_KM_S
 from lasair_broker.packets.simulator._random import uniform_array
 from lasair_broker.packets.simulator._solar_system import NIGHTS_TOGETHER, SLOPE_G, designations
 from lasair_broker.packets.simulator._sphere import ecliptic, galactic, tangent_plane
 
-__all__ = ["dia_forced_sources", "dia_objects", "dia_source_ids", "dia_sources", "solar_system_records"]
+__all__ = ["dia_forced_sources", "dia_objects", "dia_source_ids", "dia_sources", "night_group", "solar_system_records"]
 
 Columns = dict[str, Any]
 Int64 = npt.NDArray[np.int64]
@@ -31,7 +32,6 @@ Float32 = npt.NDArray[np.float32]
 _PROCESSING_DAYS = 125.0 / 86400.0
 _PIXEL_ARCSEC = 0.2
 _EXPOSURE_DAYS = 30.0 / 86400.0
-_TEMPLATE_ERROR = 12.0  # nJy
 
 # Flags that a good measurement does not raise; one array of zeros serves them all.
 _QUIET_FLAGS = (
@@ -117,7 +117,7 @@ def dia_sources(field: Field, rows: Int64) -> Columns:
         "scienceFlux": d.science[rows],
         "scienceFluxErr": np.float32(0.985) * err,
         "templateFlux": d.template[rows],
-        "templateFluxErr": (_TEMPLATE_ERROR * (1.0 + 0.2 * _shake(key, 9))).astype(np.float32),
+        "templateFluxErr": (TEMPLATE_ERROR * (1.0 + 0.2 * _shake(key, 9))).astype(np.float32),
         "ixx": size.astype(np.float32),
         "iyy": (size * (1.0 + 0.1 * _shake(key, 10))).astype(np.float32),
         "ixy": (0.05 * size * _shake(key, 11)).astype(np.float32),
@@ -179,7 +179,7 @@ def _trails(field: Field, rows: Int64, seeing: Any, key: Any) -> tuple[Float32, 
     return length.astype(np.float32), angle.astype(np.float32)
 
 
-def _night_group(field: Field, column: int) -> int:
+def night_group(field: Field, column: int) -> int:
     """Which set of moving bodies a visit sees."""
     first = int(np.floor(field.visits.mjd[field.visits.emitted][0]))
     return (int(np.floor(field.visits.mjd[column])) - first) // NIGHTS_TOGETHER
@@ -190,7 +190,7 @@ def _body_ids(field: Field, rows: Int64, moving: npt.NDArray[np.bool_]) -> Int64
     d = field.detections
     for column in np.unique(d.visit[rows[moving]]).tolist():
         mine = moving & (d.visit[rows] == column)
-        bodies = field.bodies[_night_group(field, column)]
+        bodies = field.bodies[night_group(field, column)]
         out[mine] = designations(bodies.number[d.object_index[rows[mine]]])[2]
     return out
 
@@ -253,7 +253,7 @@ def solar_system_records(field: Field, rows: Int64) -> tuple[Columns, Columns]:
     moving = np.flatnonzero(d.kind[rows] == MOVING)
     mine = rows[moving]
     body = d.object_index[mine]
-    bodies = field.bodies[_night_group(field, column)]
+    bodies = field.bodies[night_group(field, column)]
     predicted, v = field.ephemerides[column]
     unpacked, packed, ids = designations(bodies.number[body])
 

@@ -29,7 +29,7 @@ NIGHTS_TOGETHER = 4
 """Bodies drift out of a field, so a new set is drawn every so many nights."""
 SLOPE_G = 0.15
 _STREAM = 103
-_PER_DEG2 = 200.0
+_PER_DEG2 = 250.0
 # Colours of a mean asteroid, band minus V (Holmberg et al. 2006 Sun, reddened as in Ivezic et al. 2001).
 _COLOUR = np.array([1.75, 0.32, -0.23, -0.42, -0.42, -0.40])
 _YEARS = 100

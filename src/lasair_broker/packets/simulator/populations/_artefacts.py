@@ -39,7 +39,7 @@ class RecurringArtefacts(Population):
         """Magnitude of the star that causes it, typical flux (nJy) and how often it appears."""
         return {
             "magnitude": stellar_magnitudes(rng, n, 14.5, 20.0),
-            "scale": 900.0 * np.exp(0.7 * rng.standard_normal(n)),
+            "scale": 1100.0 * np.exp(0.7 * rng.standard_normal(n)),
             "chance": 0.02 + 0.25 * rng.random(n) ** 2,
         }
 
@@ -50,5 +50,5 @@ class RecurringArtefacts(Population):
         return np.where(appears, p["scale"][row] * normal_array(keys + np.uint64(5)), 0.0)
 
 
-ARTEFACTS = RecurringArtefacts(name="artefact", situation=Situation.EMPTY, per_deg2=500.0, subclasses=("residual",))
+ARTEFACTS = RecurringArtefacts(name="artefact", situation=Situation.EMPTY, per_deg2=1500.0, subclasses=("residual",))
 """Recurring residuals of image subtraction."""

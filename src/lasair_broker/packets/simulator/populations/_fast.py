@@ -139,7 +139,7 @@ class TidalDisruption(Extragalactic):
 
 FAST = (
     Kilonova(
-        name="kilonova", rate=3.2e-7, evolution=1.0, z_max=0.13, boost=150.0, before=0.5, after=20,
+        name="kilonova", rate=3.2e-7, evolution=1.0, z_max=0.13, boost=1000.0, before=0.5, after=20,
         offset_scale=2.0,
     ),
     Afterglow(

@@ -48,33 +48,44 @@ _WARM = (0.95, 1.0, 0.72, 0.57, 0.52, 0.50)
 _COLD = (1.05, 1.0, 0.85, 0.62, 0.50, 0.44)
 
 _KINDS = (
-    _Kind("RRab", 0.10, -0.26, 0.06, 0.95, 0.25, _WARM, _SAW, 6600, 250, 16.0, 22.0),
-    _Kind("RRc", 0.05, -0.49, 0.05, 0.45, 0.20, _WARM, _SINE, 7200, 250, 16.0, 22.0),
-    _Kind("delta Sct", 0.06, -1.05, 0.15, 0.18, 0.45, _WARM, _SINE, 7600, 300, 16.0, 21.0),
+    _Kind("RRab", 0.10, -0.26, 0.06, 0.95, 0.25, _WARM, _SAW, 6600, 250, 16.0, 23.0),
+    _Kind("RRc", 0.05, -0.49, 0.05, 0.45, 0.20, _WARM, _SINE, 7200, 250, 16.0, 23.0),
+    _Kind("delta Sct", 0.06, -1.05, 0.15, 0.18, 0.45, _WARM, _SINE, 7600, 300, 16.0, 22.0),
     _Kind("Cepheid", 0.01, 0.75, 0.25, 0.80, 0.25, _WARM, _SAW, 5900, 250, 16.0, 19.5),
-    _Kind("EW", 0.30, -0.46, 0.08, 0.50, 0.35, _GREY, _CONTACT, 5300, 600, 16.5, 22.3),
-    _Kind("EA", 0.16, 0.35, 0.30, 0.65, 0.40, _GREY, _DETACHED, 5600, 900, 16.5, 22.3),
+    _Kind("EW", 0.30, -0.46, 0.08, 0.50, 0.35, _GREY, _CONTACT, 5300, 600, 16.5, 23.4),
+    _Kind("EA", 0.16, 0.35, 0.30, 0.65, 0.40, _GREY, _DETACHED, 5600, 900, 16.5, 23.4),
     _Kind("Mira", 0.01, 2.48, 0.12, 5.00, 0.25, _COLD, _SINE, 2900, 150, 17.5, 21.0),
     _Kind("semi-regular", 0.05, 1.95, 0.25, 0.55, 0.45, _COLD, _SINE, 3400, 200, 16.0, 20.0),
-    _Kind("rotating", 0.26, 0.75, 0.45, 0.10, 0.50, _WARM, _SINE, 4500, 500, 16.0, 20.5),
+    _Kind("rotating", 0.26, 0.75, 0.45, 0.10, 0.50, _WARM, _SINE, 4500, 500, 16.0, 21.8),
 )
 _RATIO = np.array([kind.ratio for kind in _KINDS])
 _SHAPE = np.array([kind.shape for kind in _KINDS])
 
 
+def _saw(phase: Float64) -> Float64:
+    """A slow fall over 82 % of the period and a steep rise, as of RR Lyrae ab."""
+    rise = 0.4 - 0.5 * (1.0 - np.cos(np.pi * (phase - 0.82) / 0.18))
+    return np.where(phase < 0.82, -0.6 + (phase / 0.82) ** 0.75, rise)
+
+
 def _phase_curve(shape: npt.NDArray[np.int64], phase: Float64, width: Float64, second: Float64) -> Float64:
     """Magnitude relative to the mean, peak to peak one, at a phase in [0, 1)."""
-    out = -0.5 * np.cos(2.0 * np.pi * phase)
-    # A slow fall over 82 % of the period and a steep rise, as of RR Lyrae ab.
-    saw = np.where(phase < 0.82, -0.6 + (phase / 0.82) ** 0.75, 0.4 - 0.5 * (1.0 - np.cos(np.pi * (phase - 0.82) / 0.18)))
-    out = np.where(shape == _SAW, saw, out)
-    # Contact binaries: two unequal minima a period (Rucinski 1993).
-    contact = 0.5 * np.cos(4.0 * np.pi * phase) + 0.5 * (1.0 - second) * np.cos(2.0 * np.pi * phase)
-    out = np.where(shape == _CONTACT, contact, out)
-    from_first = phase - np.round(phase)
-    from_second = phase - 0.5
-    dips = np.exp(-0.5 * (from_first / width) ** 2) + second * np.exp(-0.5 * (from_second / width) ** 2)
-    return np.asarray(np.where(shape == _DETACHED, dips, out), np.float64)
+    out = np.empty(len(phase))
+    for code in range(4):
+        mine = np.flatnonzero(shape == code)
+        at = phase[mine]
+        if code == _SAW:
+            out[mine] = _saw(at)
+        elif code == _SINE:
+            out[mine] = -0.5 * np.cos(2.0 * np.pi * at)
+        elif code == _CONTACT:
+            # Contact binaries: two unequal minima a period (Rucinski 1993).
+            deeper = 0.5 * (1.0 - second[mine]) * np.cos(2.0 * np.pi * at)
+            out[mine] = 0.5 * np.cos(4.0 * np.pi * at) + deeper
+        else:
+            first = np.exp(-0.5 * ((at - np.round(at)) / width[mine]) ** 2)
+            out[mine] = first + second[mine] * np.exp(-0.5 * ((at - 0.5) / width[mine]) ** 2)
+    return out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +135,7 @@ class PeriodicStars(Population):
 PERIODIC = PeriodicStars(
     name="variable star",
     situation=Situation.STAR,
-    per_deg2=560.0,
+    per_deg2=1150.0,
     subclasses=tuple(kind.name for kind in _KINDS),
 )
 """Variable stars of our galaxy."""
