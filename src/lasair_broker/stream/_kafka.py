@@ -124,6 +124,10 @@ class KafkaSource:
                 return self._hand_over() if self._pending else None
         return None
 
+    def idle(self) -> None:
+        # Hardly any messages, but the group's events: who does not poll for minutes loses his partitions.
+        self._take(self._consumer.consume(1, 0))
+
     def held(self, taken: Taken) -> npt.NDArray[np.bool_] | None:
         with self._changed:
             lost = [p for p, claim in taken.claims.items() if self._claims.get(p) != claim]

@@ -65,6 +65,9 @@ class Source(Protocol):
     def read(self, stop: threading.Event) -> Taken | None:
         """The next messages, waiting for them if need be; None at the end, or when `stop` is set."""
 
+    def idle(self) -> None:
+        """Show signs of life instead of reading: called by the reading thread while it may not read."""
+
     def held(self, taken: Taken) -> npt.NDArray[np.bool_] | None:
         """Which of the messages are still ours to store, or None for all of them.
 

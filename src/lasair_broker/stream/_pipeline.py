@@ -1,0 +1,183 @@
+"""Messages in, enriched batches out; a message that a stage cannot bear is set aside, its neighbours go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import pyarrow as pa
+import structlog
+
+from lasair_broker.packets import AlertBatch, Messages, SchemaStore, decode
+from lasair_broker.schema import arrow_schema
+
+from ._source import select
+from ._times import StageTimes
+
+__all__ = ["Pipeline", "Processed", "Resource", "Stage", "StageBrokenError"]
+
+_log = structlog.get_logger(__name__)
+
+R = TypeVar("R")
+
+
+class Resource(Generic[R]):
+    """What a stage needs beside the batch (a catalogue, a model, lists), replaced as a whole when it changes.
+
+    A stage is given the value once for each batch, so that it never sees half of a change.
+    """
+
+    def __init__(self, value: R) -> None:
+        self._value = value
+
+    def get(self) -> R:
+        return self._value
+
+    def swap(self, value: R) -> R:
+        """Put `value` in its place from the next batch on; gives back the old one."""
+        old, self._value = self._value, value
+        return old
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Generic[R]):
+    """One step of the pipeline: a pure function of a batch and what it needs."""
+
+    name: str
+    enrich: Callable[[AlertBatch, R], AlertBatch]
+    resource: Resource[R]
+
+    def __call__(self, batch: AlertBatch) -> AlertBatch:
+        return self.enrich(batch, self.resource.get())
+
+
+class StageBrokenError(RuntimeError):
+    """A stage fails on too many alerts for it to be the alerts' fault. Nothing of the batch was stored."""
+
+
+class _StageFailedError(Exception):
+    """A stage raised on this batch."""
+
+    def __init__(self, stage: str, cause: Exception) -> None:
+        super().__init__(f"{stage}: {type(cause).__name__}: {cause}")
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What became of some messages: batches to store, and rows of table `rejected`."""
+
+    batches: list[AlertBatch]
+    rejected: pa.Table
+
+    @property
+    def alerts(self) -> int:
+        return sum(batch.alerts.num_rows for batch in self.batches)
+
+
+class Pipeline:
+    """Decoding and the stages after it.
+
+    Parameters
+    ----------
+    schemas
+        Where writer schemas are found.
+    stages
+        In the order in which batches go through them.
+    poison_limit
+        So many messages of one call may be rejected because a stage fails on them. At more, the stage itself
+        is taken to be broken: better to stop, with nothing lost, than to reject a night.
+    times
+        Where to count.
+    """
+
+    def __init__(
+        self,
+        schemas: SchemaStore,
+        stages: Sequence[Stage[Any]],
+        *,
+        poison_limit: int = 100,
+        times: StageTimes | None = None,
+    ) -> None:
+        self.schemas = schemas
+        self.stages = tuple(stages)
+        self.times = times or StageTimes()
+        self._poison_limit = poison_limit
+
+    def process(self, messages: Messages) -> Processed:
+        """Decode messages and run the stages over what they hold.
+
+        If a stage raises, the messages are halved until those it raises on stand alone; they are rejected
+        with the reason. Errors that no message can cause (no memory, a file or host that cannot be reached)
+        are not caught.
+
+        Raises
+        ------
+        StageBrokenError
+            If more than `poison_limit` messages would be rejected for a stage.
+        """
+        poison: list[pa.Table] = []
+        parts = self._process(messages, poison)
+        return Processed(
+            [batch for part in parts for batch in part.batches],
+            pa.concat_tables([*(part.rejected for part in parts), *poison]),
+        )
+
+    def enrich(self, batch: AlertBatch) -> AlertBatch:
+        """Run the stages over one batch; what they raise is raised."""
+        for stage in self.stages:
+            with self.times.measure(stage.name, batch.alerts.num_rows):
+                batch = stage(batch)
+        return batch
+
+    def _process(self, messages: Messages, poison: list[pa.Table]) -> list[Processed]:
+        try:
+            return [self._attempt(messages)]
+        except _StageFailedError as failure:
+            if len(messages) == 1:
+                _log.error("a stage failed on an alert", reason=str(failure), **_place(messages))
+                poison.append(_rejected(messages, str(failure)))
+                if len(poison) > self._poison_limit:
+                    message = (
+                        f"more than {self._poison_limit} alerts of a batch failed, the last with {failure}"
+                    )
+                    raise StageBrokenError(message) from failure
+                return []
+            middle = len(messages) // 2
+            first = self._process(select(messages, slice(None, middle)), poison)
+            return first + self._process(select(messages, slice(middle, None)), poison)
+
+    def _attempt(self, messages: Messages) -> Processed:
+        stage = "decode"
+        try:
+            with self.times.measure(stage, len(messages)):
+                batches, rejected = decode(messages, self.schemas)
+            for place, batch in enumerate(batches):
+                enriched = batch
+                for step in self.stages:
+                    stage = step.name
+                    with self.times.measure(stage, enriched.alerts.num_rows):
+                        enriched = step(enriched)
+                batches[place] = enriched
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:
+            raise _StageFailedError(stage, error) from error
+        return Processed(batches, rejected)
+
+
+def _place(messages: Messages) -> dict[str, object]:
+    topic = messages.topics[int(messages.topic[0])]
+    return {"topic": topic, "partition": int(messages.partition[0]), "offset": int(messages.offset[0])}
+
+
+def _rejected(messages: Messages, reason: str) -> pa.Table:
+    """The row of table `rejected` of one message."""
+    arrived = float(messages.arrivedMjdTai[0])
+    row = {
+        **_place(messages),
+        "arrivedMjdTai": arrived,
+        "reason": reason,
+        "message": bytes(messages.values[0]),
+    }
+    return pa.Table.from_pylist([row], schema=arrow_schema("rejected"))
