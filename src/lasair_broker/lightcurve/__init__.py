@@ -1,0 +1,6 @@
+"""Features of light curves (counts, colours, statistics, fits): kernels and the stage that runs them."""
+
+from lasair_broker.lightcurve._enrich import enrich
+from lasair_broker.lightcurve._resources import LSST, ZTF, FeatureResources, Passbands
+
+__all__ = ["LSST", "ZTF", "FeatureResources", "Passbands", "enrich"]

@@ -1,0 +1,174 @@
+"""Counts, newest values and reliabilities of detections."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from lasair_broker.lightcurve._curves import NUM_BANDS, Float32, Float64, Rows
+
+FLUXES = (
+    "latest_psfFlux",
+    *(f"{b}_psfFlux" for b in "ugrizy"),
+    "medianR",
+    "latestR",
+    "fracNegative",
+    "peakPsfFlux",
+)
+TIMES = (*(f"{b}_latestMJD" for b in "ugrizy"), "firstDiaSourceMjdTai", "lastDiaSourceMjdTai", "peakMJD")
+COUNTS = (
+    "nDiaSources",
+    "nPosDiaSources",
+    "nPosDiaSourcesNights",
+    "nSourcesGood",
+    *(f"n{b}Sources" for b in "ugrizy"),
+    "nNights",
+    "peakBand",
+)
+"""Integer outputs; `peakBand` is a band code, -1 if there is none."""
+
+# Places in the outputs; those of bands are the first of six.
+_LATEST, _BAND_FLUX, _MEDIAN_R, _LATEST_R, _NEGATIVE, _PEAK_FLUX = 0, 1, 7, 8, 9, 10
+_BAND_TIME, _FIRST, _LAST, _PEAK_TIME = 0, 6, 7, 8
+_N, _N_POSITIVE, _POSITIVE_NIGHTS, _N_GOOD, _N_BAND, _NIGHTS, _PEAK_BAND = 0, 1, 2, 3, 4, 10, 11
+
+_GOOD_RELIABILITY = 0.5
+
+
+def count(rows: Rows, reliability: Float32) -> tuple[Float64, Float64, npt.NDArray[np.int32]]:
+    """Counts and newest values of detections.
+
+    A detection counts when it is neither withdrawn nor without a time, even if its flux is missing. A night
+    is
+    floor(MJD + 0.5): it begins at noon of the time scale, TAI.
+
+    Returns
+    -------
+    Arrays of shape (len(FLUXES), objects), (len(TIMES), objects) and (len(COUNTS), objects); NaN is missing.
+    """
+    num_objects = len(rows.offsets) - 1
+    fluxes = np.full((len(FLUXES), num_objects), np.nan)
+    times = np.full((len(TIMES), num_objects), np.nan)
+    counts = np.zeros((len(COUNTS), num_objects), np.int32)
+    _count(rows.offsets, rows.time, rows.band, rows.flux, reliability, fluxes, times, counts)
+    return fluxes, times, counts
+
+
+@njit(cache=True, nogil=True)
+def _median(values, n):  # type: ignore[no-untyped-def]  # float64 array, reordered in place
+    """Median of the first n > 0 values, by Hoare's selection."""
+    middle = n // 2
+    low, high = 0, n - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i, j = low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if middle <= j:
+            high = j
+        elif middle >= i:
+            low = i
+        else:
+            break
+    if n % 2 == 1:
+        return values[middle]
+    below = values[0]
+    for k in range(1, middle):
+        below = max(below, values[k])
+    return 0.5 * (below + values[middle])
+
+
+@njit(cache=True, nogil=True)
+def _count(offsets, time, band, flux, reliability, fluxes, times, counts):  # type: ignore[no-untyped-def]  # see count
+    most = 0
+    for i in range(len(offsets) - 1):
+        most = max(most, offsets[i + 1] - offsets[i])
+    scratch = np.empty(most)
+    for i in range(len(offsets) - 1):
+        night = positive_night = -math.inf
+        known = negative = 0
+        reliable = 0
+        highest = -math.inf
+        counts[_PEAK_BAND, i] = -1
+        for j in range(offsets[i], offsets[i + 1]):
+            t = time[j]
+            if not math.isfinite(t):
+                continue
+            b = band[j]
+            counts[_N, i] += 1
+            if b >= 0:
+                counts[_N_BAND + b, i] += 1
+            if counts[_N, i] == 1:
+                times[_FIRST, i] = t
+            times[_LAST, i] = t
+            this_night = math.floor(t + 0.5)
+            if this_night > night:
+                counts[_NIGHTS, i] += 1
+                night = this_night
+            r = reliability[j]
+            fluxes[_LATEST_R, i] = r
+            if math.isfinite(r):
+                scratch[reliable] = r
+                reliable += 1
+                if r > _GOOD_RELIABILITY:
+                    counts[_N_GOOD, i] += 1
+            f = flux[j]
+            if not math.isfinite(f):
+                continue
+            known += 1
+            fluxes[_LATEST, i] = f
+            if b >= 0:
+                fluxes[_BAND_FLUX + b, i] = f
+                times[_BAND_TIME + b, i] = t
+                if f > highest:
+                    highest = f
+                    fluxes[_PEAK_FLUX, i] = f
+                    times[_PEAK_TIME, i] = t
+                    counts[_PEAK_BAND, i] = b
+            if f < 0.0:
+                negative += 1
+            elif f > 0.0:
+                counts[_N_POSITIVE, i] += 1
+                if this_night > positive_night:
+                    counts[_POSITIVE_NIGHTS, i] += 1
+                    positive_night = this_night
+        if known > 0:
+            fluxes[_NEGATIVE, i] = negative / known
+        if reliable > 0:
+            fluxes[_MEDIAN_R, i] = _median(scratch, reliable)
+
+
+@njit(cache=True, nogil=True)
+def _weighted_means(offsets, time, band, flux, error, out):  # type: ignore[no-untyped-def]  # see weighted_means
+    weights = np.empty(NUM_BANDS)
+    sums = np.empty(NUM_BANDS)
+    for i in range(len(offsets) - 1):
+        for b in range(NUM_BANDS):
+            weights[b] = sums[b] = 0.0
+        for j in range(offsets[i], offsets[i + 1]):
+            f, e = flux[j], error[j]
+            if band[j] >= 0 and math.isfinite(time[j]) and math.isfinite(f) and 0.0 < e < math.inf:
+                w = 1.0 / (float(e) * float(e))
+                weights[band[j]] += w
+                sums[band[j]] += w * f
+        for b in range(NUM_BANDS):
+            if weights[b] > 0.0:
+                out[0, b, i] = sums[b] / weights[b]
+                out[1, b, i] = 1.0 / math.sqrt(weights[b])
+
+
+def weighted_means(rows: Rows, flux: Float32, error: Float32) -> Float64:
+    """Inverse-variance weighted mean of `flux` and its standard error, nJy, shape (2, 6 bands, objects)."""
+    out = np.full((2, NUM_BANDS, len(rows.offsets) - 1), np.nan)
+    _weighted_means(rows.offsets, rows.time, rows.band, flux, error, out)
+    return out

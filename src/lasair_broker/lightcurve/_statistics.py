@@ -1,0 +1,229 @@
+"""Statistics of the flux in one band."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from lasair_broker.lightcurve._curves import NUM_BANDS, Float64, Measurements
+
+SURVEY_STATISTICS = (
+    "psfFluxMean",
+    "psfFluxMeanErr",
+    "psfFluxSigma",
+    "psfFluxMin",
+    "psfFluxMax",
+    "psfFluxMaxSlope",
+    "psfFluxErrMean",
+)
+"""What Rubin computes itself; here for surveys that do not."""
+
+OWN_STATISTICS = (
+    "snrMax",
+    "excessVariance",
+    "skew",
+    "kurtosis",
+    "stetsonK",
+    "vonNeumann",
+    "reducedChi2",
+    "slope",
+    "slopeErr",
+    "magSlope",
+    "magSlopeErr",
+    "riseSlope",
+    "fadeSlope",
+    "maxJump",
+)
+
+STATISTICS = SURVEY_STATISTICS + OWN_STATISTICS
+
+# Their places in the output.
+(
+    _MEAN,
+    _MEAN_ERR,
+    _SIGMA,
+    _MIN,
+    _MAX,
+    _MAX_SLOPE,
+    _ERR_MEAN,
+    _SNR_MAX,
+    _EXCESS_VARIANCE,
+    _SKEW,
+    _KURTOSIS,
+    _STETSON_K,
+    _VON_NEUMANN,
+    _REDUCED_CHI2,
+    _SLOPE,
+    _SLOPE_ERR,
+    _MAG_SLOPE,
+    _MAG_SLOPE_ERR,
+    _RISE_SLOPE,
+    _FADE_SLOPE,
+    _MAX_JUMP,
+) = range(len(STATISTICS))
+
+_MAG = 2.5 / math.log(10.0)
+_RATE_WINDOW = 7.0  # d
+_RATE_SNR = 3.0
+_RATE_BASELINE = 0.02  # d; the two exposures of one visit say nothing of a rate
+_ZERO_MEAN = 1e-6  # of the largest flux: below, the mean is rounding and the excess variance means nothing
+
+
+def band_statistics(curves: Measurements) -> Float64:
+    """Statistics of each object in each band, shape (len(STATISTICS), 6 bands, objects), NaN where undefined.
+
+    With n measurements f of error e at times t, weights w = 1/e^2, weighted mean m and sample variance s^2
+    (n - 1 in the denominator):
+
+    - psfFluxMean, psfFluxMeanErr: m and 1/sqrt(sum w); psfFluxSigma: s; psfFluxErrMean: mean of e;
+    psfFluxMin,
+      psfFluxMax; psfFluxMaxSlope: largest (f_k+1 - f_k)/(t_k+1 - t_k), nJy/d, over steps that take time.
+    - snrMax: largest f/e.
+    - excessVariance: (s^2 - mean of e^2) / (mean of f)^2 (Sanchez et al. 2017, ApJ 849, 110).
+    - skew, kurtosis: the unbiased estimators G1 and G2 (excess) of Joanes & Gill 1998; from 3 and 4 points.
+    - stetsonK: sum|d| / sqrt(n sum d^2) with d = (f - m)/e (Stetson 1996, PASP 108, 851).
+    - vonNeumann: sum (f_k+1 - f_k)^2 / ((n - 1) s^2) (von Neumann 1941).
+    - reducedChi2: sum d^2 / (n - 1).
+    - slope, slopeErr: weighted straight line, nJy/d.
+    - magSlope, magSlopeErr: weighted straight line through the magnitudes of the 7 days before the newest
+      measurement, from points with f/e >= 3, mag/d, positive when fading.
+    - riseSlope, fadeSlope: magnitudes gained a day between the first such point and the brightest, and lost
+      between the brightest and the last; at least 0.02 d apart.
+    - maxJump: largest |f_k+1 - f_k| / sqrt(e_k^2 + e_k+1^2).
+    """
+    num_objects = len(curves.offsets) - 1
+    out = np.full((len(STATISTICS), NUM_BANDS, num_objects), np.nan)
+    _statistics(curves.band_offsets, curves.band_time, curves.band_flux, curves.band_error, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _statistics(offsets, time, flux, error, out):  # type: ignore[no-untyped-def]  # see band_statistics
+    for group in range(len(offsets) - 1):
+        start, stop = offsets[group], offsets[group + 1]
+        if stop > start:
+            i, b = group // NUM_BANDS, group % NUM_BANDS
+            _moments(time[start:stop], flux[start:stop], error[start:stop], out[:, b, i])
+            _rates(time[start:stop], flux[start:stop], error[start:stop], out[:, b, i])
+
+
+@njit(cache=True, nogil=True)
+def _moments(time, flux, error, out):  # type: ignore[no-untyped-def]  # see band_statistics
+    n = len(flux)
+    weight = weighted = total = errors = variances = 0.0
+    low, high, snr = math.inf, -math.inf, -math.inf
+    weighted_time = 0.0
+    for k in range(n):
+        f, e = flux[k], error[k]
+        w = 1.0 / (e * e)
+        weight += w
+        weighted += w * f
+        weighted_time += w * (time[k] - time[0])
+        total += f
+        errors += e
+        variances += e * e
+        low = min(low, f)
+        high = max(high, f)
+        snr = max(snr, f / e)
+    mean = total / n
+    centre = weighted / weight
+    out[_MEAN] = centre
+    out[_MEAN_ERR] = 1.0 / math.sqrt(weight)
+    out[_MIN] = low
+    out[_MAX] = high
+    out[_ERR_MEAN] = errors / n
+    out[_SNR_MAX] = snr
+    if n < 2:
+        return
+    middle = weighted_time / weight
+    second = third = fourth = steps = 0.0
+    chi2 = absolute = time_variance = covariance = 0.0
+    max_slope, max_jump = -math.inf, 0.0
+    for k in range(n):
+        f, e = flux[k], error[k]
+        d = f - mean
+        second += d * d
+        third += d * d * d
+        fourth += d * d * d * d
+        s = (f - centre) / e
+        chi2 += s * s
+        absolute += abs(s)
+        dt = time[k] - time[0] - middle
+        w = 1.0 / (e * e)
+        time_variance += w * dt * dt
+        covariance += w * dt * (f - centre)
+        if k > 0:
+            step = f - flux[k - 1]
+            steps += step * step
+            if time[k] > time[k - 1]:
+                max_slope = max(max_slope, step / (time[k] - time[k - 1]))
+            before = error[k - 1]
+            max_jump = max(max_jump, abs(step) / math.sqrt(e * e + before * before))
+    out[_MAX_JUMP] = max_jump
+    out[_REDUCED_CHI2] = chi2 / (n - 1)
+    if max_slope > -math.inf:
+        out[_MAX_SLOPE] = max_slope
+    if time[n - 1] > time[0]:
+        out[_SLOPE] = covariance / time_variance
+        out[_SLOPE_ERR] = 1.0 / math.sqrt(time_variance)
+    if high == low:  # sums of squares would be rounding
+        second = third = fourth = 0.0
+    variance = second / (n - 1)
+    out[_SIGMA] = math.sqrt(variance)
+    if abs(mean) > _ZERO_MEAN * max(abs(low), abs(high)):
+        out[_EXCESS_VARIANCE] = (variance - variances / n) / (mean * mean)
+    if high == low:
+        return
+    out[_STETSON_K] = absolute / math.sqrt(n * chi2)
+    out[_VON_NEUMANN] = steps / second
+    if n > 2:
+        out[_SKEW] = n / ((n - 1.0) * (n - 2.0)) * third / variance**1.5
+    if n > 3:
+        scale = n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0))
+        out[_KURTOSIS] = scale * fourth / (variance * variance) - 3.0 * (n - 1.0) ** 2 / (
+            (n - 2.0) * (n - 3.0)
+        )
+
+
+@njit(cache=True, nogil=True)
+def _rates(time, flux, error, out):  # type: ignore[no-untyped-def]  # see band_statistics
+    n = len(flux)
+    first = last = brightest = -1
+    recent = -1
+    for k in range(n):
+        if flux[k] >= _RATE_SNR * error[k]:
+            if first < 0:
+                first = k
+            last = k
+            if brightest < 0 or flux[k] > flux[brightest]:
+                brightest = k
+            if recent < 0 and time[k] >= time[n - 1] - _RATE_WINDOW:
+                recent = k
+    if first < 0:
+        return
+    peak = math.log(flux[brightest])
+    if time[brightest] - time[first] >= _RATE_BASELINE:
+        out[_RISE_SLOPE] = _MAG * (peak - math.log(flux[first])) / (time[brightest] - time[first])
+    if time[last] - time[brightest] >= _RATE_BASELINE:
+        out[_FADE_SLOPE] = _MAG * (peak - math.log(flux[last])) / (time[last] - time[brightest])
+    if recent < 0 or time[last] - time[recent] < _RATE_BASELINE:
+        return
+    weight = weighted_time = weighted_mag = 0.0
+    for k in range(recent, last + 1):
+        if flux[k] >= _RATE_SNR * error[k]:
+            w = (flux[k] / (_MAG * error[k])) ** 2
+            weight += w
+            weighted_time += w * (time[k] - time[last])
+            weighted_mag -= w * _MAG * math.log(flux[k])
+    middle, mean = weighted_time / weight, weighted_mag / weight
+    variance = covariance = 0.0
+    for k in range(recent, last + 1):
+        if flux[k] >= _RATE_SNR * error[k]:
+            w = (flux[k] / (_MAG * error[k])) ** 2
+            dt = time[k] - time[last] - middle
+            variance += w * dt * dt
+            covariance += w * dt * (-_MAG * math.log(flux[k]) - mean)
+    out[_MAG_SLOPE] = covariance / variance
+    out[_MAG_SLOPE_ERR] = 1.0 / math.sqrt(variance)
