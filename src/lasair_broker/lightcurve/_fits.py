@@ -161,9 +161,9 @@ def _may_be_transient(time, flux, start, stop):  # type: ignore[no-untyped-def] 
 
 
 @njit(cache=True, nogil=True)
-def _points(
+def _points(  # type: ignore[no-untyped-def]  # see below
     time, flux, error, start, stop, forced_time, forced_flux, forced_error, forced_start, forced_stop
-):  # type: ignore[no-untyped-def]  # see below
+):
     """Detections `start` to `stop` after forced measurements, with errors; and the time of the brightest."""
     added = forced_stop - forced_start
     n = stop - start + added
