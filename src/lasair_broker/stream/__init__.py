@@ -1,5 +1,6 @@
 """Sources of alerts, the pipeline they go through, and the loop that commits them."""
 
+from ._again import RetryReport, replay, retry_rejected
 from ._files import FileSource
 from ._kafka import KafkaSource
 from ._metrics import Metrics, serve_metrics
@@ -7,9 +8,11 @@ from ._pipeline import Pipeline, Processed, Resource, Stage, StageBrokenError
 from ._progress import OnProgress, Progress
 from ._run import AtStep, run
 from ._signals import stop_on_signals
+from ._simulated import SimulatorSource
 from ._source import Partition, Positions, Source, SourceError, Taken
 from ._stages import standard_stages
 from ._times import StageTime, StageTimes
+from ._warm import warm_up
 
 __all__ = [
     "AtStep",
@@ -23,6 +26,8 @@ __all__ = [
     "Processed",
     "Progress",
     "Resource",
+    "RetryReport",
+    "SimulatorSource",
     "Source",
     "SourceError",
     "Stage",
@@ -30,8 +35,11 @@ __all__ = [
     "StageTime",
     "StageTimes",
     "Taken",
+    "replay",
+    "retry_rejected",
     "run",
     "serve_metrics",
     "standard_stages",
     "stop_on_signals",
+    "warm_up",
 ]

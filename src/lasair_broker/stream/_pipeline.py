@@ -1,4 +1,4 @@
-"""Messages in, enriched batches out; a message that a stage cannot bear is set aside, its neighbours go on."""
+"""Messages in, enriched batches out; a message that a stage cannot bear is set aside, the others go on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import structlog
 
-from lasair_broker.packets import AlertBatch, Messages, SchemaStore, decode
-from lasair_broker.schema import arrow_schema
+from lasair_broker.archive import Stored
+from lasair_broker.packets import AlertBatch, Messages, SchemaStore
 
-from ._source import select
 from ._times import StageTimes
+from ._undecoded import NewMessages, StoredMessages, Undecoded
 
 __all__ = ["Pipeline", "Processed", "Resource", "Stage", "StageBrokenError"]
 
@@ -104,8 +104,8 @@ class Pipeline:
         self.times = times or StageTimes()
         self._poison_limit = poison_limit
 
-    def process(self, messages: Messages) -> Processed:
-        """Decode messages and run the stages over what they hold.
+    def process(self, messages: Messages | Stored) -> Processed:
+        """Decode messages, new ones or the archive's, and run the stages over what they hold.
 
         If a stage raises, the messages are halved until those it raises on stand alone; they are rejected
         with the reason. Errors that no message can cause (no memory, a file or host that cannot be reached)
@@ -116,68 +116,43 @@ class Pipeline:
         StageBrokenError
             If more than `poison_limit` messages would be rejected for a stage.
         """
+        undecoded = NewMessages(messages) if isinstance(messages, Messages) else StoredMessages(messages)
         poison: list[pa.Table] = []
-        parts = self._process(messages, poison)
+        parts = self._process(undecoded, poison)
         return Processed(
             [batch for part in parts for batch in part.batches],
             pa.concat_tables([*(part.rejected for part in parts), *poison]),
         )
 
-    def enrich(self, batch: AlertBatch) -> AlertBatch:
-        """Run the stages over one batch; what they raise is raised."""
-        for stage in self.stages:
-            with self.times.measure(stage.name, batch.alerts.num_rows):
-                batch = stage(batch)
-        return batch
-
-    def _process(self, messages: Messages, poison: list[pa.Table]) -> list[Processed]:
+    def _process(self, undecoded: Undecoded, poison: list[pa.Table]) -> list[Processed]:
         try:
-            return [self._attempt(messages)]
+            return [self._attempt(undecoded)]
         except _StageFailedError as failure:
-            if len(messages) == 1:
-                _log.error("a stage failed on an alert", reason=str(failure), **_place(messages))
-                poison.append(_rejected(messages, str(failure)))
+            count = len(undecoded)
+            if count == 1:
+                _log.error("a stage failed on an alert", reason=str(failure), **undecoded.place())
+                poison.append(undecoded.rejected(str(failure)))
                 if len(poison) > self._poison_limit:
-                    message = (
-                        f"more than {self._poison_limit} alerts of a batch failed, the last with {failure}"
-                    )
-                    raise StageBrokenError(message) from failure
+                    most = f"more than {self._poison_limit} alerts of a batch"
+                    raise StageBrokenError(f"{most} failed, the last with {failure}") from failure.__cause__
                 return []
-            middle = len(messages) // 2
-            first = self._process(select(messages, slice(None, middle)), poison)
-            return first + self._process(select(messages, slice(middle, None)), poison)
+            first = self._process(undecoded.part(0, count // 2), poison)
+            return first + self._process(undecoded.part(count // 2, count), poison)
 
-    def _attempt(self, messages: Messages) -> Processed:
+    def _attempt(self, undecoded: Undecoded) -> Processed:
         stage = "decode"
         try:
-            with self.times.measure(stage, len(messages)):
-                batches, rejected = decode(messages, self.schemas)
-            for place, batch in enumerate(batches):
+            with self.times.measure(stage, len(undecoded)):
+                batches, rejected = undecoded.decode(self.schemas)
+            for number, batch in enumerate(batches):
                 enriched = batch
                 for step in self.stages:
                     stage = step.name
                     with self.times.measure(stage, enriched.alerts.num_rows):
                         enriched = step(enriched)
-                batches[place] = enriched
+                batches[number] = enriched
         except (MemoryError, OSError):
             raise
         except Exception as error:
             raise _StageFailedError(stage, error) from error
         return Processed(batches, rejected)
-
-
-def _place(messages: Messages) -> dict[str, object]:
-    topic = messages.topics[int(messages.topic[0])]
-    return {"topic": topic, "partition": int(messages.partition[0]), "offset": int(messages.offset[0])}
-
-
-def _rejected(messages: Messages, reason: str) -> pa.Table:
-    """The row of table `rejected` of one message."""
-    arrived = float(messages.arrivedMjdTai[0])
-    row = {
-        **_place(messages),
-        "arrivedMjdTai": arrived,
-        "reason": reason,
-        "message": bytes(messages.values[0]),
-    }
-    return pa.Table.from_pylist([row], schema=arrow_schema("rejected"))
