@@ -49,6 +49,15 @@ MPCORB_NAMES = {
     "i": "incl",
     "peri_time": "t_p",
 }
+SS_OBJECT_NAMES = {
+    "nObs": "numObs",
+    "firstObservationMjdTai": "firstObservationDate",
+    "MOIDEarth": "MOID",
+    "MOIDEarthDeltaV": "MOIDDeltaV",
+    "MOIDEarthEclipticLongitude": "MOIDEclipticLongitude",
+    "MOIDEarthTrueAnomaly": "MOIDTrueAnomaly",
+    "extendednessMedian": "medianExtendedness",
+}
 LINKS = ("diaObjectId", "ssObjectId", "parentDiaSourceId")
 
 
@@ -110,7 +119,20 @@ def lsst_packet(packet: Row) -> Row:
         old = packet["MPCORB"]
         orbit = {name: clean(old[name]) for name in ("a", "e", "q", "node") if name in old}
         orbit |= {name: clean(old[spelling]) for name, spelling in MPCORB_NAMES.items()}
-    ss_object = source.get("ssObjectId") or (body or {}).get("ssObjectId")
+    summary_of_body = None
+    if packet.get("ssObject"):
+        old = packet["ssObject"]
+        summary_of_body = {name: clean(old[name]) for name in column_names("ssObjects") if name in old}
+        summary_of_body |= {name: clean(old[spelling]) for name, spelling in SS_OBJECT_NAMES.items()}
+        summary_of_body |= {f"{band}_nObsUsed": old[f"{band}_Ndata"] for band in "ugrizy"}
+    ss_object = next(
+        (
+            record["ssObjectId"]
+            for record in (source, body, summary_of_body)
+            if record and record.get("ssObjectId")
+        ),
+        None,
+    )
     in_solar_system = bool(ss_object) or body is not None
     object_id = summary.get("diaObjectId") or (None if in_solar_system else source.get("diaObjectId"))
     return {
@@ -124,6 +146,7 @@ def lsst_packet(packet: Row) -> Row:
         "body": body if body is not None else ({} if ss_object else None),
         "ss_object": ss_object,
         "orbit": orbit,
+        "summary_of_body": summary_of_body,
         "cutouts": {w: packet.get(f"cutout{w}") or None for w in ("Difference", "Science", "Template")},
     }
 

@@ -60,7 +60,7 @@ def agree(expected: Any, got: Any, kind: pa.DataType, exact: bool) -> bool:
         if exact:
             return value == got
         return math.isclose(value, got, rel_tol=1e-6 if kind == pa.float32() else 1e-14, abs_tol=2e-10)
-    if pa.types.is_timestamp(kind) and isinstance(expected, int):
+    if pa.types.is_timestamp(kind) and isinstance(expected, int | float):
         expected = datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(
             microseconds=expected
         )
@@ -112,7 +112,7 @@ def assert_batch(batch: AlertBatch, records: Sequence[Row], survey: str) -> None
         assert table.offsets.tolist() == offsets
         assert_rows(want, table.take(), exact)
     assert_alerts(batch, parts, cells)
-    assert_solar_system(batch, parts, survey, exact)
+    assert_solar_system(batch, records, parts, survey, exact)
 
 
 def assert_object(table: pa.Table, parts: list[Row], shared: Row, exact: bool) -> None:
@@ -159,8 +159,10 @@ def assert_alerts(batch: AlertBatch, parts: list[Row], cells: dict[int, int]) ->
             assert (None if start is None else datum[start : start + length]) == image
 
 
-def assert_solar_system(batch: AlertBatch, parts: list[Row], survey: str, exact: bool) -> None:
-    wanted, orbits = [], {}
+def assert_solar_system(
+    batch: AlertBatch, records: Sequence[Row], parts: list[Row], survey: str, exact: bool
+) -> None:
+    wanted, orbits, bodies = [], {}, {}
     for part in parts:
         if part["body"] is None:
             continue
@@ -173,14 +175,19 @@ def assert_solar_system(batch: AlertBatch, parts: list[Row], survey: str, exact:
         }
         wanted.append({**part["body"], **source, **own})
         if part["orbit"] is not None:
-            orbits[part["orbit"].get("designation")] = part["orbit"]
+            orbits[part["orbit"]["packed_primary_provisional_designation"]] = part["orbit"]
+        if part.get("summary_of_body"):
+            bodies[part["ss_object"]] = part["summary_of_body"]
     assert_rows(wanted, batch.ssSources, exact)
+    assert_rows([bodies[key] for key in sorted(bodies)], batch.ssObjects.sort_by("ssObjectId"), exact)
     assert batch.mpc_orbits.schema == arrow_schema("mpc_orbits")
-    if None in orbits:
-        unpacked = frozenset({"designation", "unpacked_primary_provisional_designation"})
-        assert_rows(list(orbits.values()), batch.mpc_orbits, exact, unpacked)
-    else:
-        assert_rows(list(orbits.values()), batch.mpc_orbits, exact)
+    packed = "packed_primary_provisional_designation"
+    want = sorted(orbits.values(), key=lambda orbit: str(orbit[packed]))
+    # Version 9 has the packed designation only; how it is unpacked has tests of its own.
+    unpacked = (
+        {"designation", "unpacked_primary_provisional_designation"} if "MPCORB" in records[0] else set()
+    )
+    assert_rows(want, batch.mpc_orbits.sort_by(packed), exact, frozenset(unpacked))
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

@@ -97,8 +97,10 @@ class _Alerts:
         of_object, in_object = _whole(self.objects.column("diaObjectId"), n)
         of_source, in_source = _whole(column("diaObjectId"), n)
         ss_of_source, in_body = _whole(column("ssObjectId"), n)
-        ss_of_body, named_body = _whole(self.body.column("ssObjectId"), n)
-        self.ssObjectId = np.where(in_body, ss_of_source, np.where(named_body, ss_of_body, 0))
+        self.ssObjectId = np.where(in_body, ss_of_source, 0)
+        for record in (self.body, (survey.ss_body.of(decoded) if survey.ss_body else None) or NO_ROWS):
+            ss_of_body, named_body = _whole(record.column("ssObjectId"), n)
+            self.ssObjectId = np.where((self.ssObjectId == 0) & named_body, ss_of_body, self.ssObjectId)
         marked = self.body.column("present")
         has_body = self.body.any_present() if marked is None else marked.values
         self.in_solar_system = (
@@ -153,7 +155,7 @@ def canonical_batch(
     object_of_alert[rows] = object_of_row
     newest = _newest(alerts, object_of_alert, len(ids))
 
-    light_curves = _LightCurves(decoded, survey, alerts.detection, object_of_alert, len(ids))
+    light_curves = _light_curves(decoded, survey, alerts.detection, object_of_alert, len(ids))
     ra, decl = _positions(alerts, newest, light_curves.sources)
     cells = healpix29(ra, decl)
     per_object: dict[str, Int64 | str] = {"survey": survey.name, "diaObjectId": ids, "healpix29": cells}
@@ -193,41 +195,20 @@ def _newest(alerts: _Alerts, object_of_alert: Int64, num_objects: int) -> Int64:
     return newest
 
 
+@dataclass(frozen=True, slots=True)
 class _LightCurves:
-    """The light curve tables of a batch, and what they say of the first and last detection."""
+    """The light curve tables of a batch."""
 
-    def __init__(
-        self, decoded: Decoded, survey: Survey, detection: LevelColumns, object_of_alert: Int64, objects: int
-    ) -> None:
-        def table(
-            name: str, part: Part | None, identity: str, required: tuple[str, ...], own: bool
-        ) -> SourceTable:
-            columns = part.of(decoded) if part is not None else None
-            parts: list[Columns] = [detection] if own else []
-            history = np.zeros(decoded.num_rows + 1, np.int64)
-            if columns is not None and part is not None:
-                parts.append(columns)
-                offsets = decoded.levels[part.level].offsets
-                if offsets is not None:
-                    history = offsets
-            if not parts:
-                return SourceTable.empty(arrow_schema(name), objects)
-            self.keys = Keys(parts, identity, required)
-            detections = detection.num_rows if own else 0
-            order, offsets = unite(
-                self.keys, object_of_alert, objects, history, detections, by_identity=identity != "band"
-            )
-            return SourceTable(arrow_schema(name), parts, order, offsets)
-
-        self.forced = table("diaForcedSources", survey.forced, "diaForcedSourceId", (), own=False)
-        self.limits = table("diaNondetectionLimits", survey.limits, "band", (), own=False)
-        self.sources = table("diaSources", survey.history, "diaSourceId", ("ra", "decl"), own=True)
+    sources: SourceTable
+    forced: SourceTable
+    limits: SourceTable
+    any_withdrawn: bool
 
     def counts(self) -> tuple[Float64, Float64, npt.NDArray[np.int32]]:
         """First and last time of an object's standing detections (NaN if it has none) and their number."""
         time = self.sources.numpy("midpointMjdTai")
         offsets = self.sources.offsets
-        if self.keys.any_withdrawn():
+        if self.any_withdrawn:
             stands = np.isnan(self.sources.numpy("timeWithdrawnMjdTai"))
             time = time[stands]
             offsets = np.concatenate(([0], np.cumsum(stands)))[offsets]
@@ -238,6 +219,37 @@ class _LightCurves:
         first[some] = time[offsets[:-1][some]]
         last[some] = time[offsets[1:][some] - 1]
         return first, last, number.astype(np.int32)
+
+
+def _light_curves(
+    decoded: Decoded, survey: Survey, detection: LevelColumns, object_of_alert: Int64, objects: int
+) -> _LightCurves:
+    """Unite the light curves of all alerts of each object."""
+
+    def history_of(part: Part | None) -> tuple[list[Columns], Int64]:
+        columns = part.of(decoded) if part is not None else None
+        offsets = decoded.levels[part.level].offsets if part is not None and columns is not None else None
+        if columns is None or offsets is None:
+            return [], np.zeros(decoded.num_rows + 1, np.int64)
+        return [columns], offsets
+
+    def table(name: str, part: Part | None, identity: str, by_identity: bool) -> SourceTable:
+        parts, offsets = history_of(part)
+        if not parts:
+            return SourceTable.empty(arrow_schema(name), objects)
+        order, spans = unite(Keys(parts, identity), object_of_alert, objects, offsets, 0, by_identity)
+        return SourceTable(arrow_schema(name), parts, order, spans)
+
+    past, offsets = history_of(survey.history)
+    parts: list[Columns] = [detection, *past]
+    keys = Keys(parts, "diaSourceId", ("ra", "decl"))
+    order, spans = unite(keys, object_of_alert, objects, offsets, detection.num_rows)
+    return _LightCurves(
+        SourceTable(arrow_schema("diaSources"), parts, order, spans),
+        table("diaForcedSources", survey.forced, "diaForcedSourceId", by_identity=True),
+        table("diaNondetectionLimits", survey.limits, "band", by_identity=False),
+        keys.any_withdrawn(),
+    )
 
 
 def _positions(alerts: _Alerts, newest: Int64, sources: SourceTable) -> tuple[Float64, Float64]:

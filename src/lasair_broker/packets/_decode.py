@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lasair_broker.schema import arrow_schema
 
-from ._batch import AlertBatch, Messages
+from ._batch import AlertBatch, Messages, Payloads
 from ._canonical import Arrivals, canonical_batch
 from ._schema_store import SchemaStore
 from ._surveys import SURVEYS, survey_of
@@ -47,8 +47,8 @@ def decode(messages: Messages, schemas: SchemaStore) -> tuple[list[AlertBatch], 
     )
     reasons = dict(unframed.reasons)
     batches = []
-    for number, codec in enumerate(unframed.codecs):
-        rows = np.flatnonzero(unframed.codec == number)
+    groups = [(np.flatnonzero(unframed.codec == i), codec) for i, codec in enumerate(unframed.codecs)]
+    for rows, codec in sorted((g for g in groups if len(g[0])), key=lambda group: int(group[0][0])):
         batch, refused = _decode_rows(
             unframed.address[rows], unframed.length[rows], codec, arrivals.take(rows), unframed.owners
         )
@@ -59,32 +59,19 @@ def decode(messages: Messages, schemas: SchemaStore) -> tuple[list[AlertBatch], 
 
 
 def decode_datums(
-    address: Int64,
-    length: Int64,
-    schema_json: str,
-    schemas: SchemaStore,
-    *,
-    topics: Sequence[str],
-    topic: npt.NDArray[np.int32],
-    partition: npt.NDArray[np.int32],
-    offset: Int64,
-    arrivedMjdTai: npt.NDArray[np.float64],
-    owners: tuple[Any, ...],
+    payloads: Payloads, arrivals: pa.Table, schemas: SchemaStore
 ) -> tuple[AlertBatch | None, pa.Table]:
     """Decode bare Avro datums of one writer schema again, as the raw packs keep them.
 
     Parameters
     ----------
-    address, length
-        Where in memory each datum is, shape (n,).
-    schema_json
-        The schema they were written with.
+    payloads
+        Where the datums are, and the schema they were written with.
+    arrivals
+        Where and when the message of each datum arrived: columns `topic`, `partition`, `offset` and
+        `arrivedMjdTai` of table `alerts`, one row a datum.
     schemas
-        Keeps the codec made of it.
-    topics, topic, partition, offset, arrivedMjdTai
-        Where and when the message of each datum arrived, as in `Messages`.
-    owners
-        What keeps the memory alive.
+        Keeps the codec of the schema.
 
     Returns
     -------
@@ -96,10 +83,17 @@ def decode_datums(
     SchemaError
         If the schema is malformed.
     """
-    arrivals = Arrivals(tuple(topics), topic, partition, offset, arrivedMjdTai)
-    batch, reasons = _decode_rows(address, length, schemas.codec(schema_json), arrivals, owners)
-    values = {row: ctypes.string_at(int(address[row]), int(length[row])) for row in reasons}
-    return batch, rejected_table(arrivals, reasons, values)
+    topic = pc.dictionary_encode(arrivals.column("topic").combine_chunks())
+    where = Arrivals(
+        tuple(topic.dictionary.to_pylist()),
+        topic.indices.to_numpy(),
+        arrivals.column("partition").to_numpy(),
+        arrivals.column("offset").to_numpy(),
+        arrivals.column("arrivedMjdTai").to_numpy(),
+    )
+    codec = schemas.codec(payloads.schema_json)
+    batch, reasons = _decode_rows(payloads.address, payloads.length, codec, where, payloads.owners)
+    return batch, rejected_table(where, reasons, {row: payloads.bytes(row) for row in reasons})
 
 
 def _decode_rows(

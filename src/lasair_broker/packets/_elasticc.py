@@ -32,7 +32,13 @@ _POINT = {
 
 ELASTICC = Survey(
     name="elasticc",
-    signs=("alertId", "diaSource.diaSourceId", "diaSource.midPointTai", "diaSource.psFlux"),
+    signs=(
+        "alertId",
+        "diaSource.diaSourceId",
+        "diaSource.midPointTai",
+        "diaSource.psFlux",
+        "diaObject.mwebv",
+    ),
     detection=Part("", "diaSource.", _POINT),
     history=Part("prvDiaSources", "", _POINT),
     forced=Part("prvDiaForcedSources", "", _POINT),
