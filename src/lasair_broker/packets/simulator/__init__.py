@@ -1,7 +1,7 @@
 """A synthetic sky, observed by an LSST-like survey and sent as alert packets in Rubin's own schema.
 
-`Simulation` is the stream; `write_files` and `produce` send it somewhere; `simulate_light_curves` makes training sets
-from the same populations; the package `populations` says what there is in the sky.
+`Simulation` is the stream; `write_files` and `produce` send it somewhere; `simulate_light_curves` makes
+training sets from the same populations; the package `populations` says what there is in the sky.
 """
 
 from lasair_broker.packets.simulator._output import FILE_LAYOUTS, paced, produce, write_files

@@ -1,8 +1,8 @@
 """When the telescope looks where: fields, nights, pairs of visits, depth and seeing.
 
-A strongly reduced picture of LSST's wide-fast-deep survey: fields that do not overlap, observed when they are near
-the meridian around midnight, in pairs of visits about 33 minutes apart in two bands chosen by the moon, every few
-nights if the weather allows (Bianco et al. 2022, ApJS 258, 1). Times are MJD TAI.
+A strongly reduced picture of LSST's wide-fast-deep survey: fields that do not overlap, observed when they are
+near the meridian around midnight, in pairs of visits about 33 minutes apart in two bands chosen by the moon,
+every few nights if the weather allows (Bianco et al. 2022, ApJS 258, 1). Times are MJD TAI.
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ _CADENCE_STREAM = 101
 
 
 def days_since_2010(visit: npt.ArrayLike) -> Int64:
-    """Days from 2010-01-01 to the observing day in a visit id (YYYYMMDDNNNNN), the zero point of Rubin's ids."""
+    """Days from 2010-01-01 to the observing day in a visit id (YYYYMMDDNNNNN), the zero point of Rubin's
+    ids."""
     day = np.asarray(visit, np.int64) // 100_000
     dates = np.array(
-        [datetime.date(d // 10_000, d // 100 % 100, d % 100).toordinal() for d in np.unique(day).tolist()], np.int64
+        [datetime.date(d // 10_000, d // 100 % 100, d % 100).toordinal() for d in np.unique(day).tolist()],
+        np.int64,
     )
     ordinal = dates[np.searchsorted(np.unique(day), day)]
     return np.asarray(ordinal - datetime.date(2010, 1, 1).toordinal(), np.int64)
@@ -99,7 +101,9 @@ class Visits:
     def to_arrow(self) -> pa.Table:
         """The visits as a table, band by name."""
         columns = {
-            name: pa.array(getattr(self, name)) for name in self.__slots__ if name not in ("band", "mjd", "visit")
+            name: pa.array(getattr(self, name))
+            for name in self.__slots__
+            if name not in ("band", "mjd", "visit")
         }
         return pa.table(
             {
@@ -144,7 +148,8 @@ class Survey:
         return -(-self.num_fields // _SLOTS)
 
     def fields(self) -> tuple[Int64, Float64, Float64]:
-        """Indices, RA and declination of the fields: well observable in the first night, away from the galactic plane.
+        """Indices, RA and declination of the fields: well observable in the first night, away from the
+        galactic plane.
 
         Raises
         ------
@@ -193,11 +198,14 @@ class Survey:
     def _emitted(self, which: int) -> tuple[Float64, Int64]:
         """Times and sequence numbers of the field's pairs in the simulated nights, shape (nights, 2).
 
-        A night is cut in slots of one pair's length; in a slot a block of fields is observed once, then once more.
+        A night is cut in slots of one pair's length; in a slot a block of fields is observed once, then once
+        more.
         """
         block = self.block
         slot, place = which // block, which % block
-        mine = [night for i, night in enumerate(self.nights()) if (i + which) % self.revisit_nights == 0 or i == 0]
+        mine = [
+            night for i, night in enumerate(self.nights()) if (i + which) % self.revisit_nights == 0 or i == 0
+        ]
         start = np.array(mine, np.float64)[:, None] + _NIGHT_START
         start = start + slot * (_PAIR_DAYS + block * _VISIT_DAYS)
         times = start + place * _VISIT_DAYS + np.array([0.0, max(_PAIR_DAYS, block * _VISIT_DAYS)])
@@ -220,11 +228,18 @@ class Survey:
         band = pairs.reshape(-1).astype(np.int8)
         each = draws[:, 2:].reshape(n, 5)
         seeing = _SEEING[band] * np.exp(0.18 * 1.6 * (each[:, 0] + each[:, 1] - 1.0) + 0.05)
-        depth = _DEPTH[band] - 2.5 * np.log10(seeing / _SEEING[band]) - np.repeat(illuminated, 2) * _MOON_LOSS[band]
+        depth = (
+            _DEPTH[band]
+            - 2.5 * np.log10(seeing / _SEEING[band])
+            - np.repeat(illuminated, 2) * _MOON_LOSS[band]
+        )
         depth += 0.2 * (each[:, 2] - 0.5)
         radius, angle = _DITHER_DEG * np.sqrt(each[:, 3]), 2.0 * np.pi * each[:, 4]
         point_ra, point_decl = offset_position(ra, decl, radius * np.sin(angle), radius * np.cos(angle))
-        days = [datetime.date(1858, 11, 17) + datetime.timedelta(days=int(m)) for m in np.floor(mjd - 0.5).tolist()]
+        days = [
+            datetime.date(1858, 11, 17) + datetime.timedelta(days=int(m))
+            for m in np.floor(mjd - 0.5).tolist()
+        ]
         stamp = np.array([d.year * 10_000 + d.month * 100 + d.day for d in days], np.int64)
         return Visits(
             visit=stamp * 100_000 + sequence,
@@ -243,5 +258,7 @@ class Survey:
         """The visits of the simulated nights in order of time."""
         parts = [self.field_visits(i) for i in range(self.num_fields)]
         parts = [part.take(part.emitted) for part in parts]
-        joined = Visits(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in Visits.__slots__})
+        joined = Visits(
+            **{name: np.concatenate([getattr(p, name) for p in parts]) for name in Visits.__slots__}
+        )
         return joined.take(np.argsort(joined.mjd, kind="stable"))

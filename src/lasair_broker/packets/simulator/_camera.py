@@ -33,7 +33,7 @@ def _detector_grid() -> npt.NDArray[np.int16]:
 
 _GRID = _detector_grid()
 _ROW, _COLUMN = (
-    np.array([np.argwhere(_GRID == d)[0][axis] for d in range(189)], np.int64) for axis in (0, 1)
+    np.array([np.argwhere(d == _GRID)[0][axis] for d in range(189)], np.int64) for axis in (0, 1)
 )
 
 
@@ -52,7 +52,8 @@ def project(ra: float, decl: float, ra0: float, decl0: float) -> Any:
 def cover(position: Any, ra0: Any, decl0: Any, rotation: Any, out: Any) -> None:
     """Detector that sees each direction in each visit (-1: none).
 
-    `position` holds unit vectors, shape (n, 3); `ra0`, `decl0`, `rotation` are degrees, one a visit; `out` is (n, visits).
+    `position` holds unit vectors, shape (n, 3); `ra0`, `decl0`, `rotation` are degrees, one a visit; `out` is
+    (n, visits).
     """
     for j in range(len(ra0)):
         a, d, r = np.radians(ra0[j]), np.radians(decl0[j]), np.radians(rotation[j])

@@ -1,4 +1,5 @@
-"""Distances and volumes in a flat universe of matter and a cosmological constant (H0 = 70 km/s/Mpc, Omega_m = 0.3).
+"""Distances and volumes in a flat universe of matter and a cosmological constant (H0 = 70 km/s/Mpc, Omega_m =
+0.3).
 
 Formulas: Hogg 1999 (astro-ph/9905116), equations 14 to 21 and 28.
 """
@@ -58,8 +59,11 @@ def _rate_cdf(rate: float, evolution: float, z_min: float, z_max: float) -> tupl
     return z, np.concatenate([[0.0], np.cumsum(rate * growth / (1.0 + middle) * np.diff(volume_mpc3(z)))])
 
 
-def events_per_year(rate: float, evolution: float, z_max: float, area_deg2: float, z_min: float = 0.003) -> float:
-    """Events a year in `area_deg2` for a volumetric rate (Mpc^-3 yr^-1 at z = 0) that grows as (1 + z)^evolution."""
+def events_per_year(
+    rate: float, evolution: float, z_max: float, area_deg2: float, z_min: float = 0.003
+) -> float:
+    """Events a year in `area_deg2` for a volumetric rate (Mpc^-3 yr^-1 at z = 0) that grows as (1 +
+    z)^evolution."""
     return float(_rate_cdf(rate, evolution, z_min, z_max)[1][-1] * area_deg2 / _SKY_DEG2)
 
 
@@ -68,4 +72,4 @@ def draw_redshifts(
 ) -> Float64:
     """`n` redshifts of events whose volumetric rate grows as (1 + z)^evolution."""
     z, cumulative = _rate_cdf(1.0, evolution, z_min, z_max)
-    return np.interp(rng.random(n) * cumulative[-1], cumulative, z)
+    return np.asarray(np.interp(rng.random(n) * cumulative[-1], cumulative, z), np.float64)

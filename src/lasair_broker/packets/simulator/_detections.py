@@ -38,10 +38,13 @@ _CONTROLLER = 2  # the real camera at the real site
 
 
 def source_ids(visit: Any, detector: Any, counter: Any) -> npt.NDArray[np.int64]:
-    """Ids packed as Rubin packs them: controller, day (14 bits), sequence (15), detector (8), counter (19)."""
+    """Ids packed as Rubin packs them: controller, day (14 bits), sequence (15), detector (8), counter
+    (19)."""
     day = days_since_2010(visit)
     high = ((_CONTROLLER << 14) + day) << 15 | (np.asarray(visit, np.int64) % 100_000)
-    return np.asarray((high << 8 | np.asarray(detector, np.int64)) << 19 | np.asarray(counter, np.int64), np.int64)
+    return np.asarray(
+        (high << 8 | np.asarray(detector, np.int64)) << 19 | np.asarray(counter, np.int64), np.int64
+    )
 
 
 @numba.njit(cache=True)

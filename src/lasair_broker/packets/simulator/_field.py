@@ -39,6 +39,7 @@ _ONE_OFF_PER_DEG2 = 125.0
 _STREAM = 104
 _BODY_MARGIN_DEG = 0.5
 
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """Everything known of one field.
@@ -56,7 +57,8 @@ class Field:
     counter
         Its number in the field before the undetected were left out; makes ids.
     psf, err, science, detector
-        Forced measurements at its place in every visit, shape (objects, visits); NaN and -1 where not covered.
+        Forced measurements at its place in every visit, shape (objects, visits); NaN and -1 where not
+        covered.
     detections
         All detections, by object and time, then one-off artefacts and moving bodies.
     starts
@@ -94,6 +96,7 @@ class Field:
         rows = np.flatnonzero(self.detections.visit == column)
         order = np.lexsort((self.detections.counter[rows], self.detections.detector[rows]))
         return np.asarray(rows[order], np.int64)
+
 
 def build_field(survey: Survey, which: int, density: float, boost: Mapping[str, float]) -> Field:
     """Populate and observe field `which` of the survey.
@@ -164,18 +167,20 @@ def build_field(survey: Survey, which: int, density: float, boost: Mapping[str, 
         ephemerides=ephemerides,
     )
 
+
 def template_times(first: float) -> tuple[Float64, npt.NDArray[np.int8]]:
     """Epochs of the images that the templates were made of, in the half year before the history starts."""
     band = np.repeat(np.arange(6, dtype=np.int8), _TEMPLATES_PER_BAND)
     step = np.tile(np.arange(_TEMPLATES_PER_BAND), 6)
     return first - 190.0 + 43.37 * step + 3.171 * band, band
 
+
 def observe(group: Group, visits: Visits, first: float) -> dict[str, Any]:
     """Measure a group in the visits of its field, with templates made before `first` (MJD).
 
-    Only objects that are detected at least once are kept: ``row`` says which. The other entries are ``psf``, ``err``,
-    ``science`` (nJy, float32), ``detector`` and ``detected``, shape (kept objects, visits), and ``template`` (kept
-    objects, 6), as of `_measure.measure`.
+    Only objects that are detected at least once are kept: ``row`` says which. The other entries are ``psf``,
+    ``err``, ``science`` (nJy, float32), ``detector`` and ``detected``, shape (kept objects, visits), and
+    ``template`` (kept objects, 6), as of `_measure.measure`.
     """
     n, width = len(group), len(visits)
     times, bands = template_times(first)
@@ -211,6 +216,7 @@ def observe(group: Group, visits: Visits, first: float) -> dict[str, Any]:
     result.update(row=kept, detector=covered[kept], detected=detected[kept], template=measured_template[kept])
     return result
 
+
 def _detectors(visits: Visits, column: int, ra: Float64, decl: Float64) -> npt.NDArray[np.int16]:
     """The detector that sees each position in one visit, -1 for none."""
     out = np.empty((len(ra), 1), np.int16)
@@ -222,12 +228,15 @@ def _detectors(visits: Visits, column: int, ra: Float64, decl: Float64) -> npt.N
 def _one_off_artefacts(
     survey: Survey, field: int, ra: float, decl: float, visits: Visits, density: float
 ) -> list[Detections]:
-    """Artefacts that appear once: cosmic rays, ghosts, satellite glints; only in visits whose alerts are sent."""
+    """Artefacts that appear once: cosmic rays, ghosts, satellite glints; only in visits whose alerts are
+    sent."""
     out = []
     for column in np.flatnonzero(visits.emitted).tolist():
         rng = generator(survey.seed, _STREAM, field, int(visits.visit[column]))
         n = int(rng.poisson(_ONE_OFF_PER_DEG2 * FIELD_AREA_DEG2 * density))
-        at_ra, at_decl = random_in_disc(rng, n, float(visits.ra[column]), float(visits.decl[column]), FIELD_RADIUS_DEG)
+        at_ra, at_decl = random_in_disc(
+            rng, n, float(visits.ra[column]), float(visits.decl[column]), FIELD_RADIUS_DEG
+        )
         detector = _detectors(visits, column, at_ra, at_decl)
         sigma = ab_flux(visits.depth[column]) / 5.0
         snr = 5.0 + rng.exponential(6.0, n)
@@ -250,10 +259,13 @@ def _one_off_artefacts(
                 err=np.full(n, sigma, np.float32)[keep],
                 science=(sign * snr * sigma + static).astype(np.float32)[keep],
                 template=static[keep],
-                key=hash_array(base, np.arange(n, dtype=np.uint64) + np.uint64(survey.seed & 0xFFFFFFFF))[keep],
+                key=hash_array(base, np.arange(n, dtype=np.uint64) + np.uint64(survey.seed & 0xFFFFFFFF))[
+                    keep
+                ],
             )
         )
     return out
+
 
 def _moving(
     survey: Survey, which: int, ra: float, decl: float, visits: Visits, density: float
@@ -271,16 +283,22 @@ def _moving(
             if survey.num_nights <= NIGHTS_TOGETHER:
                 middle = first + 0.5 * survey.num_nights
             radius = FIELD_RADIUS_DEG + _BODY_MARGIN_DEG
-            bodies[together] = bodies_in_field(survey.seed, which, together, ra, decl, radius, middle, density)
+            bodies[together] = bodies_in_field(
+                survey.seed, which, together, ra, decl, radius, middle, density
+            )
         mine = bodies[together]
         predicted, v, magnitude = see(mine, mjd, band)
         ephemerides[column] = (predicted, v)
-        at_ra, at_decl = offset_position(predicted.ra, predicted.decl, mine.east / 3600.0, mine.north / 3600.0)
+        at_ra, at_decl = offset_position(
+            predicted.ra, predicted.decl, mine.east / 3600.0, mine.north / 3600.0
+        )
         detector = _detectors(visits, column, at_ra, at_decl)
         flux = ab_flux(magnitude)
         five = float(ab_flux(visits.depth[column]))
         sigma = np.sqrt(0.039 * five**2 + 0.001 * flux * five + (0.01 * flux) ** 2)
-        key = hash_array(mine.number.astype(np.uint64), np.full(len(mine), np.uint64(int(visits.visit[column]))))
+        key = hash_array(
+            mine.number.astype(np.uint64), np.full(len(mine), np.uint64(int(visits.visit[column])))
+        )
         measured = flux + sigma * normal_array(key)
         keep = (detector >= 0) & (measured >= 5.0 * sigma)
         background = 40.0 * normal_array(key + np.uint64(2)) * (uniform_array(key + np.uint64(4)) + 0.2)

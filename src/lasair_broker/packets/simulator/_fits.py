@@ -1,7 +1,9 @@
-"""FITS cut-outs laid out as Rubin lays them out: bytes that are the same for all, with places for what differs.
+"""FITS cut-outs laid out as Rubin lays them out: bytes that are the same for all, with places for what
+differs.
 
-A cut-out is an image of nJy (PRIMARY), its variance (UNCERT) and, if asked for, the PSF (PSFIMAGE). Unlike Rubin's
-headers of 2026 ours say which projection they mean (CTYPE), as FITS wants it (Calabretta & Greisen 2002).
+A cut-out is an image of nJy (PRIMARY), its variance (UNCERT) and, if asked for, the PSF (PSFIMAGE). Unlike
+Rubin's headers of 2026 ours say which projection they mean (CTYPE), as FITS wants it (Calabretta & Greisen
+2002).
 """
 
 from __future__ import annotations
@@ -94,8 +96,8 @@ HEADER_PLACES = np.array(
     ],
     np.int64,
 )
-"""Where in the file the 20 characters of each value begin that differ between stamps: corner (2), ROTPA, CRPIX (2),
-PC (4), CRVAL (2)."""
+"""Where in the file the 20 characters of each value begin that differ between stamps: corner (2), ROTPA,
+CRPIX (2), PC (4), CRVAL (2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ class Layout:
 
 
 def psf_image(sigma_pixels: float, size: int) -> npt.NDArray[np.float64]:
-    """The PSF used for drawing: two Gaussians, the wider (twice the width) with 15 % of the light; sums to one."""
+    """The PSF used for drawing: two Gaussians, the wider (twice the width) with 15 % of the light; sums to
+    one."""
     axis = np.arange(size) - (size - 1) / 2
     out = np.zeros((size, size))
     for share, width in ((0.85, sigma_pixels), (0.15, 2.0 * sigma_pixels)):
@@ -145,5 +148,8 @@ def cutout_layout(kind: str, sigma_pixels: float, psf_size: int) -> Layout:
         parts += [extension, bytes(pixels)]
     if kind == "psf":
         psf = psf_image(sigma_pixels, psf_size).astype(">f8").tobytes()
-        parts += [_header(_extension_cards("PSFIMAGE", -64, psf_size, variance=False)), psf.ljust(_padded(len(psf)), b"\0")]
+        parts += [
+            _header(_extension_cards("PSFIMAGE", -64, psf_size, variance=False)),
+            psf.ljust(_padded(len(psf)), b"\0"),
+        ]
     return Layout(np.frombuffer(b"".join(parts), np.uint8), len(primary), variance)

@@ -1,7 +1,8 @@
 """Galaxies: hosts of events and nuclei, and those in the background of a field.
 
-Luminosities: Schechter 1976 function with M*_r = -21.2 and slope -1.1 (Blanton et al. 2003, ApJ 592, 819), for hosts
-weighted by light. Sizes: Shen et al. 2003 (MNRAS 343, 978). Events lie as the light does, an exponential disc.
+Luminosities: Schechter 1976 function with M*_r = -21.2 and slope -1.1 (Blanton et al. 2003, ApJ 592, 819),
+for hosts weighted by light. Sizes: Shen et al. 2003 (MNRAS 343, 978). Events lie as the light does, an
+exponential disc.
 """
 
 from __future__ import annotations
@@ -73,10 +74,15 @@ def _galaxies(rng: np.random.Generator, redshift: Float64, relative: Float64) ->
     """Galaxies of luminosity `relative` to L* at `redshift`."""
     n = len(redshift)
     magnitude = _M_STAR - 2.5 * np.log10(np.maximum(relative, 1e-4))
-    blue = np.clip(0.75 - 0.12 * np.log10(relative) - 0.25 * rng.random(n) - 0.35 * (rng.random(n) < 0.35), 0.02, 0.98)
+    blue = np.clip(
+        0.75 - 0.12 * np.log10(relative) - 0.25 * rng.random(n) - 0.35 * (rng.random(n) < 0.35), 0.02, 0.98
+    )
     rest = WAVELENGTH_NM[None, :] / (1.0 + redshift[:, None])
     # Old stars: a 4400 K black body with the 400 nm break; young ones: flat in f_nu but for Lyman alpha.
-    old = 10.0 ** blackbody_log_ratio(rest, 620.0, np.full_like(rest, 4400.0)) * np.minimum(rest / 400.0, 1.0) ** 2.5
+    old = (
+        10.0 ** blackbody_log_ratio(rest, 620.0, np.full_like(rest, 4400.0))
+        * np.minimum(rest / 400.0, 1.0) ** 2.5
+    )
     young = (rest / 620.0) ** 0.3 * np.where(rest < 121.6, 0.05, 1.0)
     spectrum = (1.0 - blue[:, None]) * old + blue[:, None] * young
     flux = luminosity_flux(magnitude[:, None], np.maximum(redshift, 1e-4)[:, None]) * spectrum
@@ -93,8 +99,11 @@ def _galaxies(rng: np.random.Generator, redshift: Float64, relative: Float64) ->
 
 
 def host_galaxies(rng: np.random.Generator, redshift: Float64, luminosity: float = 1.0) -> Galaxies:
-    """A host for each redshift; the chance of a galaxy is in proportion to its light, scaled by `luminosity`."""
-    return _galaxies(rng, redshift, luminosity * np.maximum(rng.gamma(_SLOPE + 2.0, 1.0, len(redshift)), 5e-3))
+    """A host for each redshift; the chance of a galaxy is in proportion to its light, scaled by
+    `luminosity`."""
+    return _galaxies(
+        rng, redshift, luminosity * np.maximum(rng.gamma(_SLOPE + 2.0, 1.0, len(redshift)), 5e-3)
+    )
 
 
 def background_galaxies(rng: np.random.Generator, n: int, faintest: float) -> Galaxies:
@@ -113,8 +122,11 @@ def background_galaxies(rng: np.random.Generator, n: int, faintest: float) -> Ga
     return Galaxies.joined(parts).take(np.arange(n))
 
 
-def light_profile_offsets(rng: np.random.Generator, galaxies: Galaxies, scale: float) -> tuple[Float64, Float64]:
-    """Offsets (east, north) in arcsec of one event in each galaxy, where its light is; `scale` stretches them."""
+def light_profile_offsets(
+    rng: np.random.Generator, galaxies: Galaxies, scale: float
+) -> tuple[Float64, Float64]:
+    """Offsets (east, north) in arcsec of one event in each galaxy, where its light is; `scale` stretches
+    them."""
     n = len(galaxies)
     radius = scale * galaxies.radius / _DISC_SCALES * rng.gamma(2.0, 1.0, n)
     angle = 2.0 * np.pi * rng.random(n)
@@ -124,7 +136,8 @@ def light_profile_offsets(rng: np.random.Generator, galaxies: Galaxies, scale: f
 
 
 def psf_flux_at(galaxies: Galaxies, east: Float64, north: Float64) -> Float64:
-    """The galaxy's light (nJy, ugrizy) within a PSF at an offset in arcsec: what forced photometry there finds."""
+    """The galaxy's light (nJy, ugrizy) within a PSF at an offset in arcsec: what forced photometry there
+    finds."""
     pa = np.radians(galaxies.position_angle)
     major = east * np.sin(pa) + north * np.cos(pa)
     minor = (east * np.cos(pa) - north * np.sin(pa)) / galaxies.axis_ratio

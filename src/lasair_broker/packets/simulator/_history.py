@@ -1,8 +1,9 @@
 """What a packet says of an object's past: earlier detections, forced photometry and the summary in diaObject.
 
-The rules are Rubin's (DMTN-248, LDM-612): detections of the last 365 days; forced photometry in every visit since the
-first detection and, a day after that one, of the 30 days before it; summaries over the same detections with the new
-one: weighted means, standard deviation with n - 1, extremes and the steepest rise between two successive points.
+The rules are Rubin's (DMTN-248, LDM-612): detections of the last 365 days; forced photometry in every visit
+since the first detection and, a day after that one, of the 30 days before it; summaries over the same
+detections with the new one: weighted means, standard deviation with n - 1, extremes and the steepest rise
+between two successive points.
 """
 
 from __future__ import annotations
@@ -102,15 +103,20 @@ def history_of(field: Field, rows: Int64) -> History:
     previous_offsets = np.concatenate([[0], np.cumsum(rows - first)])
     forced_offsets = np.concatenate([[0], np.cumsum(forced)])
     previous = np.empty(previous_offsets[-1], np.int64)
-    forced_object, forced_visit = np.empty(forced_offsets[-1], np.int64), np.empty(forced_offsets[-1], np.int64)
+    forced_object, forced_visit = (
+        np.empty(forced_offsets[-1], np.int64),
+        np.empty(forced_offsets[-1], np.int64),
+    )
     _fill(rows, *shared, first, previous, previous_offsets, forced_object, forced_visit, forced_offsets)
     return History(previous, previous_offsets, forced_object, forced_visit, forced_offsets)
 
 
 @numba.njit(cache=True)
 def _summarise(
-    rows: Any, previous: Any, previous_offsets: Any, forced_object: Any, forced_visit: Any, forced_offsets: Any,
-    visit: Any, ra: Any, decl: Any, psf: Any, err: Any, science: Any, forced_psf: Any, forced_err: Any, mjd: Any,
+    rows: Any, previous: Any, previous_offsets: Any, forced_object: Any, forced_visit: Any,
+    forced_offsets: Any,
+    visit: Any, ra: Any, decl: Any, psf: Any, err: Any, science: Any, forced_psf: Any, forced_err: Any,
+    mjd: Any,
     band: Any, position: Any, out: Any, count: Any,
 ) -> None:  # fmt: skip
     for i in range(len(rows)):
@@ -176,14 +182,17 @@ def _summarise(
 
 
 _COLUMNS = {
-    "psfFluxMean": 0, "psfFluxMeanErr": 1, "psfFluxSigma": 2, "fpFluxMean": 3, "fpFluxMeanErr": 4, "psfFluxMin": 6,
-    "psfFluxMax": 7, "psfFluxMaxSlope": 8, "psfFluxErrMean": 9, "scienceFluxMean": 10, "scienceFluxMeanErr": 11,
+    "psfFluxMean": 0, "psfFluxMeanErr": 1, "psfFluxSigma": 2, "fpFluxMean": 3, "fpFluxMeanErr": 4,
+    "psfFluxMin": 6,
+    "psfFluxMax": 7, "psfFluxMaxSlope": 8, "psfFluxErrMean": 9, "scienceFluxMean": 10,
+    "scienceFluxMeanErr": 11,
 }  # fmt: skip
 
 
 def object_summary(field: Field, rows: Int64, history: History) -> dict[str, npt.NDArray[Any]]:
-    """Columns of diaObject for each alert: position (``ra``, ``dec``, degrees), per-band numbers (``g_psfFluxMean``,
-    nJy; NaN where there is none), counts and times. Detections without an object get values too."""
+    """Columns of diaObject for each alert: position (``ra``, ``dec``, degrees), per-band numbers
+    (``g_psfFluxMean``, nJy; NaN where there is none), counts and times. Detections without an object get
+    values too."""
     d, n = field.detections, len(rows)
     position, out, count = np.empty((n, 2)), np.empty((n, 6, 12)), np.empty((n, 6), np.int32)
     _summarise(

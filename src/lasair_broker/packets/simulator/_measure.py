@@ -1,7 +1,8 @@
 """Measuring: from true fluxes to difference-image photometry with noise, and which of it is a detection.
 
 The error of a flux F in a visit of 5-sigma depth F5 is sigma^2 = (0.04 - g) F F5 + g F5^2 with g = 0.039
-(Ivezic et al. 2019, ApJ 873, 111, equation 5, in flux), and 1 % of the difference flux for calibration and subtraction.
+(Ivezic et al. 2019, ApJ 873, 111, equation 5, in flux), and 1 % of the difference flux for calibration and
+subtraction.
 """
 
 from __future__ import annotations
@@ -38,10 +39,8 @@ def position_error_arcsec(seeing: float, snr: float) -> float:
 @numba.njit(cache=True, inline="always")
 def reliability(snr: float, real: bool, key: Any) -> float:
     """A score like that of a good real-bogus network: real ones mostly near 1, artefacts mostly low."""
-    if real:
-        logit = 0.9 + 1.4 * np.sqrt(max(snr - 4.5, 0.0)) + 1.1 * normal(key)
-    else:
-        logit = -2.2 + 1.3 * normal(key)
+    typical, spread = (0.9 + 1.4 * np.sqrt(max(snr - 4.5, 0.0)), 1.1) if real else (-2.2, 1.3)
+    logit = typical + spread * normal(key)
     return float(1.0 / (1.0 + np.exp(-logit)))
 
 

@@ -52,7 +52,8 @@ class Group:
     reddening
         E(B-V) of our galaxy towards each.
     static
-        Light at the place that never changes (nJy, ugrizy, with dust): of the host, or of a star beside an artefact.
+        Light at the place that never changes (nJy, ugrizy, with dust): of the host, or of a star beside an
+        artefact.
     hosts
         The host galaxy of each object, or None for what has none.
     host_east, host_north
@@ -85,7 +86,8 @@ class Group:
 
 
 def field_reddening(decl: float, ra: float) -> float:
-    """A typical E(B-V) at that galactic latitude: 0.02 at the pole, growing with the path through the dust layer."""
+    """A typical E(B-V) at that galactic latitude: 0.02 at the pole, growing with the path through the dust
+    layer."""
     latitude = np.radians(max(abs(float(galactic(ra, decl)[1])), 10.0))
     return float(0.018 / np.sin(latitude) ** 1.3)
 

@@ -1,9 +1,9 @@
 """Two-body orbits about the Sun, seen from the Earth: positions, velocities, elements, magnitudes.
 
-Heliocentric vectors are in au and au/day in the ecliptic of J2000 unless a name says equatorial. The Earth follows
-the mean elements of Standish & Williams (JPL, "Approximate positions of the planets", table 1), good to
-20 arcsec; the observer sits at its centre. That is the error of these ephemerides against the real sky, not
-against each other: predictions and observations use the same orbits.
+Heliocentric vectors are in au and au/day in the ecliptic of J2000 unless a name says equatorial. The Earth
+follows the mean elements of Standish & Williams (JPL, "Approximate positions of the planets", table 1), good
+to 20 arcsec; the observer sits at its centre. That is the error of these ephemerides against the real sky,
+not against each other: predictions and observations use the same orbits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ import numpy.typing as npt
 
 from lasair_broker.packets.simulator._sphere import OBLIQUITY_DEG
 
-__all__ = ["AU_DAY_KM_S", "GM_SUN", "Ephemeris", "Orbits", "earth", "ephemeris", "hg_magnitude", "orbits_from_state", "to_ecliptic", "to_equatorial"]
+__all__ = [
+    "AU_DAY_KM_S",
+    "GM_SUN",
+    "Ephemeris",
+    "Orbits",
+    "earth",
+    "ephemeris",
+    "hg_magnitude",
+    "orbits_from_state",
+    "to_ecliptic",
+    "to_equatorial",
+]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -28,7 +39,8 @@ _COS_E, _SIN_E = np.cos(np.radians(OBLIQUITY_DEG)), np.sin(np.radians(OBLIQUITY_
 
 @dataclass(frozen=True, slots=True)
 class Orbits:
-    """Osculating elements of the ecliptic and equinox J2000: au and degrees; mean anomaly at `epoch` (MJD)."""
+    """Osculating elements of the ecliptic and equinox J2000: au and degrees; mean anomaly at `epoch`
+    (MJD)."""
 
     a: Float64
     e: Float64
@@ -121,12 +133,12 @@ class Ephemeris:
     @property
     def helio_range(self) -> Float64:
         """Distance from the Sun, au."""
-        return np.linalg.norm(self.helio, axis=1)
+        return np.asarray(np.linalg.norm(self.helio, axis=1), np.float64)
 
     @property
     def topo_range(self) -> Float64:
         """Distance from the observer, au."""
-        return np.linalg.norm(self.topo, axis=1)
+        return np.asarray(np.linalg.norm(self.topo, axis=1), np.float64)
 
     def rates(self) -> tuple[Float64, Float64]:
         """Motion on the sky in RA (times cos decl) and declination, degrees a day."""
@@ -140,7 +152,8 @@ class Ephemeris:
 
 
 def ephemeris(orbits: Orbits, mjd: npt.ArrayLike) -> Ephemeris:
-    """Astrometric positions (corrected for light time, not for aberration) of each body at `mjd` (TDB ~ TAI)."""
+    """Astrometric positions (corrected for light time, not for aberration) of each body at `mjd` (TDB ~
+    TAI)."""
     t = np.broadcast_to(np.asarray(mjd, np.float64), (len(orbits),)).copy()
     observer, observer_velocity = earth(t)
     delay = np.zeros_like(t)
@@ -151,7 +164,9 @@ def ephemeris(orbits: Orbits, mjd: npt.ArrayLike) -> Ephemeris:
     r, distance = np.linalg.norm(position, axis=1), np.linalg.norm(topo, axis=1)
     sun = np.linalg.norm(observer, axis=1)
     phase = np.degrees(np.arccos(np.clip(np.sum(position * topo, axis=1) / (r * distance), -1.0, 1.0)))
-    elongation = np.degrees(np.arccos(np.clip(-np.sum(observer * topo, axis=1) / (sun * distance), -1.0, 1.0)))
+    elongation = np.degrees(
+        np.arccos(np.clip(-np.sum(observer * topo, axis=1) / (sun * distance), -1.0, 1.0))
+    )
     seen = to_equatorial(topo)
     return Ephemeris(
         ra=np.degrees(np.arctan2(seen[:, 1], seen[:, 0])) % 360.0,

@@ -22,7 +22,8 @@ __all__ = ["FILE_LAYOUTS", "paced", "produce", "write_files"]
 Progress = Callable[[int], None]
 
 FILE_LAYOUTS = ("container", "tar", "messages")
-"""One Avro object container a visit; one tar of framed messages a visit; one file a message in a folder a visit."""
+"""One Avro object container a visit; one tar of framed messages a visit; one file a message in a folder a
+visit."""
 
 _FRAME = 5
 _FIXED_TIME = 0  # of files in a tar: the same simulation gives the same bytes
@@ -271,7 +272,9 @@ def produce(
     left = producer.flush(60.0)
     _raise_first(failures)
     if left:
-        raise RuntimeError(f"Kafka at {bootstrap} has not acknowledged {left} of {sent} alerts within a minute")
+        raise RuntimeError(
+            f"Kafka at {bootstrap} has not acknowledged {left} of {sent} alerts within a minute"
+        )
     if progress is not None:
         progress(acknowledged - told)
     return sent

@@ -123,7 +123,9 @@ def _scene(field: Field, rows: Int64, column: int) -> Scene:
     n, band = len(rows), int(visits.band[column])
     kind, key = d.kind[rows], d.key[rows]
     zero = np.zeros(n, np.float32)
-    scene: dict[str, Any] = {name: zero.copy() for name in ("galaxy", "galaxy_dx", "galaxy_dy", "radius", "angle")}
+    scene: dict[str, Any] = {
+        name: zero.copy() for name in ("galaxy", "galaxy_dx", "galaxy_dy", "radius", "angle")
+    }
     scene["axis_ratio"] = np.ones(n, np.float32)
     template = d.template[rows].copy()
     rotation = np.radians(visits.rotation[column])

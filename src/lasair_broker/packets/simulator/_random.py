@@ -13,7 +13,16 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["generator", "hash2", "hash_array", "normal", "normal_array", "normal_pair", "uniform", "uniform_array"]
+__all__ = [
+    "generator",
+    "hash2",
+    "hash_array",
+    "normal",
+    "normal_array",
+    "normal_pair",
+    "uniform",
+    "uniform_array",
+]
 
 UInt64Array = npt.NDArray[np.uint64]
 Float64 = npt.NDArray[np.float64]

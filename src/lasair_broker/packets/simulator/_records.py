@@ -1,4 +1,5 @@
-"""Columns of Rubin's records: diaSource, diaForcedSource, diaObject, ssSource and mpc_orbits, under their own names."""
+"""Columns of Rubin's records: diaSource, diaForcedSource, diaObject, ssSource and mpc_orbits, under their own
+names."""
 
 from __future__ import annotations
 
@@ -23,7 +24,14 @@ from lasair_broker.packets.simulator._random import uniform_array
 from lasair_broker.packets.simulator._solar_system import NIGHTS_TOGETHER, SLOPE_G, designations
 from lasair_broker.packets.simulator._sphere import ecliptic, galactic, tangent_plane
 
-__all__ = ["dia_forced_sources", "dia_objects", "dia_source_ids", "dia_sources", "night_group", "solar_system_records"]
+__all__ = [
+    "dia_forced_sources",
+    "dia_objects",
+    "dia_source_ids",
+    "dia_sources",
+    "night_group",
+    "solar_system_records",
+]
 
 Columns = dict[str, Any]
 Int64 = npt.NDArray[np.int64]
@@ -38,10 +46,12 @@ _QUIET_FLAGS = (
     "centroid_flag", "apFlux_flag", "apFlux_flag_apertureTruncated", "psfFlux_flag", "psfFlux_flag_edge",
     "psfFlux_flag_noGoodPixels", "trail_flag_edge", "forced_PsfFlux_flag", "forced_PsfFlux_flag_edge",
     "forced_PsfFlux_flag_noGoodPixels", "shape_flag", "shape_flag_no_pixels", "shape_flag_not_contained",
-    "shape_flag_parent_source", "pixelFlags_bad", "pixelFlags_edge", "pixelFlags_nodata", "pixelFlags_nodataCenter",
+    "shape_flag_parent_source", "pixelFlags_bad", "pixelFlags_edge", "pixelFlags_nodata",
+    "pixelFlags_nodataCenter",
     "pixelFlags_offimage", "pixelFlags_saturated", "pixelFlags_saturatedCenter", "pixelFlags_suspect",
     "pixelFlags_suspectCenter", "pixelFlags_streak", "pixelFlags_streakCenter", "pixelFlags_injected",
-    "pixelFlags_injectedCenter", "pixelFlags_injected_template", "pixelFlags_injected_templateCenter", "glint_trail",
+    "pixelFlags_injectedCenter", "pixelFlags_injected_template", "pixelFlags_injected_templateCenter",
+    "glint_trail",
 )  # fmt: skip
 
 
@@ -53,12 +63,14 @@ def dia_source_ids(field: Field, rows: Int64) -> Int64:
 
 
 def _shake(key: npt.NDArray[np.uint64], purpose: int) -> npt.NDArray[np.float64]:
-    """A number from -1 to 1 for each detection and purpose: for what needs scatter but no exact distribution."""
+    """A number from -1 to 1 for each detection and purpose: for what needs scatter but no exact
+    distribution."""
     return 2.0 * uniform_array(key + np.uint64(1000 + purpose)) - 1.0
 
 
 def dia_sources(field: Field, rows: Int64) -> Columns:
-    """All columns of diaSource for detections of a field; what is missing is a masked array's mask or not given.
+    """All columns of diaSource for detections of a field; what is missing is a masked array's mask or not
+    given.
 
     Units are Rubin's: nJy, degrees, pixels, arcsec for trails and dipoles, MJD TAI.
     """
@@ -104,7 +116,9 @@ def dia_sources(field: Field, rows: Int64) -> Columns:
         "snr": snr,
         "psfFlux": psf,
         "psfFluxErr": err,
-        "psfChi2": (1681.0 + 100.0 * _shake(key, 5) + 600.0 * (kind == RESIDUAL) * uniform_array(key)).astype(np.float32),
+        "psfChi2": (1681.0 + 100.0 * _shake(key, 5) + 600.0 * (kind == RESIDUAL) * uniform_array(key)).astype(
+            np.float32
+        ),
         "psfNdata": np.full(n, 1681, np.int32),
         "trailFlux": (psf * (1.02 + 0.03 * _shake(key, 6))).astype(np.float32),
         "trailFluxErr": np.float32(0.03) * err,
@@ -245,7 +259,7 @@ def solar_system_records(field: Field, rows: Int64) -> tuple[Columns, Columns]:
     ValueError
         If the rows are of more than one visit.
     """
-    d, visits = field.detections, field.visits
+    d = field.detections
     columns = np.unique(d.visit[rows])
     if len(columns) != 1:
         raise ValueError("the alerts are of more than one visit")
@@ -276,7 +290,10 @@ def solar_system_records(field: Field, rows: Int64) -> tuple[Columns, Columns]:
     lambda_, beta = ecliptic(d.ra[mine], d.decl[mine])
     longitude, latitude = galactic(d.ra[mine], d.decl[mine])
     helio, topo = predicted.helio[body], predicted.topo[body]
-    helio_v, topo_v = predicted.helio_velocity[body] * AU_DAY_KM_S, predicted.topo_velocity[body] * AU_DAY_KM_S
+    helio_v, topo_v = (
+        predicted.helio_velocity[body] * AU_DAY_KM_S,
+        predicted.topo_velocity[body] * AU_DAY_KM_S,
+    )
     r, delta = np.linalg.norm(helio, axis=1), np.linalg.norm(topo, axis=1)
     source: Columns = {
         "diaSourceId": spread(dia_source_ids(field, mine)),
@@ -320,7 +337,9 @@ def solar_system_records(field: Field, rows: Int64) -> tuple[Columns, Columns]:
         "designation": text(unpacked),
         "packed_primary_provisional_designation": text(packed),
         "unpacked_primary_provisional_designation": text(unpacked),
-        "orbit_type_int": spread(np.where(orbits.a < 1.7, 2, np.where(orbits.a < 6.0, 11, 30)).astype(np.int32)),
+        "orbit_type_int": spread(
+            np.where(orbits.a < 1.7, 2, np.where(orbits.a < 6.0, 11, 30)).astype(np.int32)
+        ),
         "u_param": spread(np.zeros(len(mine), np.int32)),
         "a": spread(orbits.a),
         "q": spread(orbits.a * (1.0 - orbits.e)),
@@ -337,5 +356,3 @@ def solar_system_records(field: Field, rows: Int64) -> tuple[Columns, Columns]:
         "g": spread(np.full(len(mine), SLOPE_G)),
     }
     return source, orbit
-
-

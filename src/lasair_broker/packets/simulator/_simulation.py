@@ -40,7 +40,8 @@ class Simulation:
     """A synthetic sky observed by an LSST-like survey, as a stream of alert packets.
 
     Everything follows from the parameters: the same ones give the same bytes, whatever `batch_size` and
-    `fields_in_memory` are. An object that is seen again has the history that its earlier alerts showed, and more.
+    `fields_in_memory` are. An object that is seen again has the history that its earlier alerts showed, and
+    more.
 
     Parameters
     ----------
@@ -53,8 +54,8 @@ class Simulation:
     num_alerts
         Stop after so many; None for all there are.
     alerts_per_visit
-        On average; a field may have a third or three times as many, by its place and the band. Fewer alerts mean a sky
-        that is emptier by that factor.
+        On average; a field may have a third or three times as many, by its place and the band. Fewer alerts
+        mean a sky that is emptier by that factor.
     history_days
         For how long the fields have been observed before the first night.
     revisit_nights
@@ -62,14 +63,16 @@ class Simulation:
     boost
         For classes by name, how many times more objects than in nature; else each population's own factor.
     cutouts
-        "none"; "image"; "variance" (image and variance, 52 kB); or "psf" (with the PSF, as Rubin sends them, 104 kB).
+        "none"; "image"; "variance" (image and variance, 52 kB); or "psf" (with the PSF, as Rubin sends them,
+        104 kB).
     schema_version, schemas
-        LSST's schema to write, and where to find it: by default in the installed package ``lsst-alert-packet``.
+        LSST's schema to write, and where to find it: by default in the installed package
+        ``lsst-alert-packet``.
     batch_size
         The most alerts that are encoded together.
     fields_in_memory
-        Fields (of some 60 MB at 10,000 alerts a visit) that are kept; others are computed again when needed. By default
-        those that are observed in turn between the two visits of a pair, at most 4.
+        Fields (of some 60 MB at 10,000 alerts a visit) that are kept; others are computed again when needed.
+        By default those that are observed in turn between the two visits of a pair, at most 4.
 
     Raises
     ------
@@ -94,12 +97,14 @@ class Simulation:
         cutouts: str = "variance",
         schema_version: str = "11.0",
         schemas: SchemaStore | None = None,
-        batch_size: int = 1000,
+        batch_size: int = 500,
         fields_in_memory: int | None = None,
     ) -> None:
         for name, value, least in (
-            ("seed", seed, 0), ("num_fields", num_fields, 1), ("num_nights", num_nights, 1), ("num_alerts", num_alerts, 0),
-            ("history_days", history_days, 0), ("revisit_nights", revisit_nights, 1), ("batch_size", batch_size, 1),
+            ("seed", seed, 0), ("num_fields", num_fields, 1), ("num_nights", num_nights, 1),
+            ("num_alerts", num_alerts, 0),
+            ("history_days", history_days, 0), ("revisit_nights", revisit_nights, 1), ("batch_size",
+            batch_size, 1),
             ("fields_in_memory", fields_in_memory, 1), ("alerts_per_visit", alerts_per_visit, 1),
         ):  # fmt: skip
             if value is not None and value < least:
@@ -129,7 +134,8 @@ class Simulation:
         """A simulation of about so many alerts: fields in pairs of visits, as many as that takes.
 
         Small ones have a sparser sky, so that there are several fields and objects come again. `options` are
-        parameters of the class; `num_fields`, `num_nights` and `alerts_per_visit` are chosen here if not given.
+        parameters of the class; `num_fields`, `num_nights` and `alerts_per_visit` are chosen here if not
+        given.
         """
         if num_alerts < 1:
             raise ValueError(f"num_alerts is {num_alerts}, must be at least 1")
@@ -143,7 +149,8 @@ class Simulation:
 
     @property
     def name(self) -> str:
-        """The topic of the messages: the same for the same parameters, so that a position in it keeps its meaning."""
+        """The topic of the messages: the same for the same parameters, so that a position in it keeps its
+        meaning."""
         what = repr((self.survey, self.boost, self._density, self.cutouts, self.schema_version))
         return f"simulation:{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
@@ -165,8 +172,8 @@ class Simulation:
     def alerts(self, first_offset: int = 0) -> Iterator[Messages]:
         """The alerts in order of time, at most `batch_size` together, all of a batch from one visit.
 
-        Offsets count from 0 in one partition of the topic `name`; those before `first_offset` are left out. The
-        packets are Confluent-framed with LSST's schema id (100 x major + minor).
+        Offsets count from 0 in one partition of the topic `name`; those before `first_offset` are left out.
+        The packets are Confluent-framed with LSST's schema id (100 x major + minor).
         """
         for _, messages in self.visit_alerts(first_offset):
             yield messages
@@ -193,22 +200,29 @@ class Simulation:
                 if not len(part):
                     continue
                 n = len(part)
-                yield visit, Messages(
-                    values=writer.packets(field, part),
-                    topics=topics,
-                    topic=np.zeros(n, np.int32),
-                    partition=np.zeros(n, np.int32),
-                    offset=np.arange(begin, offset, dtype=np.int64),
-                    arrivedMjdTai=np.full(n, mjd_tai_now()),
+                yield (
+                    visit,
+                    Messages(
+                        values=writer.packets(field, part),
+                        topics=topics,
+                        topic=np.zeros(n, np.int32),
+                        partition=np.zeros(n, np.int32),
+                        offset=np.arange(begin, offset, dtype=np.int64),
+                        arrivedMjdTai=np.full(n, mjd_tai_now()),
+                    ),
                 )
+            # Not to be held while the next one is made.
+            del field
 
     def truth(self) -> pa.Table:
-        """What every detected object really is, in `TRUTH_SCHEMA`; of all fields and nights, also beyond `num_alerts`."""
+        """What every detected object really is, in `TRUTH_SCHEMA`; of all fields and nights, also beyond
+        `num_alerts`."""
         parts = [field_truth(self.field(which), self.boost) for which in range(self.survey.num_fields)]
         return pa.concat_tables(parts) if parts else TRUTH_SCHEMA.empty_table()
 
     def catalogue(self) -> pa.Table:
-        """Stars and galaxies of all fields, in `CATALOGUE_SCHEMA`: hosts, variables when quiet, and background."""
+        """Stars and galaxies of all fields, in `CATALOGUE_SCHEMA`: hosts, variables when quiet, and
+        background."""
         before = float(np.floor(self.survey.start_mjd)) - self.survey.history_days - 100.0
         parts = [
             field_catalogue(self.field(which), self.seed, self._density, before)
@@ -217,8 +231,9 @@ class Simulation:
         return pa.concat_tables(parts) if parts else CATALOGUE_SCHEMA.empty_table()
 
     def rates(self) -> pa.Table:
-        """For each population: expected objects in the first field in nature, the boost, and the number drawn there."""
-        numbers, ras, decls = self.survey.fields()
+        """For each population: expected objects in the first field in nature, the boost, and the number drawn
+        there."""
+        _, ras, decls = self.survey.fields()
         first = float(np.floor(self.survey.start_mjd))
         place = Place(
             area_deg2=FIELD_AREA_DEG2,

@@ -1,4 +1,5 @@
-"""Solar-system bodies in a field: orbits that pass there, what is seen of them, and their predicted positions."""
+"""Solar-system bodies in a field: orbits that pass there, what is seen of them, and their predicted
+positions."""
 
 from __future__ import annotations
 
@@ -72,8 +73,8 @@ class Bodies:
 def designations(number: Int64) -> tuple[list[str], list[str], Int64]:
     """Unpacked and packed provisional designations, and `ssObjectId`, which is the packed one as ASCII bytes.
 
-    The years are 2050 to 2149, so that no real body is named (packing: minorplanetcenter.net "Packed provisional
-    designations"). Numbers run from 0 to 100 x 24 x 25 x 620.
+    The years are 2050 to 2149, so that no real body is named (packing: minorplanetcenter.net "Packed
+    provisional designations"). Numbers run from 0 to 100 x 24 x 25 x 620.
 
     Raises
     ------
@@ -89,7 +90,9 @@ def designations(number: Int64) -> tuple[list[str], list[str], Int64]:
         year, cycle = divmod(rest, 620)
         first, second = _LETTERS[half_month], _LETTERS[order]
         unpacked.append(f"{2050 + year} {first}{second}{cycle or ''}")
-        packed.append(f"{'K' if year < 50 else 'L'}{(50 + year) % 100:02d}{first}{_DIGITS[cycle // 10]}{cycle % 10}{second}")
+        century = "K" if year < 50 else "L"
+        count = f"{_DIGITS[cycle // 10]}{cycle % 10}"
+        packed.append(f"{century}{(50 + year) % 100:02d}{first}{count}{second}")
     ids = np.array([int.from_bytes(name.encode("ascii"), "big") for name in packed], np.int64)
     return unpacked, packed, ids
 
@@ -99,8 +102,9 @@ def bodies_in_field(
 ) -> Bodies:
     """The bodies that are within `radius_deg` of (ra, decl) at `mjd`; more of them near the ecliptic.
 
-    Positions are uniform on the sky there; distances, eccentricities and inclinations are like those of the main belt
-    with a few near-Earth and trans-Neptunian bodies; apparent magnitudes grow as 10^(0.35 V) down to 24.3.
+    Positions are uniform on the sky there; distances, eccentricities and inclinations are like those of the
+    main belt with a few near-Earth and trans-Neptunian bodies; apparent magnitudes grow as 10^(0.35 V) down
+    to 24.3.
     """
     rng = generator(seed, _STREAM, which, group)
     latitude = float(ecliptic(ra, decl)[1])
@@ -109,7 +113,11 @@ def bodies_in_field(
     seen_ra, seen_decl = random_in_disc(rng, n, ra, decl, radius_deg)
     direction = to_ecliptic(vectors(seen_ra, seen_decl))
     kind = rng.random(n)
-    r = np.where(kind < 0.96, 2.1 + 1.2 * rng.beta(1.6, 1.6, n), np.where(kind < 0.985, 1.05 + 0.6 * rng.random(n), 0.0))
+    r = np.where(
+        kind < 0.96,
+        2.1 + 1.2 * rng.beta(1.6, 1.6, n),
+        np.where(kind < 0.985, 1.05 + 0.6 * rng.random(n), 0.0),
+    )
     r = np.where(r == 0.0, 30.0 + 18.0 * rng.random(n), r)
     observer = earth(mjd)[0]
     along = np.sum(observer * direction, axis=1)
@@ -124,7 +132,9 @@ def bodies_in_field(
     magnitude = np.log10(low + (high - low) * rng.random(n)) / 0.35
     now = ephemeris(orbits, mjd) if n else None
     zero = np.zeros(n)
-    h = magnitude - (hg_magnitude(zero, SLOPE_G, now.helio_range, now.topo_range, now.phase_angle) if now else zero)
+    h = magnitude - (
+        hg_magnitude(zero, SLOPE_G, now.helio_range, now.topo_range, now.phase_angle) if now else zero
+    )
     return Bodies(
         orbits=orbits,
         h=h,

@@ -60,7 +60,8 @@ def blackbody_log_ratio(wavelength_nm: Float64, reference_nm: float, temperature
 def blackbody_flux(
     luminosity: Float64, temperature: Float64, redshift: Float64, wavelength_nm: Float64
 ) -> Float64:
-    """Observed f_nu (nJy) of a black body of bolometric luminosity (erg/s) and temperature (K) at `redshift`."""
+    """Observed f_nu (nJy) of a black body of bolometric luminosity (erg/s) and temperature (K) at
+    `redshift`."""
     rest = wavelength_nm / (1.0 + redshift)
     frequency = _C / (rest * 1e-7)
     x = np.minimum(_HC_K / (rest * temperature), 600.0)
@@ -71,6 +72,7 @@ def blackbody_flux(
 
 
 def luminosity_flux(absolute_magnitude: Float64, redshift: Float64) -> Float64:
-    """Observed f_nu (nJy) from the absolute AB magnitude at the emitted wavelength (Hogg 1999, equation 22)."""
+    """Observed f_nu (nJy) from the absolute AB magnitude at the emitted wavelength (Hogg 1999, equation
+    22)."""
     ratio = (10.0 * 1e-6 / luminosity_distance_mpc(redshift)) ** 2
     return np.asarray(ab_flux(absolute_magnitude) * (1.0 + redshift) * ratio, np.float64)

@@ -56,8 +56,8 @@ def ecliptic(ra: npt.ArrayLike, decl: npt.ArrayLike) -> tuple[Float64, Float64]:
 def offset_position(
     ra: npt.ArrayLike, decl: npt.ArrayLike, east_deg: npt.ArrayLike, north_deg: npt.ArrayLike
 ) -> tuple[Float64, Float64]:
-    """The position at tangent-plane coordinates (east, north) about (ra, decl): the inverse gnomonic projection
-    (Calabretta & Greisen 2002, A&A 395, 1077, equation 55)."""
+    """The position at tangent-plane coordinates (east, north) about (ra, decl): the inverse gnomonic
+    projection (Calabretta & Greisen 2002, A&A 395, 1077, equation 55)."""
     a, d = np.radians(np.asarray(ra, np.float64)), np.radians(np.asarray(decl, np.float64))
     xi, eta = np.radians(np.asarray(east_deg, np.float64)), np.radians(np.asarray(north_deg, np.float64))
     x = np.cos(d) - eta * np.sin(d)

@@ -1,7 +1,8 @@
 """Drawing cut-outs: PSFs, galaxies and noise, straight into the bytes of FITS files.
 
-Galaxies are exponential discs as five concentric Gaussians (the method of Hogg & Lang 2013, PASP 125, 719; our own
-fit, within 7 % out to three half-light radii), so that convolution with a Gaussian PSF is a sum of covariances.
+Galaxies are exponential discs as five concentric Gaussians (the method of Hogg & Lang 2013, PASP 125, 719;
+our own fit, within 7 % out to three half-light radii), so that convolution with a Gaussian PSF is a sum of
+covariances.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ def _add_gaussian(
 ) -> None:
     """Add an elliptical Gaussian of covariance (cxx, cxy, cyy) to ``image[y, x]``.
 
-    Along y a Gaussian is a geometric series whose ratio is one too, so a step costs two multiplications; it goes from
-    the row next to the centre both ways, lest it begins with nothing.
+    Along y a Gaussian is a geometric series whose ratio is one too, so a step costs two multiplications; it
+    goes from the row next to the centre both ways, lest it begins with nothing.
     """
     determinant = cxx * cyy - cxy * cxy
     a, b, c = cyy / determinant, -cxy / determinant, cxx / determinant
@@ -143,7 +144,8 @@ def _add_galaxy(
 
 @numba.njit(cache=True)
 def _write_number(out: Any, at: int, value: float, decimals: int, exponent: int) -> None:
-    """Write a number into 20 characters, right-justified; with ``E-0<exponent>`` behind it if `exponent` > 0."""
+    """Write a number into 20 characters, right-justified; with ``E-0<exponent>`` behind it if `exponent` >
+    0."""
     place = at + 19
     if exponent > 0:
         for code in (48 + exponent, 48, 45, 69):  # the characters of E-0<exponent>, backwards
@@ -190,7 +192,8 @@ def _write_integer(out: Any, at: int, value: int) -> None:
 
 @numba.njit(cache=True, error_model="numpy")
 def _noise(key: Any, out: Any) -> None:
-    """Fill an array, whose length is a multiple of four, with standard normal deviates from a table of quantiles."""
+    """Fill an array, whose length is a multiple of four, with standard normal deviates from a table of
+    quantiles."""
     mask = np.uint64((1 << _TABLE_BITS) - 1)
     for k in range(len(out) // 4):
         h = hash2(key, np.uint64(k))
@@ -211,8 +214,10 @@ def _store(image: Any, bits: Any, out: Any, at: int) -> None:
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _draw(
     ra: Any, decl: Any, x: Any, y: Any, difference: Any, template: Any, stretch: Any, stretch_angle: Any,
-    dipole: Any, sharp: Any, galaxy: Any, galaxy_dx: Any, galaxy_dy: Any, radius: Any, axis_ratio: Any, angle: Any,
-    key: Any, rotation: float, sigma: float, template_sigma: float, sky_sd: float, template_sd: float, shot: float,
+    dipole: Any, sharp: Any, galaxy: Any, galaxy_dx: Any, galaxy_dy: Any, radius: Any, axis_ratio: Any,
+    angle: Any,
+    key: Any, rotation: float, sigma: float, template_sigma: float, sky_sd: float, template_sd: float,
+    shot: float,
     places: Any, image_at: int, variance_at: int, size: int, out: Any, words: Any,
 ) -> None:  # fmt: skip
     c, s = np.cos(np.radians(rotation)) * PIXEL_DEG, np.sin(np.radians(rotation)) * PIXEL_DEG
@@ -329,21 +334,16 @@ def draw_cutouts(
         out[:, i] = layout.blank
     # The error of a PSF fit is that of sqrt(4 pi) sigma pixels.
     pixels = np.sqrt(4.0 * np.pi)
-    columns = [getattr(scene, f.name) for f in fields(Scene)]
+    columns: list[Any] = [getattr(scene, f.name) for f in fields(Scene)]
     flat = out.reshape(-1)
-    _draw(
-        *columns,
+    columns += (
         rotation,
         sigma,
         template_sigma,
         five_sigma / 5.0 / (pixels * sigma),
         template_noise / (pixels * template_sigma),
         0.001 * five_sigma,
-        HEADER_PLACES,
-        layouts[0].image,
-        layouts[0].variance,
-        size,
-        flat,
-        flat.view(np.uint32),
     )
+    columns += (HEADER_PLACES, layouts[0].image, layouts[0].variance, size, flat, flat.view(np.uint32))
+    _draw(*columns)
     return out

@@ -25,12 +25,12 @@ class LightCurves:
     Attributes
     ----------
     objects
-        One row an object: ``id`` (0, 1, 2...), ``class``, ``subclass``, ``field``, ``ra``, ``decl`` (degrees),
-        ``redshift``, ``reddening`` (E(B-V)), ``mjd0`` (MJD TAI), ``hostOffset`` (arcsec), ``host_i_mag`` (AB),
-        ``hostRadius`` (arcsec).
+        One row an object: ``id`` (0, 1, 2...), ``class``, ``subclass``, ``field``, ``ra``, ``decl``
+        (degrees), ``redshift``, ``reddening`` (E(B-V)), ``mjd0`` (MJD TAI), ``hostOffset`` (arcsec),
+        ``host_i_mag`` (AB), ``hostRadius`` (arcsec).
     points
-        One row a measurement, by object and time: ``id``, ``midpointMjdTai``, ``band``, ``psfFlux``, ``psfFluxErr``,
-        ``scienceFlux`` (nJy) and ``detected``.
+        One row a measurement, by object and time: ``id``, ``midpointMjdTai``, ``band``, ``psfFlux``,
+        ``psfFluxErr``, ``scienceFlux`` (nJy) and ``detected``.
     """
 
     objects: pa.Table
@@ -52,13 +52,15 @@ def simulate_light_curves(
     Parameters
     ----------
     counts
-        How many objects of each class (names of `POPULATIONS`), each with at least `min_detections` detections.
+        How many objects of each class (names of `POPULATIONS`), each with at least `min_detections`
+        detections.
     seed
         Of all that is random.
     num_fields
         Cadences and sky positions to choose from.
     max_rounds
-        Most objects of faint classes are never seen; so often a new set is drawn, then there are fewer than asked for.
+        Most objects of faint classes are never seen; so often a new set is drawn, then there are fewer than
+        asked for.
 
     Raises
     ------
@@ -92,14 +94,17 @@ def _nothing() -> LightCurves:
 
 _OBJECTS = pa.schema(
     [
-        ("id", pa.int64()), ("class", pa.string()), ("subclass", pa.string()), ("field", pa.int32()), ("ra", pa.float64()),
-        ("decl", pa.float64()), ("redshift", pa.float64()), ("reddening", pa.float64()), ("mjd0", pa.float64()),
+        ("id", pa.int64()), ("class", pa.string()), ("subclass", pa.string()), ("field", pa.int32()),
+        ("ra", pa.float64()),
+        ("decl", pa.float64()), ("redshift", pa.float64()), ("reddening", pa.float64()), ("mjd0",
+        pa.float64()),
         ("hostOffset", pa.float64()), ("host_i_mag", pa.float64()), ("hostRadius", pa.float64()),
     ]
 )  # fmt: skip
 _POINTS = pa.schema(
     [
-        ("id", pa.int64()), ("midpointMjdTai", pa.float64()), ("band", pa.string()), ("psfFlux", pa.float32()),
+        ("id", pa.int64()), ("midpointMjdTai", pa.float64()), ("band", pa.string()), ("psfFlux",
+        pa.float32()),
         ("psfFluxErr", pa.float32()), ("scienceFlux", pa.float32()), ("detected", pa.bool_()),
     ]
 )  # fmt: skip
@@ -149,7 +154,9 @@ def _one_field(
         columns = {
             "id": ids,
             "class": [name] * n,
-            "subclass": [sub[int(c)] for c in p["subclass"][rows]] if "subclass" in p else pa.nulls(n, pa.string()),
+            "subclass": [sub[int(c)] for c in p["subclass"][rows]]
+            if "subclass" in p
+            else pa.nulls(n, pa.string()),
             "field": np.full(n, which, np.int32),
             "ra": group.ra[rows],
             "decl": group.decl[rows],
@@ -157,12 +164,16 @@ def _one_field(
             "reddening": group.reddening[rows],
             "mjd0": p["mjd0"][rows] if "mjd0" in p else none,
             "hostOffset": np.hypot(group.host_east, group.host_north)[rows] if hosts is not None else none,
-            "host_i_mag": 31.4 - 2.5 * np.log10((hosts.flux * group.dust)[rows, 3]) if hosts is not None else none,
+            "host_i_mag": 31.4 - 2.5 * np.log10((hosts.flux * group.dust)[rows, 3])
+            if hosts is not None
+            else none,
             "hostRadius": hosts.radius[rows] if hosts is not None else none,
         }
         objects.append(pa.table(columns, schema=_OBJECTS))
         row, column = np.nonzero(seen["detector"][good] >= 0)
-        bands = pa.DictionaryArray.from_arrays(pa.array(visits.band[column]), pa.array(BANDS)).cast(pa.string())
+        bands = pa.DictionaryArray.from_arrays(pa.array(visits.band[column]), pa.array(BANDS)).cast(
+            pa.string()
+        )
         measured = {
             "id": ids[row],
             "midpointMjdTai": visits.mjd[column],

@@ -1,4 +1,5 @@
-"""The truth behind a field, and the catalogue of what stands there: tables for tests, training and matching."""
+"""The truth behind a field, and the catalogue of what stands there: tables for tests, training and
+matching."""
 
 from __future__ import annotations
 
@@ -65,10 +66,10 @@ TRUTH_SCHEMA = pa.schema(
 )
 """One row for each object, recurring artefact, one-off artefact and solar-system body that is detected.
 
-Units: degrees, `hostOffset` arcsec, `reddening` E(B-V), `mjd0` MJD TAI of the event as its population defines it,
-`peakMag` the brightest AB magnitude through the dust without the host, `boost` how many times more of the class there
-are than in nature, `numAlerts` detections in the simulated nights. `sourceId` points into the catalogue: to the host, or
-to the star itself.
+Units: degrees, `hostOffset` arcsec, `reddening` E(B-V), `mjd0` MJD TAI of the event as its population defines
+it, `peakMag` the brightest AB magnitude through the dust without the host, `boost` how many times more of the
+class there are than in nature, `numAlerts` detections in the simulated nights. `sourceId` points into the
+catalogue: to the host, or to the star itself.
 """
 
 CATALOGUE_SCHEMA = pa.schema(
@@ -89,12 +90,14 @@ CATALOGUE_SCHEMA = pa.schema(
         pa.field("photozErr", pa.float64()),
     ]
 )
-"""What a survey would have catalogued: `kind` is star, galaxy or AGN; AB magnitudes with dust; proper motion mas/yr,
-parallax mas; half-light `radius` along the major axis in arcsec; spectroscopic redshifts for the few that have one."""
+"""What a survey would have catalogued: `kind` is star, galaxy or AGN; AB magnitudes with dust; proper motion
+mas/yr, parallax mas; half-light `radius` along the major axis in arcsec; spectroscopic redshifts for the few
+that have one."""
 
 
 def peak_magnitudes(group: Group, rows: npt.NDArray[np.int64], mjd_first: float, mjd_last: float) -> Float64:
-    """The brightest AB magnitudes in ugrizy, through the dust, of objects `rows` of a group; infinite if none."""
+    """The brightest AB magnitudes in ugrizy, through the dust, of objects `rows` of a group; infinite if
+    none."""
     p, population = group.parameters, group.population
     n = len(rows)
     if "mjd0" in p:
@@ -121,7 +124,11 @@ def _source_ids(field: Field, counter: npt.NDArray[Any]) -> npt.NDArray[np.int64
 def _parameter_maps(group: Group, rows: npt.NDArray[np.int64]) -> pa.Array:
     skipped = ("subclass", "redshift", "mjd0")
     names = [name for name in group.parameters if name not in skipped]
-    values = np.stack([group.parameters[name][rows] for name in names], axis=1).reshape(-1) if names else np.zeros(0)
+    values = (
+        np.stack([group.parameters[name][rows] for name in names], axis=1).reshape(-1)
+        if names
+        else np.zeros(0)
+    )
     keys = pa.array(names * len(rows), pa.string())
     offsets = np.arange(len(rows) + 1, dtype=np.int32) * len(names)
     return pa.MapArray.from_arrays(pa.array(offsets), keys, pa.array(values))
@@ -175,7 +182,9 @@ def field_truth(field: Field, boost: dict[str, float]) -> pa.Table:
 
 def _table(columns: dict[str, Any], n: int, which: int) -> pa.Table:
     columns = {**columns, "field": np.full(n, which, np.int32)}
-    arrays = [pa.array(columns[f.name], f.type) if f.name in columns else pa.nulls(n, f.type) for f in TRUTH_SCHEMA]
+    arrays = [
+        pa.array(columns[f.name], f.type) if f.name in columns else pa.nulls(n, f.type) for f in TRUTH_SCHEMA
+    ]
     return pa.Table.from_arrays(arrays, schema=TRUTH_SCHEMA)
 
 
@@ -222,8 +231,9 @@ def _body_truth(field: Field) -> list[pa.Table]:
 
 
 def field_catalogue(field: Field, seed: int, density: float, mjd: float) -> pa.Table:
-    """Stars and galaxies of one field, in `CATALOGUE_SCHEMA`: hosts, quiet variables and what has nothing to do with
-    any alert. Sources fainter than magnitude 26 in every band are left out, so that some events have no host there."""
+    """Stars and galaxies of one field, in `CATALOGUE_SCHEMA`: hosts, quiet variables and what has nothing to
+    do with any alert. Sources fainter than magnitude 26 in every band are left out, so that some events have
+    no host there."""
     rng = generator(seed, _STREAM, field.which)
     parts = []
     start = 0
@@ -251,7 +261,9 @@ def field_catalogue(field: Field, seed: int, density: float, mjd: float) -> pa.T
     ra, decl = random_in_disc(rng, n, field.ra, field.decl, FIELD_RADIUS_DEG)
     temperature = 4200.0 * np.exp(0.3 * rng.standard_normal(n)) + 500.0
     colour = 10.0 ** blackbody_log_ratio(
-        np.broadcast_to(WAVELENGTH_NM, (n, 6)), float(WAVELENGTH_NM[2]), np.repeat(temperature[:, None], 6, axis=1)
+        np.broadcast_to(WAVELENGTH_NM, (n, 6)),
+        float(WAVELENGTH_NM[2]),
+        np.repeat(temperature[:, None], 6, axis=1),
     )
     flux = ab_flux(stellar_magnitudes(rng, n, 14.0, _FAINTEST))[:, None] * colour * attenuation
     background = (field.which + 1) * _FIELD_IDS + _BACKGROUND_IDS
@@ -270,16 +282,21 @@ def _quiet_flux(group: Group, mjd: float) -> Float64:
     return group.observed_flux(np.full(6, mjd), bands)
 
 
-def _rows(ids: npt.NDArray[Any], kind: str, ra: Float64, decl: Float64, flux: Float64, more: dict[str, Any]) -> pa.Table:
+def _rows(
+    ids: npt.NDArray[Any], kind: str, ra: Float64, decl: Float64, flux: Float64, more: dict[str, Any]
+) -> pa.Table:
     magnitude = ab_magnitude(flux)
     columns = {"sourceId": ids, "kind": np.full(len(ids), kind), "ra": ra, "decl": decl, **more}
     for b, band in enumerate(BANDS):
         columns[f"{band}_mag"] = pa.array(magnitude[:, b].astype(np.float32), mask=magnitude[:, b] > 30.0)
     n = len(ids)
     arrays = [
-        pa.array(columns[f.name], f.type) if f.name in columns else pa.nulls(n, f.type) for f in CATALOGUE_SCHEMA
+        pa.array(columns[f.name], f.type) if f.name in columns else pa.nulls(n, f.type)
+        for f in CATALOGUE_SCHEMA
     ]
-    return pa.Table.from_arrays(arrays, schema=CATALOGUE_SCHEMA).filter(pa.array(magnitude.min(axis=1) < 26.0))
+    return pa.Table.from_arrays(arrays, schema=CATALOGUE_SCHEMA).filter(
+        pa.array(magnitude.min(axis=1) < 26.0)
+    )
 
 
 def _star_rows(
@@ -287,7 +304,9 @@ def _star_rows(
 ) -> pa.Table:
     n = len(ids)
     # A parallax for a main-sequence absolute magnitude of about 7, and 40 km/s across the line of sight.
-    parallax = 100.0 * 10.0 ** (-0.2 * (np.minimum(ab_magnitude(flux[:, 2]), 30.0) - 2.0 - 4.0 * uniform_array(ids.astype(np.uint64))))
+    parallax = 100.0 * 10.0 ** (
+        -0.2 * (np.minimum(ab_magnitude(flux[:, 2]), 30.0) - 2.0 - 4.0 * uniform_array(ids.astype(np.uint64)))
+    )
     motion = parallax * 40.0 / 4.74
     more = {
         "parallax": parallax.astype(np.float32),

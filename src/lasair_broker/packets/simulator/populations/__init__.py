@@ -1,7 +1,7 @@
 """Populations of the synthetic sky: one class of object a module, each a table of numbers and a light curve.
 
-Every population draws parameters for objects of a place and gives their flux at any time in any band, as columns:
-usable by itself to make training sets, or by the simulation that observes them.
+Every population draws parameters for objects of a place and gives their flux at any time in any band, as
+columns: usable by itself to make training sets, or by the simulation that observes them.
 """
 
 from ._agn import AGN, ActiveNuclei

@@ -1,9 +1,9 @@
 """Active galactic nuclei: a damped random walk in magnitude.
 
-Time scales and amplitudes of MacLeod et al. 2010 (ApJ 721, 1014), larger in the blue; redshifts and counts like
-those of SDSS and LSST quasars (Shen et al. 2020). The walk is made as a sum of waves of random phase with its
-spectrum (spectral representation, Shinozuka & Deodatis 1991), so that it is a function of time that can be asked
-anywhere in any order.
+Time scales and amplitudes of MacLeod et al. 2010 (ApJ 721, 1014), larger in the blue; redshifts and counts
+like those of SDSS and LSST quasars (Shen et al. 2020). The walk is made as a sum of waves of random phase
+with its spectrum (spectral representation, Shinozuka & Deodatis 1991), so that it is a function of time that
+can be asked anywhere in any order.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def _cosine(turns: float) -> float:
 def damped_walk(key: Any, row: Any, mjd: Any, tau: Any) -> Any:
     """A damped random walk of unit variance at each (object, time), `tau` in days for each object.
 
-    The one-sided spectrum 2 tau / (1 + (w tau)^2) / pi is cut in bins of equal ratio from 0.02 to 2000 / tau, the first
-    and last with all that lies beyond; each becomes a wave of that power, its frequency and phase hashed from the
-    object's key.
+    The one-sided spectrum 2 tau / (1 + (w tau)^2) / pi is cut in bins of equal ratio from 0.02 to 2000 / tau,
+    the first and last with all that lies beyond; each becomes a wave of that power, its frequency and phase
+    hashed from the object's key.
     """
     low, high = 0.02, 2000.0
     ratio = (high / low) ** (1.0 / _WAVES)
@@ -79,7 +79,8 @@ def damped_walk(key: Any, row: Any, mjd: Any, tau: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveNuclei(Population):
-    """``magnitude`` in i, ``tau`` in days (observed), ``structure`` the long-term structure function in g (mag)."""
+    """``magnitude`` in i, ``tau`` in days (observed), ``structure`` the long-term structure function in g
+    (mag)."""
 
     per_deg2: float
 

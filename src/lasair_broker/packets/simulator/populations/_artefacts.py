@@ -1,7 +1,7 @@
 """Places where image subtraction fails again and again: beside bright stars and on badly matched stars.
 
-How often real streams have them differs from survey to survey and improves with time; the share here keeps some
-fifteen per cent of alerts bogus together with the one-off artefacts of each visit.
+How often real streams have them differs from survey to survey and improves with time; the share here keeps
+some fifteen per cent of alerts bogus together with the one-off artefacts of each visit.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RecurringArtefacts(Population):
 
     def natural_number(self, place: Place) -> float:
         """Surface density."""
-        return self.per_deg2 * place.area_deg2 * place.stars**0.5
+        return self.per_deg2 * place.area_deg2 * float(np.sqrt(place.stars))
 
     def draw(self, rng: np.random.Generator, n: int, place: Place) -> Parameters:
         """Magnitude of the star that causes it, typical flux (nJy) and how often it appears."""
@@ -50,5 +50,7 @@ class RecurringArtefacts(Population):
         return np.where(appears, p["scale"][row] * normal_array(keys + np.uint64(5)), 0.0)
 
 
-ARTEFACTS = RecurringArtefacts(name="artefact", situation=Situation.EMPTY, per_deg2=1500.0, subclasses=("residual",))
+ARTEFACTS = RecurringArtefacts(
+    name="artefact", situation=Situation.EMPTY, per_deg2=1500.0, subclasses=("residual",)
+)
 """Recurring residuals of image subtraction."""

@@ -53,7 +53,8 @@ class Place:
 
     @property
     def stars(self) -> float:
-        """Star counts relative to 40 degrees of galactic latitude, as exp(-|b| / 25 deg) (Bahcall & Soneira 1980)."""
+        """Star counts relative to 40 degrees of galactic latitude, as exp(-|b| / 25 deg) (Bahcall & Soneira
+        1980)."""
         return float(np.exp(-(abs(self.galactic_latitude) - 40.0) / 25.0))
 
     @property
@@ -95,7 +96,8 @@ class Population(ABC):
 
     @abstractmethod
     def flux(self, p: Parameters, key: UInt64, row: Int64, mjd: Float64, band: Int8) -> Float64:
-        """Flux in nJy, without dust, for measurements of objects `row` (index into `p` and `key`) at `mjd` in `band`."""
+        """Flux in nJy, without dust, for measurements of objects `row` (index into `p` and `key`) at `mjd` in
+        `band`."""
 
     def window(self, p: Parameters) -> tuple[Float64, Float64] | None:
         """First and last MJD at which each object can be seen; None if always."""

@@ -25,8 +25,8 @@ UInt64 = npt.NDArray[np.uint64]
 
 
 def flare_shape(time: Float64) -> Float64:
-    """Flux relative to peak of a flare, `time` from peak in units of its full width at half maximum (Davenport et
-    al. 2014, equations 1 and 4)."""
+    """Flux relative to peak of a flare, `time` from peak in units of its full width at half maximum
+    (Davenport et al. 2014, equations 1 and 4)."""
     rise = 1.0 + time * (1.941 + time * (-0.175 + time * (-2.246 - 1.125 * time)))
     late = np.maximum(time, 0.0)
     decay = 0.6890 * np.exp(-1.600 * late) + 0.3030 * np.exp(-0.2783 * late)
@@ -37,8 +37,8 @@ def flare_shape(time: Float64) -> Float64:
 class FlaringDwarfs(Population):
     """Active M dwarfs, with at most one large flare a night, at a time that is a hash of star and night.
 
-    ``strength`` is the flux of the mean flare in r relative to the quiet star, ``minutes`` its width at half maximum,
-    ``chance`` the probability of one in a night.
+    ``strength`` is the flux of the mean flare in r relative to the quiet star, ``minutes`` its width at half
+    maximum, ``chance`` the probability of one in a night.
     """
 
     per_deg2: float
@@ -78,7 +78,8 @@ class FlaringDwarfs(Population):
 class YoungStars(Population):
     """Young stars in outburst: FU Ori rise over months and stay, EX Lup come and go within a year.
 
-    ``mjd0`` is the middle of the rise; ``rise`` and ``fall`` are e-folding times in days; ``amplitude`` is in mag in r.
+    ``mjd0`` is the middle of the rise; ``rise`` and ``fall`` are e-folding times in days; ``amplitude`` is in
+    mag in r.
     """
 
     per_deg2: float
@@ -113,7 +114,8 @@ class YoungStars(Population):
         quiet = blackbody_log_ratio(wavelength, WAVELENGTH_NM[2], p["temperature"][row])
         hot = blackbody_log_ratio(wavelength, WAVELENGTH_NM[2], p["hotTemperature"][row])
         gain = np.expm1(0.4 * np.log(10.0) * p["amplitude"][row])
-        return ab_flux(p["magnitude"][row]) * (10.0**quiet * (1.0 + wave) + level * gain * 10.0**hot)
+        light = 10.0**quiet * (1.0 + wave) + level * gain * 10.0**hot
+        return np.asarray(ab_flux(p["magnitude"][row]) * light, np.float64)
 
 
 ERUPTIVE = (
@@ -121,7 +123,11 @@ ERUPTIVE = (
         name="eruptive star", situation=Situation.STAR, per_deg2=40.0, subclasses=("M dwarf flare",)
     ),
     YoungStars(
-        name="eruptive star", situation=Situation.STAR, per_deg2=0.01, boost=60.0, subclasses=("FU Ori", "EX Lup")
+        name="eruptive star",
+        situation=Situation.STAR,
+        per_deg2=0.01,
+        boost=60.0,
+        subclasses=("FU Ori", "EX Lup"),
     ),
 )
 """Flaring dwarfs and young stars."""

@@ -24,13 +24,14 @@ UInt64 = npt.NDArray[np.uint64]
 class Kilonova(Extragalactic):
     """Neutron star mergers: two expanding, cooling components, scaled about AT2017gfo.
 
-    Luminosity and temperature follow Drout et al. 2017 (Science 358, 1570): L falls as t^-0.85 in the first day and
-    a half, later as t^-1.33, T as t^-0.5 to a floor near 2,500 K where lanthanides recombine. Rate:
+    Luminosity and temperature follow Drout et al. 2017 (Science 358, 1570): L falls as t^-0.85 in the first
+    day and a half, later as t^-1.33, T as t^-0.5 to a floor near 2,500 K where lanthanides recombine. Rate:
     320 Gpc^-3 yr^-1 (Abbott et al. 2021, ApJL 913, L7). ``mjd0`` is the merger.
     """
 
     def draw(self, rng: np.random.Generator, n: int, place: Place) -> Parameters:
-        """Redshift, merger time, luminosity at one day (erg/s), temperature at one day (K), fraction of red ejecta."""
+        """Redshift, merger time, luminosity at one day (erg/s), temperature at one day (K), fraction of red
+        ejecta."""
         p = self.draw_events(rng, n, place)
         p["logLuminosity"] = 41.65 + 0.35 * rng.standard_normal(n)
         p["temperature"] = 5_800.0 * np.exp(0.2 * rng.standard_normal(n))
@@ -58,10 +59,11 @@ class Kilonova(Extragalactic):
 class Afterglow(Extragalactic):
     """Afterglows of gamma-ray bursts: synchrotron power laws in time and frequency.
 
-    On-axis: flux falls as t^-1 and, after the jet break, as t^-2.2 (Kann et al. 2010, ApJ 720, 1513, whose spread of
-    magnitudes at one day at z = 1 is used: R = 19.9 +- 1.6). Off-axis (orphan): it rises as t^2.5 until the beam
-    reaches us, then falls as t^-2.2, fainter the later (Rossi, Perna & Daigne 2008). Slope nu^-0.8. ``mjd0`` is the
-    burst. Rate: 1.3 Gpc^-3 yr^-1 towards us (Wanderman & Piran 2010), twenty times as many off-axis.
+    On-axis: flux falls as t^-1 and, after the jet break, as t^-2.2 (Kann et al. 2010, ApJ 720, 1513, whose
+    spread of magnitudes at one day at z = 1 is used: R = 19.9 +- 1.6). Off-axis (orphan): it rises as t^2.5
+    until the beam reaches us, then falls as t^-2.2, fainter the later (Rossi, Perna & Daigne 2008). Slope
+    nu^-0.8. ``mjd0`` is the burst. Rate: 1.3 Gpc^-3 yr^-1 towards us (Wanderman & Piran 2010), twenty times
+    as many off-axis.
     """
 
     off_axis: bool = False
@@ -111,8 +113,8 @@ class TidalDisruption(Extragalactic):
     """Stars torn apart by the black hole of a galaxy: a hot black body of constant temperature.
 
     A Gaussian rise of 10 to 40 days, then (1 + t / t0)^-5/3 (van Velzen et al. 2021, ApJ 908, 4; Rees 1988);
-    peak luminosities by the steep function of Yao et al. 2023 (ApJL 955, L6), rate 3e-7 Mpc^-3 yr^-1 above 1e43 erg/s.
-    ``mjd0`` is the peak.
+    peak luminosities by the steep function of Yao et al. 2023 (ApJL 955, L6), rate 3e-7 Mpc^-3 yr^-1 above
+    1e43 erg/s. ``mjd0`` is the peak.
     """
 
     situation: Situation = Situation.NUCLEUS
@@ -139,16 +141,35 @@ class TidalDisruption(Extragalactic):
 
 FAST = (
     Kilonova(
-        name="kilonova", rate=3.2e-7, evolution=1.0, z_max=0.13, boost=1000.0, before=0.5, after=20,
+        name="kilonova",
+        rate=3.2e-7,
+        evolution=1.0,
+        z_max=0.13,
+        boost=1000.0,
+        before=0.5,
+        after=20,
         offset_scale=2.0,
     ),
     Afterglow(
-        name="GRB afterglow", rate=1.3e-9, evolution=2.1, z_max=4.0, boost=60.0, before=0.1, after=12,
+        name="GRB afterglow",
+        rate=1.3e-9,
+        evolution=2.1,
+        z_max=4.0,
+        boost=60.0,
+        before=0.1,
+        after=12,
         host_luminosity=0.25,
     ),
     Afterglow(
-        name="orphan afterglow", rate=2.6e-8, evolution=2.1, z_max=1.5, boost=15.0, before=0.5, after=50,
-        off_axis=True, host_luminosity=0.25,
+        name="orphan afterglow",
+        rate=2.6e-8,
+        evolution=2.1,
+        z_max=1.5,
+        boost=15.0,
+        before=0.5,
+        after=50,
+        off_axis=True,
+        host_luminosity=0.25,
     ),
     TidalDisruption(name="TDE", rate=3.0e-7, evolution=-1.0, z_max=0.7, boost=5.0, before=60, after=350),
 )

@@ -1,7 +1,8 @@
 """Microlensing: a star magnified by a dark or faint one that passes before it.
 
-Point lens and point source (Paczynski 1986, ApJ 304, 1, equation 11), impact parameters uniform, Einstein times
-log-normal about 20 days (Mroz et al. 2019), part of the light from stars that are not magnified (blending).
+Point lens and point source (Paczynski 1986, ApJ 304, 1, equation 11), impact parameters uniform, Einstein
+times log-normal about 20 days (Mroz et al. 2019), part of the light from stars that are not magnified
+(blending).
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ class Microlensing(Population):
     per_deg2_year: float
 
     def natural_number(self, place: Place) -> float:
-        """Events that peak in the stretch of time; they grow with the square of the star counts (sources x lenses)."""
+        """Events that peak in the stretch of time; they grow with the square of the star counts (sources x
+        lenses)."""
         return self.per_deg2_year * place.area_deg2 * place.years * place.stars**2
 
     def draw(self, rng: np.random.Generator, n: int, place: Place) -> Parameters:
-        """Magnitude in r, time of peak, Einstein time (days), impact parameter, blending fraction, temperature."""
+        """Magnitude in r, time of peak, Einstein time (days), impact parameter, blending fraction,
+        temperature."""
         return {
             "magnitude": stellar_magnitudes(rng, n, 17.0, 22.5),
             "mjd0": place.mjd_first + rng.random(n) * (place.mjd_last - place.mjd_first),

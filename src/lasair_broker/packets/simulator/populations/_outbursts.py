@@ -1,8 +1,9 @@
 """Accreting binaries in our galaxy: cataclysmic variables and X-ray binaries, quiet with outbursts.
 
-Dwarf novae: amplitudes of 2 to 8 mag, days to rise, one or two weeks bright, 20 to 1000 days between outbursts
-(Coppejans et al. 2016, MNRAS 456, 4441; Otulakowska-Hypka et al. 2016). Novae: Strope, Schaefer & Henden 2010 and
-Kawash et al. 2021 (t2, amplitude). X-ray transients: fast rise, exponential decay (Chen, Shrader & Livio 1997).
+Dwarf novae: amplitudes of 2 to 8 mag, days to rise, one or two weeks bright, 20 to 1000 days between
+outbursts (Coppejans et al. 2016, MNRAS 456, 4441; Otulakowska-Hypka et al. 2016). Novae: Strope, Schaefer &
+Henden 2010 and Kawash et al. 2021 (t2, amplitude). X-ray transients: fast rise, exponential decay (Chen,
+Shrader & Livio 1997).
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _DWARF_NOVA, _NOVA, _POLAR = range(3)
 class OutburstingBinaries(Population):
     """Stars that brighten again and again, each time the k-th at a time that is a hash of the star and k.
 
-    Parameter ``recurrence`` is the mean time between outbursts (days); an outburst rises with e-folding ``rise``, stays
-    up for ``plateau`` days, and decays with e-folding ``decay``. ``amplitude`` is in mag in r. The light of the outburst
-    has ``hotTemperature``, the quiet star ``temperature`` (K).
+    Parameter ``recurrence`` is the mean time between outbursts (days); an outburst rises with e-folding
+    ``rise``, stays up for ``plateau`` days, and decays with e-folding ``decay``. ``amplitude`` is in mag in
+    r. The light of the outburst has ``hotTemperature``, the quiet star ``temperature`` (K).
     """
 
     per_deg2: float
@@ -99,7 +100,8 @@ class OutburstingBinaries(Population):
         # Flickering of the disc: 5 % from one visit to the next (Bruch 1992).
         flicker = uniform_array(hash_array(key[row], (mjd * 2880.0).astype(np.uint64)))
         gain = np.expm1(0.4 * np.log(10.0) * p["amplitude"][row])
-        return quiet_flux * (10.0**quiet * (1.0 + 0.1 * (flicker - 0.5)) + level * gain * 10.0**hot)
+        light = 10.0**quiet * (1.0 + 0.1 * (flicker - 0.5)) + level * gain * 10.0**hot
+        return np.asarray(quiet_flux * light, np.float64)
 
 
 OUTBURSTS = (
@@ -110,7 +112,12 @@ OUTBURSTS = (
         subclasses=("dwarf nova", "nova", "polar"),
     ),
     OutburstingBinaries(
-        name="XRB", situation=Situation.STAR, per_deg2=0.004, boost=250.0, x_ray=True, subclasses=("LMXB transient",)
+        name="XRB",
+        situation=Situation.STAR,
+        per_deg2=0.004,
+        boost=250.0,
+        x_ray=True,
+        subclasses=("LMXB transient",),
     ),
 )
 """Cataclysmic variables and X-ray binaries."""

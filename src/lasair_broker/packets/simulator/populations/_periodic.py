@@ -1,7 +1,7 @@
 """Variable stars with a period: pulsating, eclipsing, rotating and long-period ones.
 
-Typical periods, amplitudes and their ratios between bands: Sesar et al. 2010 (ApJ 708, 717; RR Lyrae),
-Prsa et al. 2011 and Chen et al. 2020 (ApJS 249, 18; eclipsing, delta Scuti, rotation), Soszynski et al. 2009 and
+Typical periods, amplitudes and their ratios between bands: Sesar et al. 2010 (ApJ 708, 717; RR Lyrae), Prsa
+et al. 2011 and Chen et al. 2020 (ApJS 249, 18; eclipsing, delta Scuti, rotation), Soszynski et al. 2009 and
 Iwanek et al. 2021 (Mira and semi-regular).
 """
 
@@ -99,7 +99,8 @@ class PeriodicStars(Population):
         return self.per_deg2 * place.area_deg2 * place.stars
 
     def draw(self, rng: np.random.Generator, n: int, place: Place) -> Parameters:
-        """Kind, mean magnitude in r, period (days), amplitude in g (mag), phase at MJD 0, temperature, shape."""
+        """Kind, mean magnitude in r, period (days), amplitude in g (mag), phase at MJD 0, temperature,
+        shape."""
         share = np.array([kind.share for kind in _KINDS])
         kind = rng.choice(len(_KINDS), n, p=share / share.sum())
 

@@ -3,10 +3,10 @@
 Each type is a row of numbers: a distribution of absolute magnitude, a shape in time and a colour temperature
 that falls as the ejecta expand. Below a cut-off wavelength metal lines take light away as a power law.
 
-Sources of the numbers: rates Frohmaier et al. 2019 (Ia), Li et al. 2011 and Frohmaier et al. 2021 (core collapse,
-superluminous); luminosities Richardson et al. 2014 (AJ 147, 118) and Scolnic & Kessler 2016 (Ia); shapes of Ia
-Phillips 1993 and Riess et al. 1999 (rise), II Anderson et al. 2014, Ibc Drout et al. 2011 and Taddia et al. 2018,
-IIn Nyholm et al. 2020, superluminous De Cia et al. 2018 and Inserra et al. 2018.
+Sources of the numbers: rates Frohmaier et al. 2019 (Ia), Li et al. 2011 and Frohmaier et al. 2021 (core
+collapse, superluminous); luminosities Richardson et al. 2014 (AJ 147, 118) and Scolnic & Kessler 2016 (Ia);
+shapes of Ia Phillips 1993 and Riess et al. 1999 (rise), II Anderson et al. 2014, Ibc Drout et al. 2011 and
+Taddia et al. 2018, IIn Nyholm et al. 2020, superluminous De Cia et al. 2018 and Inserra et al. 2018.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ class Supernova(Extragalactic):
     rise, rise_spread
         Days from explosion to peak and its scatter in ln.
     fall, tail_fraction, tail
-        After peak the light is a Gaussian of width `fall` days with a tail of e-folding `tail` days that holds
-        `tail_fraction` of the peak.
+        After peak the light is a Gaussian of width `fall` days with a tail of e-folding `tail` days that
+        holds `tail_fraction` of the peak.
     plateau, plateau_slope, plateau_drop
-        If `plateau` > 0 the light falls by `plateau_slope` mag/day for so many days, then by `plateau_drop` mag.
+        If `plateau` > 0 the light falls by `plateau_slope` mag/day for so many days, then by `plateau_drop`
+        mag.
     hot, warm, cooling, hottest
-        Colour temperature: `hot` K at peak, `warm` K late, e-folding days between them, and its limit before peak.
+        Colour temperature: `hot` K at peak, `warm` K late, e-folding days between them, and its limit before
+        peak.
     cutoff_nm, cutoff_power
         Below the cut-off the flux falls as (wavelength / cutoff)^power.
     second_peak
@@ -131,7 +133,8 @@ SUPERNOVAE = (
         name="SN Ia", rate=2.4e-5, evolution=1.5, z_max=0.9, before=18, after=130,
         magnitude=-19.35, spread=0.12, brighter_slower=1.2, dust_mean=0.06,
         rise=17.5, rise_spread=0.10, fall=9.9, tail_fraction=0.10, tail=60.0,
-        hot=11_500, warm=4_700, cooling=14.0, hottest=14_000, cutoff_nm=380.0, cutoff_power=4.0, second_peak=0.45,
+        hot=11_500, warm=4_700, cooling=14.0, hottest=14_000, cutoff_nm=380.0, cutoff_power=4.0,
+        second_peak=0.45,
     ),
     Supernova(
         name="SN Ibc", rate=2.6e-5, evolution=2.5, z_max=0.45, before=22, after=130,
