@@ -41,7 +41,10 @@ def batch(rows: int, seed: int = 1) -> dict[str, pa.Table]:
 
     def table(name: str, number: int, **given: object) -> pa.Table:
         schema = arrow_schema(name)
-        return pa.table([pa.array(given[f.name], f.type) if f.name in given else column(f, number) for f in schema], schema=schema)
+        return pa.table(
+            [pa.array(given[f.name], f.type) if f.name in given else column(f, number) for f in schema],
+            schema=schema,
+        )
 
     ids = 313_000_000_000_000_000 + np.arange(rows)
     few = rng.choice(ids, rows // 20)
@@ -91,7 +94,12 @@ def filters(number: int, seed: int = 2) -> list[Query]:
             else:
                 join = "JOIN annotations ON objects.diaObjectId = annotations.diaObjectId AND annotations.topic = 'r0b'"
         where = " AND ".join(condition() for _ in range(rng.integers(5, 10)))
-        made.append(parse(f"SELECT objects.diaObjectId, objects.ra, objects.decl FROM objects {join} WHERE {where}{extra}", PUBLIC))
+        made.append(
+            parse(
+                f"SELECT objects.diaObjectId, objects.ra, objects.decl FROM objects {join} WHERE {where}{extra}",
+                PUBLIC,
+            )
+        )
     return made
 
 
@@ -136,9 +144,13 @@ def main() -> None:
         ours = median_cpu(lambda: on_stream(plans, tables), 3 if quick else 5)
         theirs = median_cpu(lambda: in_duckdb(sql, tables), 1 if quick else 3)
         each = ours / number / rows
-        print(f"{number} filters on {rows} rows: {ours:.3f} s ({1e9 * each:.1f} ns a row and filter), {hits} hits; aim {target} s")
+        print(
+            f"{number} filters on {rows} rows: {ours:.3f} s ({1e9 * each:.1f} ns a row and filter), {hits} hits; aim {target} s"
+        )
         print(f"  DuckDB, the same filters on the same rows: {theirs:.3f} s; ratio {theirs / ours:.1f}")
-        print(f"  compiled {sum(p.compiled for p in plans)} of {number}; checking a filter takes {1e3 * parsing:.1f} ms, once")
+        print(
+            f"  compiled {sum(p.compiled for p in plans)} of {number}; checking a filter takes {1e3 * parsing:.1f} ms, once"
+        )
 
 
 if __name__ == "__main__":

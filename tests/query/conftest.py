@@ -27,7 +27,9 @@ def _value(datatype: str, rng: random.Random) -> Any:
             return rng.choice([0, 1, 2, 3, 5, 8, -1, 100])
         case "float" | "double":
             # Exact in single precision, so that equality means the same everywhere.
-            return rng.choice([0.0, 1.0, -1.0, rng.randrange(-400, 400) / 8, rng.randrange(0, 4000) * 2.0, 2.0**66])
+            return rng.choice(
+                [0.0, 1.0, -1.0, rng.randrange(-400, 400) / 8, rng.randrange(0, 4000) * 2.0, 2.0**66]
+            )
         case "char" | "string" | "text":
             return rng.choice(TEXTS)
         case _:
@@ -38,7 +40,8 @@ def _rows(name: str, number: int, rng: random.Random, keys: list[dict[str, Any]]
     rows = []
     for place in range(number):
         row = {
-            c.name: None if c.nullable and rng.random() < 0.25 else _value(c.datatype, rng) for c in table(name).columns
+            c.name: None if c.nullable and rng.random() < 0.25 else _value(c.datatype, rng)
+            for c in table(name).columns
         }
         rows.append({**row, **keys[place]})
     return pa.Table.from_pylist(rows, arrow_schema(name))
@@ -54,14 +57,24 @@ def data() -> dict[str, pa.Table]:
     objects = []
     for i, (ra, decl) in zip(ids, sky, strict=True):
         cell = int(healpix29(ra, decl))
-        objects.append({"diaObjectId": i, "ra": ra, "decl": decl, "healpix29": cell, "tns_name": rng.choice([None, "2026a", "2026b", "2026c"])})
+        objects.append(
+            {
+                "diaObjectId": i,
+                "ra": ra,
+                "decl": decl,
+                "healpix29": cell,
+                "tns_name": rng.choice([None, "2026a", "2026b", "2026c"]),
+            }
+        )
     made = {"objects": _rows("objects", len(ids), rng, objects)}
     partners = {
         "sherlock_classifications": [{"diaObjectId": i} for i in ids[::2]],
         "crossmatch_tns": [{"tns_name": n} for n in ("2026a", "2026b", "2026x")],
-        "watchlist_hits": [{"diaObjectId": rng.choice(ids), "wl_id": w, "cone_id": c} for c in range(80) for w in (1, 2)],
+        "watchlist_hits": [
+            {"diaObjectId": rng.choice(ids), "wl_id": w, "cone_id": c} for c in range(80) for w in (1, 2)
+        ],
         "annotations": [{"diaObjectId": i, "topic": t} for i in ids[:60] for t in ("fastfinder", "r0b")],
-        "area_hits": [{"diaObjectId": i, "ar_id": a} for a in (1, 2) for i in ids[a::3]],
+        "area_hits": [{"diaObjectId": i, "ar_id": a} for a in (1, 2) for i in ids[a :: a + 1]],
     }
     for name, keys in partners.items():
         made[name] = _rows(name, len(keys), rng, keys)
@@ -110,5 +123,3 @@ def engines(data: dict[str, pa.Table], postgresql: str) -> Iterator[Engines]:
     made = Engines(data, postgresql)
     yield made
     made.close()
-
-

@@ -15,7 +15,21 @@ REALS = ("g_psfFlux", "r_psfFlux", "glat", "medianR", "absMag", "lastDiaSourceMj
 INTEGERS = ("nDiaSources", "ngSources", "nrSources", "diaObjectId")
 SMALL = ("nDiaSources", "ngSources", "nrSources")
 TEXTS = ("latestPairColourBands", "objectName", "tns_name")
-FUNCTIONS = ("LOG", "LOG10", "EXP", "SQRT", "FLOOR", "CEILING", "ROUND", "TRUNCATE", "SIN", "COS", "ATAN", "FLUX2MAG", "SIGN")
+FUNCTIONS = (
+    "LOG",
+    "LOG10",
+    "EXP",
+    "SQRT",
+    "FLOOR",
+    "CEILING",
+    "ROUND",
+    "TRUNCATE",
+    "SIN",
+    "COS",
+    "ATAN",
+    "FLUX2MAG",
+    "SIGN",
+)
 # Such that no function of the data's round values falls on them, where engines' last digits could differ.
 ODD = ("0.3337", "-1.7713", "17.0391", "3.1e2", "-250.77")
 
@@ -31,7 +45,9 @@ made = st.one_of(
     plain.map(lambda n: f"ABS({n})"),
     plain.map(lambda n: f"-{n}" if n[0] == "o" else n),
     plain.map(lambda n: f"CAST({n} AS INTEGER)"),
-    st.tuples(st.deferred(lambda: conditions), plain, plain).map(lambda t: f"CASE WHEN {t[0]} THEN {t[1]} ELSE {t[2]} END"),
+    st.tuples(st.deferred(lambda: conditions), plain, plain).map(
+        lambda t: f"CASE WHEN {t[0]} THEN {t[1]} ELSE {t[2]} END"
+    ),
 )
 comparison = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
 literal = st.sampled_from(["'SN'", "'sn'", "'a_b'", "''", "'é'", "'M'"])
@@ -49,7 +65,9 @@ simple = st.one_of(
                      "CONTAINS(POINT(o.ra, o.decl), POLYGON(9.99, -20.01, 10.01, -20.01, 10, -19.99)) = 1", "mjdnow() - o.lastDiaSourceMjdTai > 60990.3"]),
 )  # fmt: skip
 combined = st.one_of(
-    st.tuples(conditions, st.sampled_from(["AND", "OR"]), conditions).map(lambda t: f"({t[0]} {t[1]} {t[2]})"),
+    st.tuples(conditions, st.sampled_from(["AND", "OR"]), conditions).map(
+        lambda t: f"({t[0]} {t[1]} {t[2]})"
+    ),
     conditions.map(lambda c: f"NOT ({c})"),
 )
 JOINS = {
@@ -60,7 +78,13 @@ JOINS = {
     "l": "LEFT JOIN annotations l ON o.diaObjectId = l.diaObjectId AND l.topic = 'r0b'",
     "sw": "JOIN sherlock_classifications s ON s.diaObjectId = o.diaObjectId JOIN watchlist_hits w ON o.diaObjectId = w.diaObjectId AND w.arcsec > s.separationArcsec",
 }  # fmt: skip
-EXTRA = {"s": ["s.classification", "s.z"], "w": ["w.name", "w.arcsec"], "t": ["t.disc_mag"], "l": ["l.classification"], "sw": ["w.cone_id"]}
+EXTRA = {
+    "s": ["s.classification", "s.z"],
+    "w": ["w.name", "w.arcsec"],
+    "t": ["t.disc_mag"],
+    "l": ["l.classification"],
+    "sw": ["w.cone_id"],
+}
 
 
 @st.composite

@@ -159,15 +159,13 @@ class Checker:
         order = self._order(node, expressions, outputs, distinct)
         ordered = [o.by for o in order if not isinstance(o.by, str)]
         if group or having is not None or any(contains_aggregate(o.expression) for o in outputs):
-            for expression, place in [
-                *((o.expression, node) for o in outputs),
-                *((o, node) for o in ordered),
-            ]:
-                _check_grouped(expression, group, position_of(place))
+            items = node.expressions if len(node.expressions) == len(outputs) else [node] * len(outputs)
+            for output, item in zip(outputs, items, strict=True):
+                _check_grouped(output.expression, group, position_of(item))
+            for expression in ordered:
+                _check_grouped(expression, group, position_of(node.args["order"]))
             if having is not None:
-                _check_grouped(
-                    having, group, position_of(node.args["having"]) if node.args.get("having") else None
-                )
+                _check_grouped(having, group, position_of(node.args["having"]))
         source = with_ranges(source, where, scope.entries)
         body = Select(outputs, source, where, group, having, distinct)
         return QueryTree(body, order=order, limit=_count(node, "limit"), offset=_count(node, "offset"))
@@ -294,6 +292,8 @@ class Checker:
         if not isinstance(node.this, exp.Identifier):
             raise QueryError("FROM takes tables and queries, no functions", position)
         name = name_of(node.this)
+        if node.args.get("alias") is not None:
+            only(node.args["alias"], "this")
         called = _alias(node) or name
         schema = node.args.get("db")
         if node.args.get("catalog") and name_of(node.args["catalog"]).startswith("?"):

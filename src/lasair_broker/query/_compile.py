@@ -30,6 +30,7 @@ class Columns:
 
 Evaluate = Callable[[Columns], Vector]
 Values = npt.NDArray[Any]
+_OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "le": "gt", "gt": "le"}
 _COMPILED_KINDS = ("boolean", "integer", "real", "text")
 
 
@@ -155,9 +156,14 @@ def _scalar_or_reals(expression: Expr) -> Callable[[Columns], Values | np.float6
 def _function(function: Callable[..., Values], args: list[Callable[[Columns], object]]) -> Evaluate:
     def evaluate(columns: Columns) -> Vector:
         values = function(*(argument(columns) for argument in args))
-        return Reals(np.broadcast_to(values, (columns.num_rows,)))
+        return Reals(_spread(values, columns.num_rows))
 
     return evaluate
+
+
+def _spread(values: Values, num_rows: int) -> Values:
+    """One value for every row, if there is but one for all."""
+    return values if np.ndim(values) else np.full(num_rows, values)
 
 
 def _connected(name: str, left: Callable[[Columns], Truths], right: Callable[[Columns], Truths]) -> Evaluate:
@@ -191,13 +197,17 @@ def _comparison(name: str, left: Expr, right: Expr) -> Evaluate:
     if not kinds <= {"integer", "real"}:
         raise NotCompiledError(name)
     operator, one, other = COMPARISONS[name], _scalar_or_reals(left), _scalar_or_reals(right)
-    unequal = name == "ne"  # the one comparison that NaN passes
+    opposite = COMPARISONS[_OPPOSITE[name]]
 
     def compare(columns: Columns) -> Vector:
         a, b = one(columns), other(columns)
-        true = np.broadcast_to(operator(a, b), (columns.num_rows,))
-        known = ~(np.isnan(a) | np.isnan(b))
-        return Truths(true & known if unequal else true, known & ~true)
+        true = _spread(operator(a, b), columns.num_rows)
+        # NaN makes every comparison false but "unequal", so the opposite one is true just where this is false.
+        false = _spread(opposite(a, b), columns.num_rows)
+        if name not in ("eq", "ne"):
+            return Truths(true, false)
+        known = (a == a) & (b == b)
+        return Truths(true & known, false & known)
 
     return compare
 

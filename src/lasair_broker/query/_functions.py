@@ -125,10 +125,12 @@ def _integer_result(bits: Callable[..., int]) -> Callable[..., Type]:
     return lambda *types: integer(bits(*(t.bits for t in types)))
 
 
-_SEPARATION = (
-    "degrees(2 * asin(least(1.0, sqrt(power(sin(radians({3} - {1}) / 2), 2) + "
-    "cos(radians({1})) * cos(radians({3})) * power(sin(radians({2} - {0}) / 2), 2)))))"
+_HAVERSINE = (
+    "(power(sin(radians({3} - {1}) / 2), 2) + "
+    "cos(radians({1})) * cos(radians({3})) * power(sin(radians({2} - {0}) / 2), 2))"
 )
+# Not least(1, …), which takes a missing value for the larger one.
+_SEPARATION = f"degrees(2 * asin(sqrt(CASE WHEN {_HAVERSINE} > 1 THEN 1 ELSE {_HAVERSINE} END)))"
 
 
 def _separation(ra1: Float64, decl1: Float64, ra2: Float64, decl2: Float64) -> Float64:
@@ -202,7 +204,7 @@ _LIST = (
     Function("UPPER", ("text",), _same, "upper({0})", "upper({0})", None, "in capitals"),
     Function("LENGTH", ("text",), lambda *_: integer(31), "length({0})", "length({0})", None, "number of characters"),
     Function("json_path", (), lambda *_: text(10_000), "json_extract_string({0}, {1})",
-             "(CAST({0} AS jsonb) #>> {1})", None, "value at a path of a JSON text"),
+             "(CAST({0} AS jsonb) #>> CAST({1} AS text[]))", None, "value at a path of a JSON text"),
     # Lasair's
     _numbers("FLUX2MAG", _if("{0} > 0", "31.4 - 2.5 * (ln({0}) / 2.302585092994046)"),
              lambda x: 31.4 - 2.5 * (np.log(np.where(x > 0, x, np.nan)) / 2.302585092994046),

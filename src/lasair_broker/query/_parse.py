@@ -108,6 +108,8 @@ def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> 
         raise QueryError("the query is empty", 0, "write SELECT … FROM … WHERE …")
     if tokens[-1].token_type == TokenType.SEMICOLON:
         tokens = tokens[:-1]
+    if tokens and tokens[0].token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
+        raise QueryError("a query begins with SELECT or WITH", tokens[0].start)
     result: list[Token] = []
     depth = 0
     for place, token in enumerate(tokens):

@@ -24,17 +24,10 @@ def region_of(name: str, args: Sequence[Expr], place: int | None) -> Expr:
         If the arguments are not those of the shape.
     """
     numbers = list(args)
-    if (
-        numbers
-        and isinstance(numbers[0], Const)
-        and (isinstance(numbers[0].value, str) or numbers[0].value is None)
-    ):
+    if _begins_with_system(name, numbers):
         system = numbers.pop(0)
-        assert isinstance(system, Const)
-        if (
-            str(system.value or "ICRS").split()[:1] not in ([], ["ICRS"])
-            and str(system.value).upper() != "ICRS"
-        ):
+        assert isinstance(system, Const)  # noqa: S101 - for the type checker: just tested
+        if str(system.value or "ICRS").upper() != "ICRS":
             raise QueryError(f"positions are ICRS here, not {system.value}", place)
     flat = [part for argument in numbers for part in (argument.args if _is_point(argument) else (argument,))]  # type: ignore[union-attr]
     flat = [as_kind(part, "real", place) for part in flat]
@@ -49,6 +42,15 @@ def region_of(name: str, args: Sequence[Expr], place: int | None) -> Expr:
     if len(flat) < 6 or len(flat) % 2:
         raise QueryError("POLYGON takes three or more positions", place)
     return Call("polygon", tuple(flat), REGION)
+
+
+def _begins_with_system(name: str, args: Sequence[Expr]) -> bool:
+    """Whether a coordinate system stands before the numbers: a text, or NULL where there is one number too many."""
+    if not args or not isinstance(args[0], Const):
+        return False
+    if args[0].value is not None or any(_is_point(argument) for argument in args):
+        return isinstance(args[0].value, str)
+    return len(args) == {"POINT": 3, "CIRCLE": 4}.get(name, len(args) | 1)
 
 
 def point_of(expression: Expr, place: int | None) -> tuple[Expr, Expr]:

@@ -66,6 +66,7 @@ class BatchFrame:
     def __init__(self, tables: Mapping[str, pa.Table], now: float | None = None) -> None:
         self.tables = tables
         self.now = mjd_now() if now is None else now
+        self._arrays: dict[tuple[str, str], pa.Array] = {}
         self._vectors: dict[tuple[str, str], Vector] = {}
         self._masks: dict[_Keyed, npt.NDArray[np.bool_]] = {}
         self._matchers: dict[tuple[str, str], Matcher] = {}
@@ -83,15 +84,29 @@ class BatchFrame:
         return found
 
     def _new_vector(self, table: str, name: str) -> Vector:
-        data = self.tables.get(table)
-        if data is not None and name in data.column_names:
-            vector = of_arrow(data.column(name))
-        else:
-            nulls = pa.nulls(self.num_rows(table), arrow_schema(table).field(name).type)
-            vector = of_arrow(pa.chunked_array([nulls]))
+        vector = of_arrow(self.array(table, name))
         if vector is None:
             raise NotCompiledError(name)
         return vector
+
+    def array(self, table: str, name: str) -> pa.Array:
+        """A whole column of a table, as it is."""
+        key = (table, name)
+        found = self._arrays.get(key)
+        if found is None:
+            data = self.tables.get(table)
+            place = -1 if data is None else data.schema.get_field_index(name)
+            if data is None or place < 0:
+                found = pa.nulls(self.num_rows(table), arrow_schema(table).field(name).type)
+            else:
+                chunks = data.column(place)
+                found = (
+                    chunks.chunk(0)
+                    if chunks.num_chunks == 1
+                    else pa.concat_arrays(chunks.chunks or [pa.nulls(0, chunks.type)])
+                )
+            self._arrays[key] = found
+        return found
 
     def mask(self, table: str, condition: _Keyed) -> npt.NDArray[np.bool_]:
         """The rows of a table for which a condition on it alone is true."""
@@ -253,8 +268,9 @@ class _Compiled:
             keep = np.logical_and.reduce([_true(evaluate(columns)) for evaluate in self._rest])
             rows = {alias: index[keep] for alias, index in rows.items()}
             columns = Columns(column, len(rows[self._root]), frame.now)
+        indices = {alias: pa.array(index) for alias, index in rows.items()}
         arrays = [
-            self._output(frame, expression, evaluate, columns, rows)
+            self._output(frame, expression, evaluate, columns, indices)
             for _, expression, evaluate in self._outputs
         ]
         return Hits(
@@ -280,17 +296,12 @@ class _Compiled:
         expression: Expr,
         evaluate: Evaluate | None,
         columns: Columns,
-        rows: dict[str, Int64],
+        rows: dict[str, pa.Array],
     ) -> pa.Array:
         if evaluate is not None:
             return evaluate(columns).arrow()
         assert isinstance(expression, ColumnRef)  # noqa: S101 - for the type checker: others are compiled
-        name = self._tables[expression.source]
-        table = frame.tables.get(name)
-        if table is None or expression.name not in table.column_names:
-            return pa.nulls(columns.num_rows, arrow_schema(name).field(expression.name).type)
-        taken = table.column(expression.name).take(pa.array(rows[expression.source])).combine_chunks()
-        return taken if isinstance(taken, pa.Array) else pa.concat_arrays(taken.chunks)
+        return frame.array(self._tables[expression.source], expression.name).take(rows[expression.source])
 
 
 def _compiled_output(output: Output) -> Evaluate | None:

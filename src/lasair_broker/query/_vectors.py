@@ -112,7 +112,7 @@ COMPARISONS: dict[str, Callable[..., Bools]] = {
 """The comparisons on numbers."""
 
 
-def of_arrow(column: pa.ChunkedArray) -> Vector | None:
+def of_arrow(column: pa.Array) -> Vector | None:
     """A column of a batch; None if its type has no vector."""
     kind = column.type
     if pa.types.is_floating(kind):
@@ -127,10 +127,7 @@ def of_arrow(column: pa.ChunkedArray) -> Vector | None:
         false = pc.fill_null(pc.invert(column), False).to_numpy(zero_copy_only=False)
         return Truths(np.asarray(true, np.bool_), np.asarray(false, np.bool_))
     if pa.types.is_string(kind) or pa.types.is_dictionary(kind):
-        one = column.combine_chunks()
-        if isinstance(one, pa.ChunkedArray):
-            one = pa.concat_arrays(one.chunks) if one.num_chunks else pa.array([], kind)
-        coded = one if pa.types.is_dictionary(kind) else one.dictionary_encode()
+        coded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
         codes = pc.fill_null(coded.indices.cast(pa.int32()), -1).to_numpy(zero_copy_only=False)
         return Texts(np.asarray(codes, np.int32), tuple(coded.dictionary.to_pylist()))
     return None

@@ -1,0 +1,76 @@
+"""Lasair's saved filters run as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lasair_broker.query import ARCHIVE, PUBLIC, Catalogue, QueryError, StreamPlan, triple
+
+# selected, tables, conditions, and what it means, in SQL of our own for DuckDB
+FILTERS = [
+    ("objects.diaObjectId", "objects", "objects.nDiaSources > 2",
+     'SELECT "diaObjectId" FROM objects WHERE "nDiaSources" > 2'),
+    ("objects.diaObjectId, objects.ra", "", "",
+     'SELECT "diaObjectId", ra FROM objects'),
+    ("objects.diaObjectId, sherlock_classifications.classification", "objects, sherlock_classifications",
+     'sherlock_classifications.classification in ("SN", "NT") ORDER BY objects.ra DESC',
+     "SELECT o.\"diaObjectId\", s.classification FROM objects o JOIN sherlock_classifications s USING (\"diaObjectId\") WHERE s.classification IN ('SN', 'NT')"),
+    ("objects.diaObjectId, objects_ext.u_psfFluxSigma", "objects,objects_ext", "objects_ext.raErr IS NOT NULL",
+     'SELECT "diaObjectId", "u_psfFluxSigma" FROM objects WHERE "raErr" IS NOT NULL'),
+    ("objects.diaObjectId, watchlist_hits.name, watchlist_hits.arcsec", "objects,watchlist:2", "watchlist_hits.arcsec < 10",
+     'SELECT o."diaObjectId", w.name, w.arcsec FROM objects o JOIN watchlist_hits w ON o."diaObjectId" = w."diaObjectId" WHERE wl_id = 2 AND arcsec < 10'),
+    ("objects.diaObjectId", "objects,area:1&2", "1=1",
+     'SELECT "diaObjectId" FROM objects o WHERE EXISTS (SELECT 1 FROM area_hits a WHERE a."diaObjectId" = o."diaObjectId" AND ar_id = 1) AND EXISTS (SELECT 1 FROM area_hits a WHERE a."diaObjectId" = o."diaObjectId" AND ar_id = 2)'),
+    ("objects.diaObjectId, fastfinder.classification AS c", "objects,annotator:fastfinder&r0b", "r0b.classification IS NOT NULL",
+     "SELECT o.\"diaObjectId\", f.classification FROM objects o, annotations f, annotations r WHERE o.\"diaObjectId\" = f.\"diaObjectId\" AND o.\"diaObjectId\" = r.\"diaObjectId\" AND f.topic = 'fastfinder' AND r.topic = 'r0b' AND r.classification IS NOT NULL"),
+    ("objects.diaObjectId, crossmatch_tns.tns_prefix", "objects, crossmatch_tns", "crossmatch_tns.type NOT LIKE 'SN%' OR crossmatch_tns.z > 0",
+     "SELECT o.\"diaObjectId\", tns_prefix FROM objects o JOIN crossmatch_tns t ON o.tns_name = t.tns_name WHERE type NOT LIKE 'SN%' OR z > 0"),
+    ("objects.diaObjectId, flux2mag(objects.g_psfFlux) as m", "objects", "mjdnow()-objects.lastDiaSourceMjdTai > 0 AND flux2mag(g_psfFlux) < 24",
+     'SELECT "diaObjectId", 31.4 - 2.5*log10(CASE WHEN "g_psfFlux" > 0 THEN "g_psfFlux"::DOUBLE END) AS m FROM objects WHERE 61000.25 - "lastDiaSourceMjdTai" > 0 AND m < 24'),
+    ("sherlock_classifications.classification, COUNT(*) AS n", "objects,sherlock_classifications", "objects.nDiaSources >= 1 GROUP BY sherlock_classifications.classification",
+     'SELECT classification, COUNT(*) FROM objects JOIN sherlock_classifications USING ("diaObjectId") WHERE "nDiaSources" >= 1 GROUP BY classification'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("selected", "tables", "conditions", "sql"), FILTERS)
+def test_saved_filters(engines: Any, selected: str, tables: str, conditions: str, sql: str) -> None:
+    query = triple(selected, tables, conditions, ARCHIVE)
+
+    def shape(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        return sorted(
+            (tuple(round(v, 4) if isinstance(v, float) else v for v in row) for row in rows), key=repr
+        )
+
+    expected = shape(engines.duckdb.execute(sql).fetchall())
+    assert expected
+    assert shape(engines.in_duckdb(query)) == expected
+    assert len(engines.in_postgresql(query)) == len(expected)
+    stream = StreamPlan(query).run(engines.frame).rows.to_pylist()
+    assert shape([tuple(row.values()) for row in stream]) == expected
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ("objects,watchlists:139", "no table watchlists:139; did you mean watchlist:N"),
+        ("objects,ssobjects", "no table ssobjects"),
+        ("objects,watchlist:x", "a number is expected"),
+        ("objects,watchlist:1 OR 1=1", "a number is expected"),
+        ("objects,annotator:a'b", "a word"),
+        ("mma:3", "no table mma:3"),
+    ],
+)
+def test_unknown_tables_are_errors(tables: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        triple("objects.ra", tables, "", PUBLIC)
+
+
+def test_others_lists_are_refused() -> None:
+    catalogue = Catalogue.of_tables(
+        ["objects", "watchlist_hits"], may_use=lambda kind, which: (kind, which) == ("watchlist", "5")
+    )
+    triple("objects.ra", "watchlist:5", "", catalogue)
+    with pytest.raises(QueryError, match="not yours"):
+        triple("objects.ra", "watchlist:6", "", catalogue)
