@@ -6,12 +6,15 @@ classes, a watchlist or annotations. Figures are medians of processor time on on
     python benchmarks/filters.py [--quick]
 """
 
+# ruff: noqa: E501 - a query is easier to read on one line
+
 from __future__ import annotations
 
 import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import duckdb
 import numpy as np
@@ -74,7 +77,7 @@ def filters(number: int, seed: int = 2) -> list[Query]:
             f"ABS(objects.glat) > {5 * x:.3f}",
             f"objects.medianR > {x:.4f}",
             f"(objects.absMag < {40 * x:.3f} OR objects.absMag IS NULL)",
-            f"objects.tns_name IS NOT NULL",
+            "objects.tns_name IS NOT NULL",
             f"NOT objects.latestPairColourBands = '{rng.choice(CLASSES)}'",
             f"objects.{band}_psfFluxMax / objects.{band}_psfFluxMean > {x:.4f}",
             f"objects.ebv < {60 * x:.3f}",
@@ -141,8 +144,8 @@ def main() -> None:
         sql = [query.render("duckdb", NOW) for query in queries]
         hits, expected = on_stream(plans, tables), in_duckdb(sql, tables)
         assert hits == expected, (hits, expected)
-        ours = median_cpu(lambda: on_stream(plans, tables), 3 if quick else 5)
-        theirs = median_cpu(lambda: in_duckdb(sql, tables), 1 if quick else 3)
+        ours = median_cpu(partial(on_stream, plans, tables), 3 if quick else 5)
+        theirs = median_cpu(partial(in_duckdb, sql, tables), 1 if quick else 3)
         each = ours / number / rows
         print(
             f"{number} filters on {rows} rows: {ours:.3f} s ({1e9 * each:.1f} ns a row and filter), {hits} hits; aim {target} s"

@@ -99,11 +99,9 @@ class Engines:
         for name, rows in data.items():
             self.duckdb.register("given", rows)
             self.duckdb.execute(f'INSERT INTO "{name}" SELECT * FROM given')
-            marks = ", ".join(["%s"] * len(rows.column_names))
-            with self.postgresql.cursor() as cursor:
-                cursor.executemany(
-                    f'INSERT INTO "{name}" VALUES ({marks})', [list(row.values()) for row in rows.to_pylist()]
-                )
+            with self.postgresql.cursor().copy(f'COPY "{name}" FROM STDIN') as copy:
+                for row in rows.to_pylist():
+                    copy.write_row(list(row.values()))
 
     def in_duckdb(self, query: Query) -> list[tuple[Any, ...]]:
         return self.duckdb.execute(query.render("duckdb", NOW)).fetchall()

@@ -1,5 +1,7 @@
 """Each function means the same in every engine, for negative, NULL, zero and huge values."""
 
+# ruff: noqa: E501 - a query is easier to read on one line
+
 from __future__ import annotations
 
 import math
@@ -27,7 +29,8 @@ VALUES = [
     "1e300",
     "NULL",
 ]
-ONE = sorted(n for n, f in FUNCTIONS.items() if n.isupper() and f.arguments == ("real",)) + [
+ONE = [
+    *sorted(n for n, f in FUNCTIONS.items() if n.isupper() and f.arguments == ("real",)),
     "ABS",
     "ROUND",
     "TRUNCATE",
@@ -96,7 +99,7 @@ def test_one_argument(engines: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", TWO)
 def test_two_arguments(engines: Any, name: str) -> None:
-    small = [v for v in VALUES if v not in ("-1e300", "1e300", "1e18", "-1e-300")]
+    small = [v for v in VALUES if v not in ("-1e300", "1e300", "-1e-300", "800", "-700", "2")]
     for first in small:
         for second in ("0", "1", "-2.5", "0.5", "700", "NULL"):
             values = answers(engines, f"{name}({first}, {second})")

@@ -1,5 +1,7 @@
 """What is particular to the stream: joins, shared conditions, the way back to the object."""
 
+# ruff: noqa: E501 - a query is easier to read on one line
+
 from __future__ import annotations
 
 from typing import Any

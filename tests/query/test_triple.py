@@ -1,5 +1,7 @@
 """Lasair's saved filters run as they are."""
 
+# ruff: noqa: E501 - a query is easier to read on one line
+
 from __future__ import annotations
 
 from typing import Any

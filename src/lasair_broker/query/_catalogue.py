@@ -26,7 +26,8 @@ class Relation:
     columns
         The type of each column, in order.
     place
-        The columns of right ascension, declination and HEALPix cell by which it is searched; None if it is not.
+        The columns of right ascension, declination and HEALPix cell by which it is searched; None if it is
+        not.
     only
         For some columns, the values in them that the user may see.
     """
@@ -41,8 +42,8 @@ class Relation:
 class Catalogue:
     """The relations that a user may name.
 
-    `may_use` says whether the user may name a list in Lasair's triple: its arguments are "watchlist", "area" or
-    "annotator", and the number or topic.
+    `may_use` says whether the user may name a list in Lasair's triple: its arguments are "watchlist",
+    "area" or "annotator", and the number or topic.
     """
 
     relations: Mapping[str, Relation]
@@ -55,7 +56,8 @@ class Catalogue:
         only: Mapping[str, Mapping[str, Iterable[int | str]]] | None = None,
         may_use: Callable[[str, str], bool] = lambda kind, which: True,
     ) -> Catalogue:
-        """Tables of the schema; `only` gives for a table and a column in it the values that the user may see."""
+        """Tables of the schema; `only` gives for a table and a column in it the values that the user may
+        see."""
         limits = only or {}
         return cls(
             {

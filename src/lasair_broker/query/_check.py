@@ -1,7 +1,7 @@
 """From sqlglot's tree to the checked tree: SELECT, FROM, WITH, set operations, order and limits.
 
-Every kind of node, and every part of it, that is not named here or in `_expressions` is refused, so the language is
-exactly what these two modules read.
+Every kind of node, and every part of it, that is not named here or in `_expressions` is refused, so the
+language is exactly what these two modules read.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Checker:
         for cte in clause.expressions:
             only(cte, "this", "alias")
             called = name_of(cte.args["alias"].this)
-            if found_in({known: BOOLEAN for known in scope.named}, called) is not None:
+            if found_in(dict.fromkeys(scope.named, BOOLEAN), called) is not None:
                 raise QueryError(f"WITH defines {called} twice", position_of(cte))
             tree = _renamed(
                 self._query(cte.this, Scope(self._names, scope.named, around), None), cte.args["alias"]
@@ -298,7 +298,7 @@ class Checker:
         schema = node.args.get("db")
         if node.args.get("catalog") and name_of(node.args["catalog"]).startswith("?"):
             raise QueryError("a table has at most a catalogue and a schema before its name", position)
-        known = found_in({known: BOOLEAN for known in scope.named}, name) if schema is None else None
+        known = found_in(dict.fromkeys(scope.named, BOOLEAN), name) if schema is None else None
         if known is not None:
             entry = Entry(called, self._names.new(), scope.named[known])
             scope.add(entry, position)

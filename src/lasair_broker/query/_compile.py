@@ -202,7 +202,8 @@ def _comparison(name: str, left: Expr, right: Expr) -> Evaluate:
     def compare(columns: Columns) -> Vector:
         a, b = one(columns), other(columns)
         true = _spread(operator(a, b), columns.num_rows)
-        # NaN makes every comparison false but "unequal", so the opposite one is true just where this is false.
+        # NaN makes every comparison false but "unequal", so the opposite one is true just where this is
+        # false.
         false = _spread(opposite(a, b), columns.num_rows)
         if name not in ("eq", "ne"):
             return Truths(true, false)

@@ -43,8 +43,9 @@ _SYNONYMS = {
     "RANDOM": "RAND",
 }
 _SPECIAL = {
-    "MOD", "ROUND", "TRUNCATE", "COALESCE", "IFNULL", "NULLIF", "GREATEST", "LEAST", "IF", "CONCAT", "JSON_EXTRACT",
-    "JSON_VALUE", "MJDNOW", "RAND", "DISTANCE", "CONTAINS", "INTERSECTS", "POINT", "CIRCLE", "POLYGON", "COORD1", "COORD2",
+    "MOD", "ROUND", "TRUNCATE", "COALESCE", "IFNULL", "NULLIF", "GREATEST", "LEAST", "IF", "CONCAT",
+    "JSON_EXTRACT", "JSON_VALUE", "MJDNOW", "RAND", "DISTANCE", "CONTAINS", "INTERSECTS", "POINT", "CIRCLE",
+    "POLYGON", "COORD1", "COORD2",
 }  # fmt: skip
 
 
@@ -216,9 +217,7 @@ class Expressions:
             raise QueryError("IN has an empty list", place)
         if len(node.expressions) > LONGEST_LIST:
             raise QueryError(f"IN takes at most {LONGEST_LIST} values", place, "upload them as a watchlist")
-        items = []
-        for item in node.expressions:
-            items.append(compared("eq", value, self.value(item), position_of(item)).args)
+        items = [compared("eq", value, self.value(item), position_of(item)).args for item in node.expressions]
         if any(pair[0] != items[0][0] for pair in items):
             items = [(as_real(pair[0]), as_real(pair[1])) for pair in items]
         return In(items[0][0], tuple(pair[1] for pair in items))

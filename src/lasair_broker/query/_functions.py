@@ -1,16 +1,17 @@
 """Every function and operator of the language, once, with its meaning in each engine.
 
-A value that does not exist (the logarithm of a negative flux, a quotient by zero, an exponential beyond the range of
-double precision) is NULL in every engine, where the engines alone would say NaN, infinity or an error.
+A value that does not exist (the logarithm of a negative flux, a quotient by zero, an exponential beyond the
+range of double precision) is NULL in every engine, where the engines alone would say NaN, infinity or an error.
 
 In the templates ``{0}`` and ``{1}`` are the arguments, already rendered; they may stand several times.
 """
+
+# ruff: noqa: E501 - a table with a function on each line is easier to read than one that is wrapped
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,5 @@
-"""Searches by place: the exact test in the query, and before it the ranges of HEALPix cells it can be true in."""
+"""Searches by place: the exact test in the query, and before it the ranges of HEALPix cells it can be true
+in."""
 
 from __future__ import annotations
 
@@ -12,14 +13,15 @@ from ._tree import Call, ColumnRef, Const, Expr, Join, Source, TableSource, conj
 __all__ = ["DRIFT_ARCSEC", "with_ranges"]
 
 DRIFT_ARCSEC = 10.0
-"""A row is kept under the cell where its object was first seen; its own position may have moved by so much since:
-surveys associate detections within 1″ to 3″, and the mean follows them."""
+"""A row is kept under the cell where its object was first seen; its own position may have moved by so much
+since: surveys associate detections within 1″ to 3″, and the mean follows them."""
 
 _MOST_RANGES = 4
 
 
 def with_ranges(source: Source, where: Expr | None, entries: list[Entry]) -> Source:
-    """`source` with each table narrowed to the cells that the conditions of `where` on its place leave open."""
+    """`source` with each table narrowed to the cells that the conditions of `where` on its place leave
+    open."""
     places = {entry.alias: entry.place for entry in entries if entry.place is not None}
     ranges: dict[str, tuple[tuple[int, int], ...]] = {}
     for condition in conjuncts(where):
@@ -40,7 +42,8 @@ def _narrowed(source: Source, ranges: dict[str, tuple[tuple[int, int], ...]]) ->
     if isinstance(source, TableSource):
         return replace(source, ranges=ranges.get(source.alias))
     if isinstance(source, Join):
-        # A row without a partner must not lose it, or gain one, by narrowing; only what WHERE then drops may go.
+        # A row without a partner must not lose it, or gain one, by narrowing; only what WHERE then drops
+        # may go.
         left = _narrowed(source.left, ranges) if source.kind in ("INNER", "CROSS", "LEFT") else source.left
         right = (
             _narrowed(source.right, ranges) if source.kind in ("INNER", "CROSS", "RIGHT") else source.right

@@ -1,8 +1,8 @@
 """From text to sqlglot's tree, refusing at the level of words what sqlglot is too generous about.
 
-sqlglot reads the union of many dialects. Three things keep it to ADQL: tokens outside ADQL are refused here; every
-function reaches the tree under the name that the user wrote, as none is one that sqlglot knows; and what is made of
-the tree (`_check`) takes only what it names.
+sqlglot reads the union of many dialects. Three things keep it to ADQL: tokens outside ADQL are refused
+here; every function reaches the tree under the name that the user wrote, as none is one that sqlglot knows;
+and what is made of the tree (`_check`) takes only what it names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 import re
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
@@ -28,11 +27,13 @@ FUNCTION_MARK = "fn:"
 LONGEST_TEXT = 20_000
 DEEPEST_NESTING = 60
 
-RESERVED = frozenset(
-    """ALL AND ANY AS ASC BETWEEN BY CASE CAST CROSS DESC DISTINCT ELSE END EXCEPT EXISTS FROM FULL GROUP HAVING
-    ILIKE IN INNER INTERSECT INTO IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL OFFSET ON OR ORDER OUTER RIGHT SELECT
-    THEN TOP UNION USING WHEN WHERE WITH CREATE DELETE DROP INSERT UPDATE""".split()
-)
+_RESERVED_WORDS = """
+    ALL AND ANY AS ASC BETWEEN BY CASE CAST CROSS DESC DISTINCT ELSE END EXCEPT EXISTS FROM FULL
+    GROUP HAVING ILIKE IN INNER INTERSECT INTO IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL OFFSET
+    ON OR ORDER OUTER RIGHT SELECT THEN TOP UNION USING WHEN WHERE WITH CREATE DELETE DROP
+    INSERT UPDATE
+"""
+RESERVED = frozenset(_RESERVED_WORDS.split())
 """Words that are names only between double quotes. Fewer than ADQL reserves: Lasair's tables have columns
 `timestamp`, `distance` and `type`, which users write as they are."""
 
@@ -118,14 +119,10 @@ def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> 
         kind = token.token_type
         if kind == TokenType.SEMICOLON:
             raise QueryError("only one query at a time", token.start, "leave out what follows the semicolon")
-        if (
-            previous is not None
-            and previous.token_type == TokenType.NUMBER
-            and previous.end + 1 == token.start
-        ):
-            if previous.text == "0" and _HEXADECIMAL.fullmatch(token.text):
-                result[-1] = _like(previous, TokenType.NUMBER, str(int(token.text[1:], 16)))
-                continue
+        touches = previous is not None and previous.end + 1 == token.start
+        if touches and previous is not None and previous.text == "0" and _HEXADECIMAL.fullmatch(token.text):
+            result[-1] = _like(previous, TokenType.NUMBER, str(int(token.text[1:], 16)))
+            continue
         depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
         if depth > DEEPEST_NESTING:
             raise QueryError("the query is nested too deeply", token.start)

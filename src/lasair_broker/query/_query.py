@@ -11,7 +11,7 @@ from ._catalogue import PUBLIC, Catalogue
 from ._check import Checker
 from ._parse import parse_text
 from ._render import Renderer
-from ._tree import Join, QueryTree, Select, SetOperation, Source, TableSource
+from ._tree import Join, QueryTree, SetOperation, Source, TableSource
 from ._types import Type
 
 __all__ = ["Query", "mjd_now", "parse"]
@@ -93,7 +93,6 @@ def _tables(tree: QueryTree) -> set[str]:
         found |= _tables(query)
     if isinstance(tree.body, SetOperation):
         return found | _tables(tree.body.left) | _tables(tree.body.right)
-    assert isinstance(tree.body, Select)
     return found | _tables_of(tree.body.source)
 
 

@@ -45,7 +45,8 @@ def region_of(name: str, args: Sequence[Expr], place: int | None) -> Expr:
 
 
 def _begins_with_system(name: str, args: Sequence[Expr]) -> bool:
-    """Whether a coordinate system stands before the numbers: a text, or NULL where there is one number too many."""
+    """Whether a coordinate system stands before the numbers: a text, or NULL where there is one number too
+    many."""
     if not args or not isinstance(args[0], Const):
         return False
     if args[0].value is not None or any(_is_point(argument) for argument in args):
@@ -57,7 +58,7 @@ def point_of(expression: Expr, place: int | None) -> tuple[Expr, Expr]:
     """Right ascension and declination of a position."""
     if not _is_point(expression):
         raise QueryError("a POINT is expected here", place)
-    assert isinstance(expression, Call)
+    assert isinstance(expression, Call)  # noqa: S101 - for the type checker: just tested
     return expression.args[0], expression.args[1]
 
 
@@ -83,7 +84,7 @@ def contains(inner: Expr, outer: Expr, either_way: bool, place: int | None) -> E
                 Call("le", (apart, Call("add", (inner.args[2], outer.args[2]), DOUBLE)), BOOLEAN)
             )
         raise QueryError("a POINT in a CIRCLE or POLYGON is what we can tell", place)
-    assert isinstance(inner, Call)
+    assert isinstance(inner, Call)  # noqa: S101 - for the type checker: just tested
     if outer.function == "circle":
         apart = Call("separation", (*inner.args, *outer.args[:2]), DOUBLE)
         return _one_or_zero(Call("le", (apart, outer.args[2]), BOOLEAN))
@@ -94,9 +95,9 @@ def is_containment(expression: Expr) -> Expr | None:
     """The condition of which `expression` is the 1 or 0; None if it is something else."""
     if isinstance(expression, Case) and len(expression.branches) == 2:
         (test, one), (denial, zero) = expression.branches
-        if isinstance(one, Const) and one.value == 1 and isinstance(zero, Const) and zero.value == 0:
-            if denial == Call("not", (test,), BOOLEAN):
-                return test
+        values = (one.value, zero.value) if isinstance(one, Const) and isinstance(zero, Const) else ()
+        if values == (1, 0) and denial == Call("not", (test,), BOOLEAN):
+            return test
     return None
 
 
@@ -139,7 +140,7 @@ def _in_polygon(point: Sequence[Expr], corners: Sequence[Expr], place: int | Non
         total = Call("add", (Call("add", (terms[0], terms[1]), DOUBLE), terms[2]), DOUBLE)
         inside = Call("ge", (total, Const(0.0, DOUBLE)), BOOLEAN)
         test = inside if test is None else Call("and", (test, inside), BOOLEAN)
-    assert test is not None
+    assert test is not None  # noqa: S101 - for the type checker: there are edges
     return test
 
 

@@ -1,7 +1,8 @@
 """Queries on the stream: the same checked tree, on the columns of a batch instead of an archive.
 
-What `_compile` can, and joins by equality, run as numpy on the batch's columns, each condition evaluated once however
-many filters share it; everything else runs as a prepared statement of a DuckDB that holds just the batch.
+What `_compile` can, and joins by equality, run as numpy on the batch's columns, each condition evaluated
+once however many filters share it; everything else runs as a prepared statement of a DuckDB that holds just
+the batch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,18 @@ from ._joins import Matcher
 from ._query import Query, mjd_now
 from ._render import Renderer
 from ._tree import (
-    Call, Case, ColumnRef, Expr, In, Join, Output, QueryTree, Select, Source, TableSource, conjuncts,
+    Call,
+    Case,
+    ColumnRef,
+    Expr,
+    In,
+    Join,
+    Output,
+    QueryTree,
+    Select,
+    Source,
+    TableSource,
+    conjuncts,
 )  # fmt: skip
 from ._types import integer
 from ._typing import contains_aggregate, parts
@@ -43,7 +55,8 @@ class Hits:
     Attributes
     ----------
     objects
-        For each hit the row of the batch's `objects` that it came from; None for a query that groups or unites rows.
+        For each hit the row of the batch's `objects` that it came from; None for a query that groups or
+        unites rows.
     rows
         The selected columns of each hit.
     """
@@ -58,7 +71,8 @@ class BatchFrame:
     Parameters
     ----------
     tables
-        The batch's tables by their name in the schema; `objects` among them. A table that is missing is empty.
+        The batch's tables by their name in the schema; `objects` among them. A table that is missing is
+        empty.
     now
         What ``mjdnow()`` means, MJD TAI; None: this moment.
     """
@@ -133,7 +147,8 @@ class BatchFrame:
 
 
 class _Keyed:
-    """A condition on one table with its function; equal if the conditions are, with the hash worked out once."""
+    """A condition on one table with its function; equal if the conditions are, with the hash worked out
+    once."""
 
     __slots__ = ("_hash", "condition", "evaluate")
 
@@ -202,16 +217,8 @@ class _Compiled:
 
     def __init__(self, tree: QueryTree) -> None:
         select = tree.body
-        if (
-            tree.named
-            or not isinstance(select, Select)
-            or select.group
-            or select.having is not None
-            or select.distinct
-        ):
+        if tree.named or not isinstance(select, Select) or not _row_by_row(select):
             raise NotCompiledError("the query's form")
-        if any(contains_aggregate(o.expression) for o in select.outputs):
-            raise NotCompiledError("a group")
         sources, on = _flat(select.source)
         self._tables = {source.alias: source.table for source in sources}
         if [s.table for s in sources].count("objects") != 1 or any(s.only for s in sources):
@@ -359,29 +366,34 @@ def _key(condition: Expr, alias: str, there: set[str]) -> tuple[str, ColumnRef] 
         return None
     left, right = condition.args
     for ours, theirs in ((left, right), (right, left)):
-        if isinstance(ours, ColumnRef) and isinstance(theirs, ColumnRef) and ours.source == alias:
-            if (
-                theirs.source in there
-                and ours.type.kind == theirs.type.kind
-                and ours.type.kind in ("integer", "text")
-            ):
-                return ours.name, theirs
+        if not (isinstance(ours, ColumnRef) and isinstance(theirs, ColumnRef)):
+            continue
+        kind = ours.type.kind
+        if (
+            ours.source == alias
+            and theirs.source in there
+            and kind == theirs.type.kind in ("integer", "text")
+        ):
+            return ours.name, theirs
     return None
 
 
 def _for_batch(tree: QueryTree) -> tuple[str, bool, bool]:
-    """The SQL on a batch, whether it has a parameter for the time, and whether it says which object a row is of."""
+    """The SQL on a batch, whether it takes the time, and whether it says what object a row is of."""
     select = tree.body
-    follows = False
-    if isinstance(select, Select) and not (select.group or select.having is not None or select.distinct):
-        if not any(contains_aggregate(o.expression) for o in select.outputs):
-            alias = _objects_alias(select.source)
-            if alias is not None:
-                row = Output(ROW, ColumnRef(alias, ROW, integer(31)))
-                tree = replace(tree, body=replace(select, outputs=(*select.outputs, row)))
-                follows = True
+    alias = _objects_alias(select.source) if isinstance(select, Select) and _row_by_row(select) else None
+    if alias is not None and isinstance(select, Select):
+        row = Output(ROW, ColumnRef(alias, ROW, integer(31)))
+        tree = replace(tree, body=replace(select, outputs=(*select.outputs, row)))
     renderer = Renderer("duckdb", "$1")
-    return renderer.query(tree), renderer.uses_now, follows
+    return renderer.query(tree), renderer.uses_now, alias is not None
+
+
+def _row_by_row(select: Select) -> bool:
+    """Whether each row of the result comes of one row of FROM."""
+    if select.group or select.having is not None or select.distinct:
+        return False
+    return not any(contains_aggregate(output.expression) for output in select.outputs)
 
 
 def _objects_alias(source: Source) -> str | None:

@@ -1,4 +1,5 @@
-"""The checked tree of a query: every name resolved, every value typed, nothing in it that the user wrote but literals.
+"""The checked tree of a query: every name resolved, every value typed, nothing in it that the user wrote
+but literals.
 
 It is made of frozen dataclasses, so equal expressions are equal and can be looked up.
 """

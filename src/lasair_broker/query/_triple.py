@@ -28,9 +28,10 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
     selected
         The columns, as between SELECT and FROM.
     tables
-        Separated by commas: ``objects``, ``objects_ext``, ``sherlock_classifications``, ``crossmatch_tns``,
-        ``watchlist:N``, ``area:N`` (or ``watchmap:N``; ``area:N&M`` for objects in both) and ``annotator:topic``
-        (``annotator:a&b`` for objects with both). All are joined to ``objects``, which need not be named.
+        Separated by commas: ``objects``, ``objects_ext``, ``sherlock_classifications``,
+        ``crossmatch_tns``, ``watchlist:N``, ``area:N`` (or ``watchmap:N``; ``area:N&M`` for objects in both)
+        and ``annotator:topic`` (``annotator:a&b`` for objects with both). All are joined to ``objects``,
+        which need not be named.
     conditions
         As after WHERE; ORDER BY may follow. Blank for none. Texts may stand in single or double quotes.
     catalogue
@@ -82,11 +83,15 @@ def _join_of(kind: str, which: str, place: int, token: str, catalogue: Catalogue
     if not catalogue.may_use(kind, which):
         raise QueryError(f"{kind} {which} does not exist, or is not yours to read")
     if kind == "watchlist":
-        return f"JOIN watchlist_hits ON objects.diaObjectId = watchlist_hits.diaObjectId AND watchlist_hits.wl_id = {which}"
+        return f"JOIN watchlist_hits ON {_same_object('watchlist_hits')} AND watchlist_hits.wl_id = {which}"
     if kind == "area":
         alias = f"ar{place}"
-        return f"JOIN area_hits AS {alias} ON objects.diaObjectId = {alias}.diaObjectId AND {alias}.ar_id = {which}"
-    return f"JOIN annotations AS {which} ON objects.diaObjectId = {which}.diaObjectId AND {which}.topic = '{which}'"
+        return f"JOIN area_hits AS {alias} ON {_same_object(alias)} AND {alias}.ar_id = {which}"
+    return f"JOIN annotations AS {which} ON {_same_object(which)} AND {which}.topic = '{which}'"
+
+
+def _same_object(alias: str) -> str:
+    return f"objects.diaObjectId = {alias}.diaObjectId"
 
 
 def _unknown(token: str, name: str) -> QueryError:

@@ -1,7 +1,8 @@
 """The types of values in a query.
 
-Integers carry the number of bits their magnitude may need, so that arithmetic on them is known to be exact, or is
-done in double precision; texts carry their greatest length, so that no query can build a text that fills the memory.
+Integers carry the number of bits their magnitude may need, so that arithmetic on them is known to be exact,
+or is done in double precision; texts carry their greatest length, so that no query can build a text that
+fills the memory.
 """
 
 from __future__ import annotations

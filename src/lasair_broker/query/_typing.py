@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 
 from ._errors import QueryError
-from ._tree import Aggregate, Call, Case, Const, Expr, Exists, In, InQuery, Scalar
+from ._tree import Aggregate, Call, Case, Const, Exists, Expr, In, InQuery, Scalar
 from ._types import BOOLEAN, DOUBLE, TIMESTAMP, UNKNOWN, Kind, Type, integer, text
 
 __all__ = [
@@ -14,7 +14,8 @@ __all__ = [
 ]  # fmt: skip
 
 _NAMES: dict[Kind, str] = {
-    "boolean": "a truth value", "integer": "a number", "real": "a number", "text": "a text", "timestamp": "a time",
+    "boolean": "a truth value", "integer": "a number", "real": "a number", "text": "a text",
+    "timestamp": "a time",
     "binary": "bytes", "json": "a JSON value", "point": "a position", "region": "a region", "unknown": "NULL",
 }  # fmt: skip
 

@@ -3,7 +3,8 @@
 - A real is float64 with NaN for NULL: every comparison with NaN is false, which is what a condition needs.
 - An integer is int64 with a mask of the rows that have a value.
 - A text is a dictionary code, -1 for NULL, so an operator looks at each distinct word once.
-- A truth value is two masks: the rows where it is true, and those where it is false. In the others it is unknown.
+- A truth value is two masks: the rows where it is true, and those where it is false. In the others it is
+unknown.
 """
 
 from __future__ import annotations
