@@ -251,9 +251,19 @@ class DuckDBArchive(Archive):
             return _check.check(connection, self._reader, progress)
 
     def compact(self, progress: Progress | None = None) -> None:
-        with self._write_lock, self._failing_well():
-            self._recover_if_needed()
-            _upkeep.compact(self._database.writer, progress)
+        connection: Any = None
+        while True:
+            # Between two steps others may write, and a failed write may have opened the database anew.
+            with self._write_lock, self._failing_well():
+                self._recover_if_needed()
+                if connection is not self._database.writer:
+                    connection = self._database.writer
+                    steps = _upkeep.compaction(connection)
+                step = next(steps, None)
+            if step is None:
+                return
+            if progress is not None:
+                progress(*step)
 
     def export_parquet(
         self, folder: str | Path, tables: Sequence[str] | None = None, progress: Progress | None = None

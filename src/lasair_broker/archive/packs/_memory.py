@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ __all__ = ["checksums", "fill", "same_bytes"]
 
 Int64 = npt.NDArray[np.int64]
 
-_intrinsic: Any = intrinsic  # numba has no types: what it decorates is called with one argument less
+_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic  # numba has no types of its own
 
 _PRIME_A = np.uint64(0x9E3779B185EBCA87)
 _PRIME_B = np.uint64(0xC2B2AE3D27D4EB4F)
