@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from astropy.coordinates import Latitude, Longitude
 from astropy.io import fits
-from mocpy import MOC
 
 from lasair_broker.sky._healpix import CELLS, ORDER
 
@@ -60,7 +59,7 @@ class Moc:
             raise MocError("the file is empty; give a MOC as FITS, JSON or ASCII")
         if head.startswith(b"SIMPLE"):
             _check_frame(data)
-            return cls._of(_guarded(lambda: MOC.from_fits(io.BytesIO(data)), "FITS"))
+            return cls._of(_guarded(lambda: _mocpy().from_fits(io.BytesIO(data)), "FITS"))
         try:
             text = data.decode("utf-8-sig").strip()
         except UnicodeDecodeError:
@@ -68,7 +67,7 @@ class Moc:
                 "neither a FITS file nor text; give a MOC as FITS (starts with SIMPLE), JSON or ASCII"
             ) from None
         kind = "json" if text.startswith("{") else "ascii"
-        return cls._of(_guarded(lambda: MOC.from_string(text, format=kind), kind.upper()))
+        return cls._of(_guarded(lambda: _mocpy().from_string(text, format=kind), kind.upper()))
 
     @classmethod
     def circle(cls, ra: float, decl: float, radius_deg: float) -> Moc:
@@ -109,7 +108,7 @@ class Moc:
             )
         order = _order_for(float(radius.min()) / _CELLS_PER_RADIUS)
         return cls._of(
-            MOC.from_cones(
+            _mocpy().from_cones(
                 lon=Longitude(lon % 360.0, u.deg),
                 lat=Latitude(lat, u.deg),
                 radius=radius * u.deg,
@@ -160,7 +159,7 @@ class Moc:
         order = _order_for(extent / _CELLS_PER_RADIUS)
         return cls._of(
             _guarded(
-                lambda: MOC.from_polygon(Longitude(lon, u.deg), Latitude(lat, u.deg), max_depth=order),
+                lambda: _mocpy().from_polygon(Longitude(lon, u.deg), Latitude(lat, u.deg), max_depth=order),
                 "polygon",
             )
         )
@@ -171,7 +170,7 @@ class Moc:
         pairs = np.asarray(ranges, np.int64).reshape(-1, 2)
         if len(pairs) and (pairs.min() < 0 or pairs.max() > CELLS or np.any(pairs[:, 0] >= pairs[:, 1])):
             raise MocError("ranges must be half-open and within the cells of order 29")
-        return cls._of(MOC.from_depth29_ranges(order, pairs.astype(np.uint64)))
+        return cls._of(_mocpy().from_depth29_ranges(order, pairs.astype(np.uint64)))
 
     @property
     def area_deg2(self) -> float:
@@ -187,15 +186,15 @@ class Moc:
     def to_fits(self) -> bytes:
         """The MOC as an IVOA FITS file."""
         out = io.BytesIO()
-        self._mocpy().serialize(format="fits").writeto(out)
+        self._as_mocpy().serialize(format="fits").writeto(out)
         return out.getvalue()
 
     def to_ascii(self) -> str:
         """The MOC in IVOA's ASCII form, as ``order/cells``."""
-        return str(self._mocpy().to_string(format="ascii"))
+        return str(self._as_mocpy().to_string(format="ascii"))
 
-    def _mocpy(self) -> Any:
-        return MOC.from_depth29_ranges(self.order, self.ranges.astype(np.uint64))
+    def _as_mocpy(self) -> Any:
+        return _mocpy().from_depth29_ranges(self.order, self.ranges.astype(np.uint64))
 
     @classmethod
     def _of(cls, moc: Any) -> Moc:
@@ -209,6 +208,13 @@ class Moc:
         if ranges[-1, 1] > CELLS:
             raise MocError("the map has cells that do not exist: at order k they are 0 to 12·4^k − 1")
         return cls(ranges, order)
+
+
+def _mocpy() -> Any:
+    """mocpy's MOC, imported when first needed: it brings matplotlib along, which few commands need."""
+    from mocpy import MOC
+
+    return MOC
 
 
 def _guarded(make: Callable[[], Any], what: str) -> Any:

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from lasair_broker.sky._watchlist_angles import angles, numbers
 from lasair_broker.sky._watchlist_columns import Column, RawTable, UploadError, find_columns, scale
-from lasair_broker.sky._watchlist_files import read_fits, read_parquet, read_votable
 from lasair_broker.sky._watchlist_text import read_text
 
 Float64 = npt.NDArray[np.float64]
@@ -128,6 +127,9 @@ def read_watchlist(
 
 
 def _read(data: bytes, max_rows: int) -> RawTable:
+    # astropy's readers take a second to import, which only those who upload should wait for.
+    from lasair_broker.sky._watchlist_files import read_fits, read_parquet, read_votable
+
     head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"PAR1"):
         return read_parquet(data, max_rows)

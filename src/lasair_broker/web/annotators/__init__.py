@@ -1,0 +1,1 @@
+"""Annotators: the topics under which people and programs speak of objects."""

@@ -1,0 +1,72 @@
+"""Annotators: the topics under which people and programs speak of objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from lasair_broker.web.accounts.models import User
+
+
+class AnnotatorQuerySet(SharedQuerySet["Annotator"]):
+    """Annotators, narrowed to what a user may see, change, or speak under."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> AnnotatorQuerySet:
+        """What the user may see; who may speak under a topic may see it."""
+        own = (
+            Q(writers=user.pk)
+            if user is not None and user.is_authenticated and user.is_active
+            else Q(pk__in=[])
+        )
+        seen = super().visible_to(user).values("pk")
+        return self.filter(Q(pk__in=seen) | own).distinct()
+
+    def writable_by(self, user: User | AnonymousUser | None) -> AnnotatorQuerySet:
+        """Active annotators under which the user may speak."""
+        if user is None or not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(edited_by(user) | Q(writers=user.pk), active=True).distinct()
+
+
+class Annotator(Shared):
+    """A topic of annotations, and who may speak under it."""
+
+    class Kind(models.TextChoices):
+        """Who speaks."""
+
+        PERSON = "person", "people"
+        PROGRAM = "program", "a program"
+
+    topic = models.CharField(
+        max_length=255,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Za-z][A-Za-z0-9_]*$", "a letter, then letters, digits and _")],
+        help_text="As queries name it: annotator:topic.",
+    )
+    kind = models.CharField(max_length=7, choices=Kind, default=Kind.PROGRAM)
+    description = models.TextField(blank=True, max_length=4096)
+    url = models.URLField(blank=True, max_length=500)
+    active = models.BooleanField(default=True)
+    writers = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="writes_as")
+
+    objects: ClassVar[AnnotatorQuerySet] = AnnotatorQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
+                name="annotators_annotator_private_is_alone",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.topic

@@ -1,0 +1,1 @@
+"""Filters: saved queries that run on the stream."""

@@ -1,0 +1,303 @@
+"""Filters: saved queries that run on the stream, their versions, and where their hits go."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by, seen_by
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from lasair_broker.web.accounts.models import User
+
+
+def new_webhook_secret() -> str:
+    """A signing secret as Standard Webhooks writes them: 32 random bytes in base64 after ``whsec_``."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+class FilterQuerySet(SharedQuerySet["Filter"]):
+    """Filters, narrowed to what a user may see or change."""
+
+    def running(self) -> FilterQuerySet:
+        """Those with an active version whose owner's account is active."""
+        return self.filter(active_version__isnull=False, owner__is_active=True)
+
+
+class Filter(Shared):
+    """A query with a name, versions, and outputs."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, max_length=4096)
+    topic = models.CharField(
+        max_length=128, unique=True, editable=False, help_text="Its Kafka topic; it outlives renaming."
+    )
+    active_version = models.OneToOneField(
+        "FilterVersion", models.SET_NULL, null=True, blank=True, editable=False, related_name="active_of"
+    )
+    forked_from = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, editable=False, related_name="forks"
+    )
+    fork_count = models.PositiveIntegerField(default=0, editable=False)
+
+    objects: ClassVar[FilterQuerySet] = FilterQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "name"], name="filters_filter_name_once"),
+            models.CheckConstraint(
+                condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
+                name="filters_filter_private_is_alone",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Trigger(models.TextChoices):
+    """What makes a filter run."""
+
+    ALERT = "alert", "a new alert"
+    ANNOTATION = "annotation", "a new annotation"
+    BOTH = "both", "a new alert or annotation"
+
+
+class Renotify(models.TextChoices):
+    """When an object that passed before is told of again."""
+
+    EVERY = "every", "at every match"
+    ONCE = "once", "never: once an object"
+    AGAIN = "again", "after some days, or when a column changed"
+
+
+class VersionState(models.TextChoices):
+    """How far a version has come."""
+
+    DRAFT = "draft", "draft"
+    PREVIEWED = "previewed", "previewed"
+    ACTIVE = "active", "active"
+    RETIRED = "retired", "retired"
+
+
+SHOWN_STATES = (VersionState.ACTIVE, VersionState.RETIRED)
+"""The states that people who only see the filter may see: what is not published yet is its editors'."""
+
+
+class FilterVersionQuerySet(models.QuerySet["FilterVersion"]):
+    """Versions, narrowed to what a user may see or change."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> FilterVersionQuerySet:
+        """Published versions of visible filters, and all versions of the user's own."""
+        published = seen_by(user, "filter__") & Q(state__in=SHOWN_STATES)
+        return self.filter(published | edited_by(user, "filter__"))
+
+    def editable_by(self, user: User | AnonymousUser | None) -> FilterVersionQuerySet:
+        """Versions of filters the user may change."""
+        return self.filter(edited_by(user, "filter__"))
+
+
+class FilterVersion(models.Model):
+    """One wording of a filter; never changed once saved, so that the past can be run again as it was.
+
+    The query is either ADQL, or Lasair's triple: selected columns, tables, conditions.
+    """
+
+    filter = models.ForeignKey(Filter, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=9, choices=VersionState, default=VersionState.DRAFT)
+    adql = models.TextField(blank=True, max_length=65_536)
+    selected = models.TextField(blank=True, max_length=16_384)
+    tables = models.TextField(blank=True, max_length=4096)
+    conditions = models.TextField(blank=True, max_length=65_536)
+    trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.ALERT)
+    renotify = models.CharField(max_length=5, choices=Renotify, default=Renotify.EVERY)
+    renotify_days = models.FloatField(null=True, blank=True)
+    renotify_columns = models.JSONField(default=list, blank=True)
+    comment = models.CharField(max_length=500, blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created = models.DateTimeField(auto_now_add=True)
+    previewed = models.DateTimeField(null=True, editable=False)
+    preview_count = models.BigIntegerField(null=True, editable=False)
+    preview_fraction = models.FloatField(null=True, editable=False, help_text="Of the alerts looked at.")
+    preview_per_night = models.FloatField(null=True, editable=False, help_text="Expected hits a night.")
+    preview_seconds = models.FloatField(null=True, editable=False)
+
+    objects = FilterVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["filter", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["filter", "number"], name="filters_version_number_once"),
+            models.CheckConstraint(
+                condition=(~Q(adql="") & Q(selected="", tables="", conditions=""))
+                | (Q(adql="") & ~Q(selected="")),
+                name="filters_version_adql_or_triple",
+                violation_error_message="give either ADQL, or selected (with tables and conditions)",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.filter.name} version {self.number}"
+
+    def clean(self) -> None:
+        columns = self.renotify_columns
+        if not isinstance(columns, list) or not all(isinstance(c, str) and c for c in columns):
+            raise ValidationError({"renotify_columns": "give a list of column names"})
+        if self.renotify_days is not None and not self.renotify_days > 0.0:
+            raise ValidationError({"renotify_days": "give a number of days above 0"})
+        if self.renotify == Renotify.AGAIN and self.renotify_days is None and not columns:
+            raise ValidationError({"renotify": "say after how many days, or when which columns changed"})
+
+    def text(self) -> str:
+        """The query and its rules as lines, for people and for differences."""
+        if self.adql:
+            lines = self.adql.strip().splitlines()
+        else:
+            lines = [
+                f"SELECT {self.selected}",
+                f"FROM {self.tables or 'objects'}",
+                f"WHERE {self.conditions}",
+            ]
+        lines.append(f"-- runs on {self.get_trigger_display()}")
+        lines.append(f"-- tells again {self.get_renotify_display()}")
+        if self.renotify == Renotify.AGAIN:
+            days = f"{self.renotify_days:g} days" if self.renotify_days else ""
+            lines.append(f"--   {', '.join([*([days] if days else []), *self.renotify_columns])}")
+        return "\n".join(lines) + "\n"
+
+
+class FilterActivation(models.Model):
+    """An interval during which a version ran, so that the stream's past can be replayed as it was."""
+
+    version = models.ForeignKey(FilterVersion, models.CASCADE, related_name="activations")
+    began = models.DateTimeField()
+    ended = models.DateTimeField(null=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["began"]
+
+    def __str__(self) -> str:
+        return f"{self.version} from {self.began:%Y-%m-%d %H:%M}"
+
+
+class FilterFailure(models.Model):
+    """An error of a running version: counted at each batch, told to the owner once."""
+
+    version = models.ForeignKey(FilterVersion, models.CASCADE, related_name="failures")
+    message = models.TextField()
+    first = models.DateTimeField()
+    last = models.DateTimeField()
+    count = models.PositiveBigIntegerField(default=1)
+    told = models.DateTimeField(null=True)
+    resolved = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.message[:60]}"
+
+
+class OutputKind(models.TextChoices):
+    """Where hits go."""
+
+    KAFKA = "kafka", "Kafka topic"
+    EMAIL = "email", "e-mail"
+    WEBHOOK = "webhook", "webhook"
+    APPRISE = "apprise", "Slack, Telegram and others (apprise)"
+    BROWSER = "browser", "browser"
+
+
+class LightCurve(models.TextChoices):
+    """How much of the light curve goes with a hit."""
+
+    NONE = "none", "none"
+    LITE = "lite", "the columns needed to plot it"
+    FULL = "full", "the whole packet without images"
+
+
+class FilterOutputQuerySet(models.QuerySet["FilterOutput"]):
+    """Outputs. Those who only see a filter see none of them: addresses and secrets are its editors'."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> FilterOutputQuerySet:
+        """The same as `editable_by`."""
+        return self.editable_by(user)
+
+    def editable_by(self, user: User | AnonymousUser | None) -> FilterOutputQuerySet:
+        """Outputs of filters the user may change."""
+        return self.filter(edited_by(user, "filter__"))
+
+
+class FilterOutput(models.Model):
+    """One place where a filter's hits go."""
+
+    class Frequency(models.TextChoices):
+        """How often an e-mail is sent."""
+
+        IMMEDIATE = "immediate", "at once"
+        DIGEST = "digest", "once a day"
+
+    class Format(models.TextChoices):
+        """How a Kafka message is written."""
+
+        JSON = "json", "JSON"
+        AVRO = "avro", "Avro"
+
+    filter = models.ForeignKey(Filter, models.CASCADE, related_name="outputs")
+    kind = models.CharField(max_length=8, choices=OutputKind)
+    enabled = models.BooleanField(default=True)
+    light_curve = models.CharField(max_length=4, choices=LightCurve, default=LightCurve.NONE)
+    format = models.CharField(max_length=4, choices=Format, default=Format.JSON)
+    frequency = models.CharField(max_length=9, choices=Frequency, default=Frequency.IMMEDIATE)
+    recipient = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="For e-mail.",
+    )
+    url = models.CharField(max_length=2000, blank=True, help_text="For webhook and apprise.")
+    secret = models.CharField(max_length=200, blank=True, help_text="Signs webhooks.")
+    hourly_limit = models.PositiveIntegerField(
+        default=1000, help_text="More hits an hour are summed up in one."
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    objects = FilterOutputQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["filter", "kind"],
+                condition=Q(kind__in=["kafka", "browser"]),
+                name="filters_output_one_topic",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.filter.name} to {self.get_kind_display()}"
+
+    def clean(self) -> None:
+        faults: dict[str, Any] = {}
+        parts = urlsplit(self.url)
+        if self.kind == OutputKind.EMAIL and self.recipient is None:
+            faults["recipient"] = "say who gets the e-mail"
+        if self.kind == OutputKind.WEBHOOK and (parts.scheme != "https" or not parts.hostname):
+            faults["url"] = "give an https:// address"
+        if self.kind == OutputKind.APPRISE and (
+            not parts.scheme or parts.scheme in ("file", "dbus", "syslog")
+        ):
+            faults["url"] = "give the address of an apprise service, such as slack://…"
+        if self.kind not in (OutputKind.WEBHOOK, OutputKind.APPRISE) and self.url:
+            faults["url"] = f"{self.get_kind_display()} needs no address"
+        if faults:
+            raise ValidationError(faults)

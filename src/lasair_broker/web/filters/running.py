@@ -1,0 +1,88 @@
+"""What the stream needs of filters, and what it reports back. These functions act for the system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from lasair_broker.web.filters.models import Filter, FilterActivation, FilterFailure, FilterVersion
+from lasair_broker.web.filters.services import Wording, wording_of
+
+
+@dataclass(frozen=True)
+class RunningFilter:
+    """A version of a filter that runs on the stream.
+
+    Attributes
+    ----------
+    filter_id, version, version_id
+        The filter, the version's number in it, and the version's own number.
+    owner_id
+        Whose rights the query has: private lists and annotators are looked up for this user.
+    name, topic
+        Of the filter.
+    wording
+        The query and its rules.
+    """
+
+    filter_id: int
+    version: int
+    version_id: int
+    owner_id: int
+    name: str
+    topic: str
+    wording: Wording
+
+
+def running_filters() -> list[RunningFilter]:
+    """Every filter's active version, by number of the filter."""
+    found = Filter.objects.running().select_related("active_version").order_by("pk")
+    return [_running(f, f.active_version) for f in found if f.active_version is not None]
+
+
+def filters_running_at(moment: datetime) -> list[RunningFilter]:
+    """The versions that ran at a moment, for replay exactly as it was."""
+    then = FilterActivation.objects.filter(
+        Q(ended__gt=moment) | Q(ended=None), began__lte=moment, version=OuterRef("pk")
+    )
+    versions = (
+        FilterVersion.objects.filter(Exists(then)).select_related("filter").order_by("filter_id", "number")
+    )
+    return [_running(v.filter, v) for v in versions]
+
+
+def _running(found: Filter, version: FilterVersion) -> RunningFilter:
+    return RunningFilter(
+        filter_id=found.pk,
+        version=version.number,
+        version_id=version.pk,
+        owner_id=found.owner_id,
+        name=found.name,
+        topic=found.topic,
+        wording=wording_of(version),
+    )
+
+
+@transaction.atomic
+def record_failure(version_id: int, message: str) -> bool:
+    """Note that a version failed on a batch; True if its owner is to be told, which is once an error.
+
+    The same message counts up; it is told again only if the filter had recovered in between.
+    """
+    now = timezone.now()
+    version = FilterVersion.objects.select_for_update().get(pk=version_id)
+    known = version.failures.filter(message=message, resolved=None)
+    if known.update(last=now, count=F("count") + 1):
+        return False
+    FilterFailure.objects.create(version=version, message=message, first=now, last=now, told=now)
+    return True
+
+
+def record_recovery(version_ids: Sequence[int]) -> None:
+    """Note that versions ran without error again."""
+    FilterFailure.objects.filter(version__in=version_ids, resolved=None).update(resolved=timezone.now())

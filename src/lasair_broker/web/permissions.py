@@ -1,0 +1,38 @@
+"""Whose data a user's query may touch: what the query language asks before it plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.annotators.models import Annotator
+from lasair_broker.web.watchlists.models import Watchlist
+from lasair_broker.web.watchmaps.models import Watchmap
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The lists, maps and annotators a query may use; rows of hit tables for others must not be seen.
+
+    Attributes
+    ----------
+    watchlists, watchmaps
+        Numbers (wl_id, ar_id).
+    annotators
+        Topics.
+    """
+
+    watchlists: frozenset[int]
+    watchmaps: frozenset[int]
+    annotators: frozenset[str]
+
+
+def allowed(user: User | AnonymousUser | None) -> Allowed:
+    """What queries of this user may use; for a running filter, its owner."""
+    return Allowed(
+        watchlists=frozenset(Watchlist.objects.visible_to(user).values_list("pk", flat=True)),
+        watchmaps=frozenset(Watchmap.objects.visible_to(user).values_list("pk", flat=True)),
+        annotators=frozenset(Annotator.objects.visible_to(user).values_list("topic", flat=True)),
+    )

@@ -1,0 +1,1 @@
+"""Watchlists and their magnitude triggers."""

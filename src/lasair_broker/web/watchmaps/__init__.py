@@ -1,0 +1,1 @@
+"""Watchmaps: regions of the sky."""

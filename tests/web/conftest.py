@@ -1,0 +1,74 @@
+"""A user database for the tests, and people to fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lasair_broker.web import setup
+from lasair_broker.web._database import sqlite
+
+setup()  # the models can be imported only afterwards
+
+
+@pytest.fixture(scope="session")
+def _database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connections
+    from django.test.utils import setup_test_environment, teardown_test_environment
+
+    # A file, as in use, not Django's usual test database in memory.
+    path = tmp_path_factory.mktemp("users") / "users.sqlite3"
+    connections.close_all()
+    connections.settings["default"] = {**connections.settings["default"], **sqlite(path)}
+    del connections["default"]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+    setup_test_environment()
+    call_command("migrate", verbosity=0)
+    yield
+    connections.close_all()
+    teardown_test_environment()
+
+
+@pytest.fixture(autouse=True)
+def database(_database: None) -> Iterator[None]:
+    """Every test begins with the empty database: what it does is rolled back."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        sid = transaction.savepoint()
+        yield
+        transaction.savepoint_rollback(sid)
+
+
+class People:
+    """Users by name, made when first asked for."""
+
+    def __getattr__(self, name: str):  # type: ignore[no-untyped-def]  # User, which only Django's set-up makes
+        from lasair_broker.web.accounts.models import User
+
+        user = User.objects.create_user(f"{name}@example.org", name)
+        setattr(self, name, user)
+        return user
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+@pytest.fixture
+def team(people: People) -> Callable[..., object]:
+    """Make a collaboration: ``team("4MOST", manager=..., editor=..., member=...)``."""
+
+    def make(name: str, **members: object) -> object:
+        from lasair_broker.web.accounts.models import Collaboration, Membership
+
+        made = Collaboration.objects.create(name=name, slug=name.lower())
+        for role, user in members.items():
+            Membership.objects.create(user=user, collaboration=made, role=role)
+        return made
+
+    return make
