@@ -33,8 +33,8 @@ def retry_rejected(
     """Process rejected messages again, for instance since their schema has become known.
 
     Those that succeed are stored, and then leave table `rejected`; the others stay there with the newest
-    reason. If this is killed between the two, the next retry finds the alert in the archive and does not store
-    it twice.
+    reason. If this is killed between the two, the next retry finds the alert in the archive and does not
+    store it twice.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ class _Latencies:
         self._sum += float(known.sum())
 
     def buckets(self) -> tuple[list[tuple[str, float]], float]:
-        bounds = [*(f"{bound:g}" for bound in _LATENCY_BOUNDS), "+Inf"]
+        bounds = [*(str(bound) for bound in _LATENCY_BOUNDS.tolist()), "+Inf"]
         return list(zip(bounds, np.cumsum(self._counts).astype(float).tolist(), strict=True)), self._sum
 
 

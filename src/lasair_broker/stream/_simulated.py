@@ -19,7 +19,7 @@ __all__ = ["SimulatorSource"]
 
 
 class SimulatorSource:
-    """A simulated survey. Its alerts follow from its parameters, so that it reads on where the archive stands.
+    """A simulated survey. Its alerts follow from its parameters, so it reads on where the archive stands.
 
     Parameters
     ----------
