@@ -14,7 +14,7 @@ from lasair_broker.packets._unite import Keys, unite
 # Few distinct values, so that doubles and ties are common.
 ROW = st.fixed_dictionaries(
     {
-        "time": st.sampled_from([1.0, 2.0, 3.0, 4.0, math.nan]),
+        "time": st.sampled_from([60001.0, 60002.0, 60003.0, 60004.0, math.nan, 0.0]),
         "identity": st.integers(0, 5),
         "named": st.booleans() | st.just(value=True),
         "processed": st.sampled_from([10.0, 11.0, math.nan]),
@@ -60,7 +60,7 @@ def plainly(
                 continue
             for index, row in candidates:
                 arrival += 1
-                if math.isnan(row["time"]) or not row["named"]:
+                if not row["time"] > 0 or not row["named"]:
                     continue
                 key = (row["identity"],) if by_identity else (row["time"], row["identity"])
                 processed = -math.inf if math.isnan(row["processed"]) else row["processed"]

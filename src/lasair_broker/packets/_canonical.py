@@ -20,7 +20,7 @@ from ._gather import gather
 from ._mapping import NO_ROWS, LevelColumns, Part, Survey
 from ._solar_system import solar_system_tables
 from ._source_table import SourceTable
-from ._times import mjd_tai_now
+from ._times import in_range, mjd_tai_now
 from ._unite import Keys, unite
 from .avro import Codec, Decoded
 
@@ -88,10 +88,11 @@ class _Alerts:
         self.ra, has_ra = _doubles(column("ra"), n)
         self.decl, has_decl = _doubles(column("decl"), n)
         with np.errstate(invalid="ignore"):
-            placed = has_ra & has_decl & (np.abs(self.decl) <= 90.0)
+            placed = has_ra & has_decl & (np.abs(self.decl) <= 90.0) & (np.abs(self.ra - 180.0) <= 540.0)
+            timed &= in_range(self.midpoint)
         self.reasons: dict[int, str] = {}
         self._require(named, "the detection has no diaSourceId")
-        self._require(timed, "the detection has no time")
+        self._require(timed, "the detection has no time between the years 1900 and 2200")
         self._require(placed, "the detection has no position on the sky")
 
         of_object, in_object = _whole(self.objects.column("diaObjectId"), n)
@@ -101,13 +102,11 @@ class _Alerts:
         for record in (self.body, (survey.ss_body.of(decoded) if survey.ss_body else None) or NO_ROWS):
             ss_of_body, named_body = _whole(record.column("ssObjectId"), n)
             self.ssObjectId = np.where((self.ssObjectId == 0) & named_body, ss_of_body, self.ssObjectId)
-        marked = self.body.column("present")
-        has_body = self.body.any_present() if marked is None else marked.values
-        self.in_solar_system = (
-            (self.ssObjectId > 0) | has_body if self.body is not NO_ROWS else self.ssObjectId > 0
-        )
-        # A body's detection may carry the number of an object that it is not; only the object's own record
-        # counts.
+        self.in_solar_system = self.ssObjectId > 0
+        if self.body is not NO_ROWS:
+            marked = self.body.column("present")
+            self.in_solar_system |= self.body.any_present() if marked is None else marked.values
+        # A body's detection may carry the number of an object it is not: only the object's record counts.
         known = in_object | (in_source & ~self.in_solar_system)
         self.diaObjectId = np.where(in_object, of_object, np.where(known, of_source, 0))
         if survey.object_name:

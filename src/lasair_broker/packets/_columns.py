@@ -16,6 +16,11 @@ BANDS = ("u", "g", "r", "i", "z", "y")
 """The bands in order of wavelength; a band's place here is its code in kernels. -1 is any other band."""
 
 
+# Microseconds since 1970. Engines have no dates beyond, so what lies there is corrupt and becomes NULL.
+_YEAR_1 = -62_135_596_800_000_000
+_YEAR_10000 = 253_402_300_800_000_000
+
+
 class Column(NamedTuple):
     """One column: values, which of them are present (None: all), and for text the words that values index."""
 
@@ -104,6 +109,8 @@ def arrow_array(column: Column | None, kind: pa.DataType, length: int) -> pa.Arr
         codes = pa.array(values.astype(np.int32, copy=False), mask=mask)
         return pa.DictionaryArray.from_arrays(codes, pa.array(words or ("",), pa.string())).cast(kind)
     values, present = to_dtype(values, present, _numpy_type(kind))
+    if pa.types.is_timestamp(kind):
+        present = present & (values >= _YEAR_1) & (values < _YEAR_10000)
     bitmap = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
     if values.dtype.kind == "b":
         values = np.packbits(values, bitorder="little")

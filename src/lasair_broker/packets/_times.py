@@ -7,7 +7,7 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["jd_utc_to_mjd_tai", "mjd_tai_now", "mjd_utc_to_mjd_tai", "posix_micros_to_mjd_tai"]
+__all__ = ["in_range", "jd_utc_to_mjd_tai", "mjd_tai_now", "mjd_utc_to_mjd_tai", "posix_micros_to_mjd_tai"]
 
 MJD_OF_POSIX_EPOCH = 40587.0
 """MJD of 1970-01-01."""
@@ -23,6 +23,15 @@ LEAP_SECONDS = np.array(
     ],
     np.float64,
 )  # fmt: skip
+
+
+FIRST_MJD, LAST_MJD = 15020.0, 124593.0
+"""1900-01-01 and 2200-01-01: no exposure of a digital survey lies outside."""
+
+
+def in_range(mjd: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which MJD (days) can be the time of an observation; NaN cannot."""
+    return np.asarray((mjd >= FIRST_MJD) & (mjd < LAST_MJD))
 
 
 def mjd_utc_to_mjd_tai(mjd: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from ._columns import BANDS, Column, Columns, finite
+from ._times import in_range
 
 __all__ = ["Keys", "unite"]
 
@@ -35,7 +36,7 @@ class Keys:
         self.parts = tuple(parts)
         self.time, usable = self._joined("midpointMjdTai", np.dtype(np.float64))
         self.identity, named = self._joined(identity, np.dtype(np.int64))
-        self.usable = usable & named
+        self.usable = usable & named & in_range(self.time)
         for name in required:
             self.usable &= self._joined(name, None)[1]
 
