@@ -1,6 +1,7 @@
 """Typed settings of an installation, from environment variables and a TOML or YAML file."""
 
 from ._settings import (
+    CONFIG_VARIABLE,
     ArchiveSettings,
     KafkaSettings,
     LoggingSettings,
@@ -13,6 +14,7 @@ from ._settings import (
 )
 
 __all__ = [
+    "CONFIG_VARIABLE",
     "ArchiveSettings",
     "KafkaSettings",
     "LoggingSettings",

@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 
 __all__ = [
+    "CONFIG_VARIABLE",
     "ArchiveSettings",
     "KafkaSettings",
     "LoggingSettings",

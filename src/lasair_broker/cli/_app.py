@@ -1,0 +1,94 @@
+"""The commands of `lasair`, and how their errors are told."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from lasair_broker.archive import ArchiveError, ArchiveLockedError, QueryError
+from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchemaError
+from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
+from lasair_broker.stream import SourceError, StageBrokenError
+
+from . import _archive
+from ._compile import compile_kernels
+from ._context import console, fail
+from ._demo import demo
+from ._ingest import ingest
+from ._object import show_object
+from ._query import run_query
+from ._rejected import rejected
+from ._replay import replay
+from ._simulate import simulate
+from ._status import show_status
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Lasair, an alert broker for astronomy: alerts in, enriched and searchable objects out.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(ingest)
+app.command()(simulate)
+app.command("object")(show_object)
+app.command("query")(run_query)
+app.command("status")(show_status)
+app.command()(rejected)
+app.command()(replay)
+app.command()(demo)
+app.command(hidden=True)(compile_kernels)
+app.add_typer(_archive.app, name="archive")
+
+
+@app.callback()
+def _options(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=f"Settings, TOML or YAML. Default: the environment variable {CONFIG_VARIABLE}.",
+        ),
+    ] = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    if show_version:
+        console.print(f"lasair-broker {version('lasair-broker')}", highlight=False)
+        raise typer.Exit
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config)
+
+
+def main() -> None:
+    """Run `lasair`: exit code 0 for success, 1 for an error (told in one line), 2 for a misused command."""
+    try:
+        app()
+    except ArchiveLockedError as error:
+        _leave(error, "An embedded archive has one user at a time; wait for it, or stop it.")
+    except (
+        ArchiveError,
+        PacketFileError,
+        QueryError,
+        SchemaFileError,
+        SettingsError,
+        SourceError,
+        StageBrokenError,
+        UnknownSchemaError,
+    ) as error:
+        _leave(error)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(141) from None
+
+
+def _leave(error: Exception, hint: str | None = None) -> None:
+    raise SystemExit(fail(escape(str(error)), hint).exit_code)

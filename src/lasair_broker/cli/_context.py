@@ -1,0 +1,82 @@
+"""What every command shares: the console, the settings, the open archive and how an error is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from lasair_broker.archive import Archive, open_archive
+from lasair_broker.packets import SchemaStore
+from lasair_broker.settings import Settings, load
+from lasair_broker.stream import Pipeline, standard_stages
+
+__all__ = ["ArchiveOption", "console", "errors", "fail", "opened", "pipeline_of", "settings_for"]
+
+console = Console()
+errors = Console(stderr=True)
+
+ArchiveOption = Annotated[
+    str | None,
+    typer.Option(
+        "--archive",
+        "-a",
+        metavar="FOLDER",
+        help="The archive. Default: the setting archive.url (LASAIR_ARCHIVE__URL), else ./lasair-data.",
+    ),
+]
+
+
+def fail(message: str, hint: str | None = None) -> typer.Exit:
+    """Tell an error and what to do about it; raise the result to leave with exit code 1."""
+    errors.print(f"[bold red]error:[/] {message}", highlight=False)
+    if hint:
+        errors.print(f"[dim]{hint}[/]", highlight=False)
+    return typer.Exit(1)
+
+
+def settings_for(archive: str | None, **sections: Any) -> Settings:
+    """The settings, with the archive that a command was given."""
+    if archive is not None:
+        sections["archive"] = {"url": archive}
+    return load(**sections)
+
+
+@contextmanager
+def opened(archive: str | None) -> Iterator[Archive]:
+    """The archive that a command reads, closed afterwards.
+
+    Raises
+    ------
+    Exit
+        If there is none.
+    ArchiveError
+        If it cannot be opened.
+    """
+    settings = settings_for(archive).archive
+    if "://" not in settings.url and not Path(settings.url).is_dir():
+        raise fail(
+            f"there is no archive at {escape(settings.url)}",
+            "Name it with --archive or LASAIR_ARCHIVE__URL, or make one: lasair ingest FILES",
+        )
+    with open_archive(settings) as found:
+        yield found
+
+
+def pipeline_of(settings: Settings) -> Pipeline:
+    """The pipeline of an installation: where it finds schemas, and its stages."""
+    where = settings.schemas
+    schemas = SchemaStore(
+        where.folders,
+        where.registry_url or None,
+        where.use_installed,
+        registry_username=where.registry_username,
+        registry_password=where.registry_password.get_secret_value(),
+        cache_folder=None if "://" in settings.archive.url else Path(settings.archive.url) / "schemas",
+    )
+    return Pipeline(schemas, standard_stages(), poison_limit=settings.stream.poison_limit)

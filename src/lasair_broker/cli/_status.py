@@ -1,0 +1,45 @@
+"""`lasair status`: what the archive holds."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+from rich.table import Table
+
+from ._context import ArchiveOption, console, opened
+from ._format import bytes_size, utc
+
+__all__ = ["show_status"]
+
+
+def show_status(archive: ArchiveOption = None) -> None:
+    """Show what the archive holds, its size, and how far each stream has been read."""
+    with opened(archive) as store:
+        status = store.status()
+    console.print(
+        f"[bold]{escape(status.where)}[/]  {status.engine}, layout {status.version}", highlight=False
+    )
+    shown = Table("table", "rows", "not yet sorted in", "on disk", box=None)
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for name, table in status.tables.items():
+        if table.rows:
+            recent = f"{table.recent_rows:,}" if table.recent_rows else ""
+            shown.add_row(name, f"{table.rows:,}", recent, bytes_size(table.bytes))
+    console.print(shown)
+    console.print(
+        f"database {bytes_size(status.database_bytes)}, "
+        f"{status.packs} pack file{'' if status.packs == 1 else 's'} {bytes_size(status.pack_bytes)}"
+        + (f", {bytes_size(status.bytes_per_alert)} for each alert" if status.bytes_per_alert else ""),
+        highlight=False,
+    )
+    for label, moment in (
+        ("newest detection", status.newestSourceMjdTai),
+        ("newest alert reached us", status.newestAlertMjdTai),
+    ):
+        if moment is not None:
+            console.print(f"{label}: MJD {moment:.5f}  {utc(moment)}", highlight=False)
+    if status.positions:
+        streams = Table("stream", "partition", "next offset", box=None)
+        for (topic, partition), offset in sorted(status.positions.items()):
+            streams.add_row(escape(topic), str(partition), f"{offset:,}")
+        console.print(streams)
