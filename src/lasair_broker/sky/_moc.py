@@ -21,7 +21,7 @@ Int64 = npt.NDArray[np.int64]
 __all__ = ["Moc", "MocError"]
 
 _SKY_DEG2 = 4.0 * math.pi * math.degrees(1.0) ** 2
-_CELLS_PER_RADIUS = 256
+_CELLS_PER_RADIUS = 128
 _FINEST_DRAWN_ORDER = 16
 """3 arcseconds: a drawn region is never finer, so that the rim of a large one stays of bearable length."""
 
@@ -71,7 +71,7 @@ class Moc:
 
     @classmethod
     def circle(cls, ra: float, decl: float, radius_deg: float) -> Moc:
-        """All cells that touch a circle, about 1/256 of the radius across but at least 3 arcseconds.
+        """All cells that touch a circle, about 1/128 of the radius across but at least 3 arcseconds.
 
         Raises
         ------

@@ -155,22 +155,30 @@ def _median(values: Float64, count: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _usable(curves, triggers, t, i):  # type: ignore[no-untyped-def]  # numba infers the named tuples
-    """Whether trigger `t` looks at point `i`."""
-    band = curves.band[i]
-    if band < 0 or not (triggers.bands[t] >> band) & 1:
-        return False
-    if curves.forced[i] and not triggers.forced[t]:
-        return False
-    flux = curves.totalFlux[i] if triggers.total[t] else curves.flux[i]
-    error = curves.totalFluxErr[i] if triggers.total[t] else curves.fluxErr[i]
-    return np.isfinite(flux) and np.isfinite(error) and error > 0.0 and np.isfinite(curves.midpointMjdTai[i])
+def _usable(band: int, mjd: float, flux: float, error: float, bands: int) -> bool:
+    """Whether a point is a measurement in one of a trigger's bands."""
+    return bool(
+        band >= 0
+        and (bands >> band) & 1
+        and np.isfinite(flux)
+        and np.isfinite(error)
+        and error > 0.0
+        and np.isfinite(mjd)
+    )
 
 
 @njit(cache=True, nogil=True)
 def _evaluate(  # type: ignore[no-untyped-def]  # numba infers the named tuples
     curves, triggers, object_id, pair_object, pair_trigger, pair_cone, state, base_flux, base_error
 ):
+    # Arrays out of the named tuples once: a tuple of arrays is dear to hand to another function.
+    mjds, bands_of_points, is_forced, source_id = (
+        curves.midpointMjdTai,
+        curves.band,
+        curves.forced,
+        curves.source_id,
+    )
+    seen_mjd, event_mjd, armed, run = state.seen_mjd, state.event_mjd, state.armed, state.run
     room = 256
     integers = np.empty((room, 6), np.int64)
     numbers = np.empty((room, 5), np.float64)
@@ -180,69 +188,63 @@ def _evaluate(  # type: ignore[no-untyped-def]  # numba infers the named tuples
         t = pair_trigger[p]
         changes = triggers.kind[t] == 1
         measured = changes and np.isnan(triggers.baseline_magnitude[t])
+        bands, wants_forced, direction = triggers.bands[t], triggers.forced[t], triggers.direction[t]
+        gap, asked, least_ratio = triggers.baseline_gap[t], triggers.limit[t], triggers.min_snr[t]
+        fluxes = curves.totalFlux if triggers.total[t] else curves.flux
+        errors = curves.totalFluxErr if triggers.total[t] else curves.fluxErr
         first, stop = curves.offsets[pair_object[p]], curves.offsets[pair_object[p] + 1]
         base_count[:] = 0
         old = first  # the next point to grow old enough for the baseline
-        seen = state.seen_mjd[p]
+        seen = seen_mjd[p]
         for i in range(first, stop):
-            mjd = curves.midpointMjdTai[i]
-            if not mjd > seen or not _usable(curves, triggers, t, i):
+            mjd, band, flux, error = mjds[i], bands_of_points[i], fluxes[i], errors[i]
+            if not mjd > seen or (is_forced[i] and not wants_forced):
                 continue
-            band = curves.band[i]
-            flux = curves.totalFlux[i] if triggers.total[t] else curves.flux[i]
-            error = curves.totalFluxErr[i] if triggers.total[t] else curves.fluxErr[i]
-            state.seen_mjd[p] = mjd
+            if not _usable(band, mjd, flux, error, bands):
+                continue
+            seen_mjd[p] = mjd
             baseline = np.nan
             if measured:
-                while old < stop and curves.midpointMjdTai[old] < mjd - triggers.baseline_gap[t]:
-                    if _usable(curves, triggers, t, old):
-                        b = curves.band[old]
-                        total = triggers.total[t]
-                        _insert(
-                            base_flux[b], base_count[b], curves.totalFlux[old] if total else curves.flux[old]
-                        )
-                        _insert(
-                            base_error[b],
-                            base_count[b],
-                            curves.totalFluxErr[old] if total else curves.fluxErr[old],
-                        )
+                while old < stop and mjds[old] < mjd - gap:
+                    b = bands_of_points[old]
+                    if (wants_forced or not is_forced[old]) and _usable(
+                        b, mjds[old], fluxes[old], errors[old], bands
+                    ):
+                        _insert(base_flux[b], base_count[b], fluxes[old])
+                        _insert(base_error[b], base_count[b], errors[old])
                         base_count[b] += 1
                     old += 1
-                if base_count[band] < _LEAST_BASELINE:
-                    continue
                 count = base_count[band]
+                if count < _LEAST_BASELINE:
+                    continue
                 baseline = max(_median(base_flux[band], count), _median(base_error[band], count))
             elif changes:
                 baseline = flux_of(triggers.baseline_magnitude[t])
             for side in range(2):
                 sign = 2 * side - 1
-                if triggers.direction[t] == -sign:
+                if direction == -sign:
                     continue
-                limit = (
-                    baseline * 10.0 ** (0.4 * sign * triggers.limit[t])
-                    if changes
-                    else flux_of(triggers.limit[t])
-                )
+                limit = baseline * 10.0 ** (0.4 * sign * asked) if changes else flux_of(asked)
                 beyond = sign * (flux - limit) >= 0.0
-                certain = flux >= triggers.min_snr[t] * error
+                certain = flux >= least_ratio * error
                 if sign < 0:
-                    certain = certain or flux + triggers.min_snr[t] * error <= limit
+                    certain = certain or flux + least_ratio * error <= limit
                 # The way back is on the other side of the limit.
                 recovered = limit * 10.0 ** (-0.4 * sign * triggers.rearm[t])
-                if (state.armed[p, side] == -1 and not beyond) or (
-                    state.armed[p, side] == 0 and not beyond and sign * (recovered - flux) >= 0.0
+                if (armed[p, side] == -1 and not beyond) or (
+                    armed[p, side] == 0 and not beyond and sign * (recovered - flux) >= 0.0
                 ):
-                    state.armed[p, side] = 1
-                state.run[p, side] = state.run[p, side] + 1 if beyond and certain else 0
-                if state.run[p, side] < triggers.consecutive[t] or state.armed[p, side] != 1:
+                    armed[p, side] = 1
+                run[p, side] = run[p, side] + 1 if beyond and certain else 0
+                if run[p, side] < triggers.consecutive[t] or armed[p, side] != 1:
                     continue
                 if mjd < triggers.start_mjd[t]:
-                    state.armed[p, side] = 0
+                    armed[p, side] = 0
                     continue
-                if mjd - state.event_mjd[p] < triggers.cooldown[t]:
+                if mjd - event_mjd[p] < triggers.cooldown[t]:
                     continue
-                state.armed[p, side] = 0
-                state.event_mjd[p] = mjd
+                armed[p, side] = 0
+                event_mjd[p] = mjd
                 if found == room:
                     room *= 2
                     wider_integers = np.empty((room, 6), np.int64)
@@ -254,12 +256,12 @@ def _evaluate(  # type: ignore[no-untyped-def]  # numba infers the named tuples
                 event_id = mixed(0, triggers.trigger_id[t])
                 event_id = mixed(event_id, pair_cone[p])
                 event_id = mixed(event_id, object_id[pair_object[p]])
-                event_id = mixed(event_id, curves.source_id[i])
-                event_id = mixed(event_id, 2 * side + (1 if curves.forced[i] else 0))
+                event_id = mixed(event_id, source_id[i])
+                event_id = mixed(event_id, 2 * side + (1 if is_forced[i] else 0))
                 integers[found, 0] = event_id & 0x7FFFFFFFFFFFFFFF
                 integers[found, 1] = p
-                integers[found, 2] = curves.source_id[i]
-                integers[found, 3] = 1 if curves.forced[i] else 0
+                integers[found, 2] = source_id[i]
+                integers[found, 3] = 1 if is_forced[i] else 0
                 integers[found, 4] = band
                 integers[found, 5] = sign
                 numbers[found, 0] = mjd
