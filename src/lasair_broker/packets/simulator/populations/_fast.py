@@ -33,9 +33,9 @@ class Kilonova(Extragalactic):
         """Redshift, merger time, luminosity at one day (erg/s), temperature at one day (K), fraction of red
         ejecta."""
         p = self.draw_events(rng, n, place)
-        p["logLuminosity"] = 41.65 + 0.35 * rng.standard_normal(n)
-        p["temperature"] = 5_800.0 * np.exp(0.2 * rng.standard_normal(n))
-        p["redFraction"] = np.clip(0.2 + 0.1 * rng.standard_normal(n), 0.02, 0.6)
+        p["logLuminosity"] = 41.75 + 0.35 * rng.standard_normal(n)
+        p["temperature"] = 6_100.0 * np.exp(0.2 * rng.standard_normal(n))
+        p["redFraction"] = np.clip(0.3 + 0.1 * rng.standard_normal(n), 0.02, 0.6)
         return p
 
     def flux(self, p: Parameters, key: UInt64, row: Int64, mjd: Float64, band: Int8) -> Float64:

@@ -124,7 +124,7 @@ class Supernova(Extragalactic):
         relative = self.shape(days, p["plateau"][row]) * 10.0 ** (colour + lines + dust)
         if self.second_peak:
             red = np.clip((rest - 600.0) / 150.0, 0.0, 1.0)
-            relative *= 1.0 + self.second_peak * red * np.exp(-0.5 * ((days - 25.0) / 7.0) ** 2)
+            relative *= 1.0 + self.second_peak * red * np.exp(-0.5 * ((days - 24.5) / 4.3) ** 2)
         return luminosity_flux(p["absoluteMagnitude"][row], z) * relative
 
 
@@ -133,8 +133,8 @@ SUPERNOVAE = (
         name="SN Ia", rate=2.4e-5, evolution=1.5, z_max=0.9, before=18, after=130,
         magnitude=-19.35, spread=0.12, brighter_slower=1.2, dust_mean=0.06,
         rise=17.5, rise_spread=0.10, fall=9.9, tail_fraction=0.10, tail=60.0,
-        hot=11_500, warm=4_700, cooling=14.0, hottest=14_000, cutoff_nm=380.0, cutoff_power=4.0,
-        second_peak=0.45,
+        hot=11_500, warm=4_500, cooling=11.0, hottest=14_000, cutoff_nm=380.0, cutoff_power=4.0,
+        second_peak=1.5,
     ),
     Supernova(
         name="SN Ibc", rate=2.6e-5, evolution=2.5, z_max=0.45, before=22, after=130,
