@@ -92,7 +92,7 @@ class _Alerts:
             timed &= in_range(self.midpoint)
         self.reasons: dict[int, str] = {}
         self._require(named, "the detection has no diaSourceId")
-        self._require(timed, "the detection has no time between the years 1900 and 2200")
+        self._require(timed, "the detection has no time, or an impossible one")
         self._require(placed, "the detection has no position on the sky")
 
         of_object, in_object = _whole(self.objects.column("diaObjectId"), n)

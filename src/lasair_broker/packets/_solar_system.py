@@ -72,7 +72,11 @@ def solar_system_tables(
     known
         For every packet `ssObjectId` and `diaObjectId` (0 if none), `ra` and `decl` (degrees).
     """
-    order = rows[np.argsort(_time(detection)[rows], kind="stable")] if len(rows) else rows
+    if not len(rows):
+        names = ("ssSources", "ssObjects", "mpc_orbits")
+        nothing = [arrow_schema(name).empty_table() for name in names]
+        return nothing[0], nothing[1], nothing[2]
+    order = rows[np.argsort(_time(detection)[rows], kind="stable")]
     return (
         _sources(survey, detection, body, rows, known),
         _bodies(decoded, survey, order),
@@ -93,7 +97,7 @@ def _sources(
     known: Mapping[str, npt.NDArray[np.generic]],
 ) -> pa.Table:
     identity = detection.column("diaSourceId")
-    if identity is not None and len(rows):
+    if identity is not None:
         rows = _last_of_each(identity.values, rows)
     given = {
         "survey": pa.repeat(survey.name, len(rows)),
@@ -120,6 +124,7 @@ def _orbits(decoded: Decoded, survey: Survey, rows: Int64) -> pa.Table:
         name = None if record is None else record.column("designation")
         if record is None or name is None:
             continue
-        rows = rows[(present(name) & (name.values >= 0))[rows]]
+        named = np.array([word != "" for word in name.words or ()] + [False], np.bool_)
+        rows = rows[(present(name) & named[name.values])[rows]]
         return _table("mpc_orbits", [record], _last_of_each(name.values, rows), {})
     return arrow_schema("mpc_orbits").empty_table()
