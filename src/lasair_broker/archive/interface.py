@@ -190,7 +190,8 @@ class Archive(ABC):
         ArchiveFullError
             If the disk is full.
         ArchiveError
-            If it failed otherwise. In both cases nothing was stored.
+            If the engine failed otherwise. In these cases, and if a batch itself is not what it should be
+            (`SchemaError`, say), nothing was stored, and the archive can be used further.
         """
 
     @abstractmethod

@@ -15,7 +15,7 @@ import pyarrow as pa
 from lasair_broker.packets import AlertBatch
 
 from ..errors import ArchiveCorruptError
-from ..packs import same_bytes
+from ..packs import checksums, same_bytes
 from ._light_curves import LightCurveNews
 from ._rows import incoming, sky_range
 
@@ -54,10 +54,10 @@ def kept_alerts(
     seen_before = np.zeros(len(ids), np.bool_)
 
     _, first, member = np.unique(ids, return_index=True, return_inverse=True)
-    repeats = np.flatnonzero(first[member] != np.arange(len(ids)))
-    if len(repeats):
-        keep[repeats] = ~_equal(batch, repeats, batch, first[member][repeats])
-        seen_before[repeats] = True
+    original = first[member]
+    seen_before[original != np.arange(len(ids))] = True
+    if seen_before.any():
+        keep[_repeated(batch, np.flatnonzero(np.bincount(member)[member] > 1), ids)] = False
 
     new_ids = sources.table.numpy("diaSourceId")[sources.rows]
     suspect = np.flatnonzero(keep & ~np.isin(ids, new_ids))
@@ -81,11 +81,15 @@ def kept_alerts(
     return np.flatnonzero(keep), np.unique(ids[keep & seen_before])
 
 
-def _equal(left: AlertBatch, rows: Int64, right: AlertBatch, others: Int64) -> npt.NDArray[np.bool_]:
-    a, b = left.payloads, right.payloads
-    equal: npt.NDArray[np.bool_] = a.length[rows] == b.length[others]
-    equal[equal] = same_bytes(a.address[rows][equal], b.address[others][equal], a.length[rows][equal])
-    return equal
+def _repeated(batch: AlertBatch, rows: Int64, ids: Int64) -> Int64:
+    """Those of some alerts of a batch that repeat an earlier one of them, byte for byte."""
+    address, length = batch.payloads.address[rows], batch.payloads.length[rows]
+    told_by = np.stack([ids[rows], length, checksums(address, length).view(np.int64)], axis=1)
+    _, first, member = np.unique(told_by, axis=0, return_index=True, return_inverse=True)
+    earlier = first[member.reshape(-1)]
+    later = np.flatnonzero(earlier != np.arange(len(rows)))
+    repeated: Int64 = rows[later[same_bytes(address[earlier[later]], address[later], length[later])]]
+    return repeated
 
 
 def _equal_stored(

@@ -36,8 +36,9 @@ migration."""
 PARTS = ("recent", "sorted")
 
 RUNS = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
-"""Tables whose recent rows are sorted into a run whenever enough have come: a light curve is many rows, and each
-that lies by itself costs a block. Of the others a look-up wants one row, so that they wait for a compaction."""
+"""Tables whose recent rows are sorted into a run whenever enough have come: a light curve is many rows, and
+each that lies by itself costs a block. Of the others a look-up wants one row, so that they wait for a
+compaction."""
 
 SORTED: dict[str, tuple[str, ...]] = {
     "objects": ("healpix29", "diaObjectId"),

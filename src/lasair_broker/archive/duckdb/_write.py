@@ -205,9 +205,8 @@ class Writing:
         alerts = _with(alerts, "packLength", pa.array(length.astype(np.int32)))
         alerts = _with(alerts, "committedMjdTai", pa.array(np.full(len(keep), self._now)))
         images = _images(alerts, place.offset)
-        with incoming(
-            self._connection, arrived=conform(alerts.select(arrow_schema("alerts").names), "alerts")
-        ):
+        names = [name for name in alerts.column_names if not name.startswith("cutout")]
+        with incoming(self._connection, arrived=conform(alerts.select(names), "alerts")):
             self._connection.execute("INSERT INTO alerts_recent BY NAME SELECT * FROM arrived")
         if len(reissued):
             self._delete_sources("cutouts", reissued)

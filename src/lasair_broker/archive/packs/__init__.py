@@ -1,8 +1,8 @@
 """Raw alerts, and with them their cut-outs, in append-only files beside the database."""
 
 from ._format import Frame, frames
-from ._memory import same_bytes
+from ._memory import checksums, same_bytes
 from ._reader import PackReader
 from ._writer import PackWriter, Reserved
 
-__all__ = ["Frame", "PackReader", "PackWriter", "Reserved", "frames", "same_bytes"]
+__all__ = ["Frame", "PackReader", "PackWriter", "Reserved", "checksums", "frames", "same_bytes"]
