@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kafka_broker import KafkaBroker
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "stream"))  # for `stream_fixtures`
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data."""
+    folder = Path(os.environ.get("LASAIR_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
+    assert folder.is_dir(), f"the tests need the real data at {folder}, or LASAIR_TEST_DATA"
+    return folder
 
 
 @pytest.fixture(scope="session")

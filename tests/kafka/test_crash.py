@@ -1,0 +1,230 @@
+"""A worker killed at any moment resumes exactly: every alert once, nothing double, the same light curves.
+
+Real and simulated alerts of both surveys lie on two topics of several partitions. An undisturbed worker reads
+them into one archive; others, killed again and again, into another. In the end the two hold the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from kafka_broker import create_topic, produce
+from stream_fixtures import contents, messages, messages_of
+
+from lasair_broker.archive import Archive, open_archive
+from lasair_broker.packets import SchemaStore, decode
+from lasair_broker.packets.simulator import Simulation
+
+STEPS = [
+    "read",
+    "processed",
+    "committing",
+    "pack-begun",
+    "pack-appended",
+    "before-commit",
+    "after-commit",
+    "committed",
+    "told",
+]
+PARTITIONS = 3
+RANDOM_KILLS = 30
+BATCH = {"batch_alerts": 50, "batch_wait": 0.2}
+
+Sent = set[tuple[str, int, int]]
+
+
+class Workers:
+    """Starts workers and tells how they ended."""
+
+    def __init__(self, schemas: Path) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("crash_worker.py")), str(schemas)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert self._line() == "ready"
+
+    def start(self, order: dict[str, Any], step: str = "", count: int = 1) -> int:
+        """Start a worker; returns its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({**order, "step": step, "count": count}) + "\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def ended(self) -> int:
+        """Wait for the worker's end: 0, or minus the signal that killed it."""
+        return int(self._line())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        assert line, "the workers' parent is gone"
+        return line
+
+
+@pytest.fixture(scope="module")
+def workers(data: Path) -> Iterator[Workers]:
+    started = Workers(data / "lsst" / "schemas")
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def topics(kafka: str, data: Path) -> tuple[tuple[str, ...], Sent]:
+    """Topics with mixed alerts, and the places of all messages on them."""
+    night = Simulation.night(200, seed=11)
+    simulated = [bytes(value) for part in night.alerts() for value in part.values]
+    lsst = [*simulated[:100], *messages_of([data / "lsst" / "wire_v10"]), b"garbage", *simulated[100:]]
+    lsst_partitions = np.random.default_rng(7).integers(0, PARTITIONS, len(lsst)).tolist()
+    # In order of time: a ZTF packet tells less of a detection in the past than of its own.
+    supernova = messages_of([data / "ztf" / "sn_ZTF21abiuvdk_v3_3.tar.xz"])
+    (batch,), _ = decode(messages(supernova), SchemaStore())
+    in_time = np.argsort(batch.alerts.column("midpointMjdTai").to_numpy())
+    ztf = [*(supernova[row] for row in in_time), b"\x00\x00\x00\x99\x99nothing"]
+    sent: Sent = set()
+    names = []
+    for values, partitions in ((lsst, lsst_partitions), (ztf, [1] * len(ztf))):
+        topic = create_topic(kafka, PARTITIONS)
+        sent |= {(topic, *place) for place in produce(kafka, topic, values, partitions)}
+        names.append(topic)
+    return tuple(names), sent
+
+
+def _order(kafka: str, topics: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    # With an id of its own, a worker that comes back need not wait until the group has given up the dead one.
+    options = {"group.instance.id": "the-worker", "session.timeout.ms": 6000}
+    group = f"{topics[0]}-{folder.name}"
+    kafka_settings = {"bootstrap": kafka, "topics": topics, "group": group, "options": options}
+    return {"kafka": kafka_settings, "stream": BATCH, "archive": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    kafka: str,
+    topics: tuple[tuple[str, ...], Sent],
+    workers: Workers,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, pa.Table]:
+    """What an archive holds after a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "archive"
+    workers.start(_order(kafka, topics[0], folder))
+    assert workers.ended() == 0
+    with open_archive(folder) as archive:
+        _check(archive, topics[1])
+        return contents(archive)
+
+
+def _places(table: pa.Table) -> list[tuple[str, int, int]]:
+    return list(
+        zip(*(table.column(name).to_pylist() for name in ("topic", "partition", "offset")), strict=True)
+    )
+
+
+def _check(archive: Archive, sent: Sent) -> None:
+    """Every message is an alert or rejected, once; positions are behind the last ones; nothing is double."""
+    assert archive.check() == []
+    found = contents(archive)
+    places = _places(found["alerts"]) + _places(found["rejected"])
+    assert len(places) == len(set(places))
+    assert set(places) == sent
+    ends = {(topic, partition): 0 for topic, partition, _ in sent}
+    for topic, partition, offset in sent:
+        ends[topic, partition] = max(ends[topic, partition], offset + 1)
+    assert archive.positions() == ends
+    for table, key in (
+        ("objects", ("diaObjectId",)),
+        ("diaSources", ("diaObjectId", "diaSourceId")),
+        ("diaForcedSources", ("diaObjectId", "diaForcedSourceId")),
+        ("diaNondetectionLimits", ("diaObjectId", "midpointMjdTai", "band")),
+        ("ssSources", ("diaSourceId",)),
+        ("cutouts", ("diaSourceId",)),
+    ):
+        keys = list(zip(*(found[table].column(name).to_pylist() for name in key), strict=True))
+        assert len(keys) == len(set(keys)), f"{table} has something twice"
+
+
+def _same(found: dict[str, pa.Table], expected: dict[str, pa.Table]) -> None:
+    """Both archives hold the same, as far as it does not depend on what came together in a batch.
+
+    Where a new object lies is taken from the first batch it is in, and the features of a ZTF object follow
+    from the month that the packets of a batch tell.
+    """
+    for name, table in expected.items():
+        left, right = found[name], table
+        if name == "objects":
+            left, right = (each.filter(pc.equal(each.column("survey"), "lsst")) for each in (left, right))
+        for column in left.column_names:
+            if column != "healpix29":
+                assert left.column(column).equals(right.column(column)), f"{name}.{column}"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_each_step(
+    step: str,
+    kafka: str,
+    topics: tuple[tuple[str, ...], Sent],
+    workers: Workers,
+    undisturbed: dict[str, pa.Table],
+    tmp_path: Path,
+) -> None:
+    order = _order(kafka, topics[0], tmp_path / "archive")
+    for count in (1, 2):
+        workers.start(order, step, count)
+        assert workers.ended() == -signal.SIGKILL
+    workers.start(order)
+    assert workers.ended() == 0
+    with open_archive(tmp_path / "archive") as archive:
+        _check(archive, topics[1])
+        _same(contents(archive), undisturbed)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(
+    kafka: str,
+    topics: tuple[tuple[str, ...], Sent],
+    workers: Workers,
+    undisturbed: dict[str, pa.Table],
+    tmp_path: Path,
+) -> None:
+    dice = random.Random(5)
+    kills = rounds = 0
+    while kills < RANDOM_KILLS:
+        # Each round fills an archive of its own, with kills from its creation on until a worker gets through.
+        folder = tmp_path / f"round-{rounds}"
+        order = _order(kafka, topics[0], folder)
+        while True:
+            process = workers.start(order)
+            if kills < RANDOM_KILLS:
+                time.sleep(dice.uniform(0.05, 1.2))
+                os.kill(process, signal.SIGKILL)
+            ended = workers.ended()
+            assert ended in (0, -signal.SIGKILL)
+            if ended == 0:
+                break
+            kills += 1
+        with open_archive(folder) as archive:
+            _check(archive, topics[1])
+            _same(contents(archive), undisturbed)
+        rounds += 1
+    assert kills >= RANDOM_KILLS
