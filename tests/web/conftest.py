@@ -7,23 +7,32 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lasair_broker.web import setup
+from lasair_broker.web._database import database as database_from_settings
 from lasair_broker.web._database import sqlite
 
 setup()  # the models can be imported only afterwards
 
 
-@pytest.fixture(scope="session")
-def _database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def _database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from django.conf import settings
     from django.core.management import call_command
     from django.db import connections
     from django.test.utils import setup_test_environment, teardown_test_environment
 
-    # A file, as in use, not Django's usual test database in memory.
-    path = tmp_path_factory.mktemp("users") / "users.sqlite3"
+    if request.param == "sqlite":
+        # A file, as in use, not Django's usual test database in memory.
+        place = sqlite(tmp_path_factory.mktemp("users") / "users.sqlite3")
+    else:
+        parts = dict(part.split("=") for part in request.getfixturevalue("postgresql").split())
+        with pytest.MonkeyPatch.context() as patch:
+            url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}"
+            patch.setenv("LASAIR_USER_DATABASE", url)
+            place = database_from_settings()
     connections.close_all()
-    connections.settings["default"] = {**connections.settings["default"], **sqlite(path)}
+    connections.settings["default"] = {**connections.settings["default"], "OPTIONS": {}, **place}
     del connections["default"]
+    assert connections["default"].vendor == request.param
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
     setup_test_environment()
     call_command("migrate", verbosity=0)
