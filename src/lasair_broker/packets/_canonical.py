@@ -270,6 +270,10 @@ def _positions(alerts: _Alerts, newest: Int64, sources: SourceTable) -> tuple[Fl
     return np.where(stated, ra[newest], mean_ra), np.where(stated, decl[newest], mean_decl)
 
 
+def _of_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    return array if array.type == kind else array.cast(kind)
+
+
 def _or_else(column: pa.Array, fallback: npt.NDArray[Any]) -> pa.Array:
     return pc.coalesce(column, pa.array(fallback, column.type, from_pandas=True))
 
@@ -317,7 +321,9 @@ def _object_table(
         "decl": pa.array(decl),
     }
     fields = [to for to in schema if to.name in columns]
-    return pa.Table.from_arrays([columns[to.name].cast(to.type) for to in fields], schema=pa.schema(fields))
+    return pa.Table.from_arrays(
+        [_of_type(columns[to.name], to.type) for to in fields], schema=pa.schema(fields)
+    )
 
 
 def _alert_table(
@@ -349,7 +355,10 @@ def _alert_table(
         **arrivals.take(rows).arrays(),
     }
     schema = arrow_schema("alerts")
-    arrays = [columns.get(to.name, pa.nulls(count, to.type)).cast(to.type) for to in schema]
+    arrays = [
+        _of_type(columns[to.name], to.type) if to.name in columns else pa.nulls(count, to.type)
+        for to in schema
+    ]
     fields = list(schema)
     root = alerts.decoded.levels[""]
     for which in _CUTOUTS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,11 @@ def _table(name: str, columns: list[Columns], rows: Int64, given: Mapping[str, p
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+@cache
+def _empty(name: str) -> pa.Table:
+    return arrow_schema(name).empty_table()
+
+
 def solar_system_tables(
     decoded: Decoded,
     survey: Survey,
@@ -73,9 +79,7 @@ def solar_system_tables(
         For every packet `ssObjectId` and `diaObjectId` (0 if none), `ra` and `decl` (degrees).
     """
     if not len(rows):
-        names = ("ssSources", "ssObjects", "mpc_orbits")
-        nothing = [arrow_schema(name).empty_table() for name in names]
-        return nothing[0], nothing[1], nothing[2]
+        return _empty("ssSources"), _empty("ssObjects"), _empty("mpc_orbits")
     order = rows[np.argsort(_time(detection)[rows], kind="stable")]
     return (
         _sources(survey, detection, body, rows, known),
@@ -113,7 +117,7 @@ def _bodies(decoded: Decoded, survey: Survey, rows: Int64) -> pa.Table:
     record = survey.ss_body.of(decoded) if survey.ss_body else None
     identity = None if record is None else record.column("ssObjectId")
     if record is None or identity is None:
-        return arrow_schema("ssObjects").empty_table()
+        return _empty("ssObjects")
     rows = rows[finite(identity.values, present(identity))[rows]]
     return _table("ssObjects", [record], _last_of_each(identity.values, rows), {})
 
@@ -127,4 +131,4 @@ def _orbits(decoded: Decoded, survey: Survey, rows: Int64) -> pa.Table:
         named = np.array([word != "" for word in name.words or ()] + [False], np.bool_)
         rows = rows[(present(name) & named[name.values])[rows]]
         return _table("mpc_orbits", [record], _last_of_each(name.values, rows), {})
-    return arrow_schema("mpc_orbits").empty_table()
+    return _empty("mpc_orbits")
