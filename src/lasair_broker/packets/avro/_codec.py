@@ -14,9 +14,10 @@ from ._columns import Decoded, Store, gather
 from ._container import Block
 from ._decode_kernel import decode_rows
 from ._encode import encode_buffer
-from ._memory import addresses
+from ._memory import address_of, addresses
 from ._plan import Column, build_plan
 from ._schema import fingerprint, join_schemas, parse_schema
+from ._stamp import STAMP
 
 __all__ = ["MAX_ITEMS", "Codec"]
 
@@ -145,10 +146,11 @@ class Codec:
         error_column = np.full(count, -1, np.int64)
         done = 0
         while True:
-            tables = _tables(stores, len(plan.columns))
+            values, valids, lengths, slots, room_now = _tables(stores, len(plan.columns))
             done, level = decode_rows(
-                plan.ops, plan.branches, *tables, rows, plan.depth,
-                start, limit, found, follows, error, error_at, error_column, done, may_trail, max_items,
+                STAMP, plan.ops, plan.branches, address_of(values), address_of(valids), lengths, slots,
+                room_now, rows, plan.depth, start, limit, found, follows, error, error_at, error_column, done,
+                may_trail, max_items,
             )  # fmt: skip
             if level < 0:
                 break

@@ -13,8 +13,10 @@ import cramjam
 import numpy as np
 import numpy.typing as npt
 
+from ._container_kernel import scan_single_blocks
 from ._errors import ContainerError
 from ._memory import addresses
+from ._stamp import STAMP
 
 __all__ = ["Block", "Container", "ContainerReader", "Containers", "read_container", "write_container"]
 
@@ -227,35 +229,51 @@ class ContainerReader:
         """
         schemas: dict[str, int] = {}
         errors: dict[int, str] = {}
-        payloads: list[Data] = []
-        counts: list[int] = []
-        messages: list[int] = []
-        numbers: list[int] = []
+        owners: list[Data] = []
+        # First all that are as alerts are: a known header, nothing compressed, one block.
+        sizes = np.full(len(values), -1, np.int64)
+        schema = np.zeros(len(values), np.int32)
         for message, data in enumerate(values):
             try:
-                schema_json, blocks = self.read(data)
+                header = self.header(data)
             except ContainerError as problem:
                 errors[message] = str(problem)
                 continue
-            number = schemas.setdefault(schema_json, len(schemas))
-            for block in blocks:
-                payloads.append(block.payload)
-                counts.append(block.count)
-                messages.append(message)
-                numbers.append(number)
-        address, length = addresses(payloads)
-        times = np.array(counts, np.int64)
-        first = np.zeros(int(times.sum()), np.bool_)
-        first[np.cumsum(times)[times > 0] - times[times > 0]] = True
+            schema[message] = schemas.setdefault(header.schema_json, len(schemas))
+            if header.codec == "null":
+                sizes[message] = header.size
+        address, length = addresses(values)
+        counts = np.zeros(len(values), np.int64)
+        lengths = np.zeros(len(values), np.int64)
+        scan_single_blocks(STAMP, address, length, sizes, counts, lengths)
+        found = np.flatnonzero(counts)
+        parts = [np.stack([found, address[found], lengths[found], counts[found]], axis=1)]
+        for message in np.flatnonzero(counts == 0).tolist():
+            if message in errors:
+                continue
+            try:
+                blocks = self.read(values[message]).blocks
+            except ContainerError as problem:
+                errors[message] = str(problem)
+                continue
+            payloads = [block.payload for block in blocks]
+            owners += payloads
+            columns = [[message] * len(blocks), *addresses(payloads), [block.count for block in blocks]]
+            parts.append(np.stack([np.array(column, np.int64) for column in columns], axis=1))
+        table = np.concatenate(parts)
+        table = table[np.argsort(table[:, 0], kind="stable")]
+        times = table[:, 3]
+        begins = np.zeros(int(times.sum()), np.bool_)
+        begins[np.cumsum(times)[times > 0] - times[times > 0]] = True
         return Containers(
             tuple(schemas),
-            np.repeat(np.array(numbers, np.int32), times),
-            np.repeat(np.array(messages, np.int32), times),
-            np.repeat(address, times),
-            np.repeat(length, times),
-            ~first,
-            errors,
-            (values, payloads),
+            np.repeat(schema[table[:, 0]], times),
+            np.repeat(table[:, 0].astype(np.int32), times),
+            np.repeat(table[:, 1], times),
+            np.repeat(table[:, 2], times),
+            ~begins,
+            dict(sorted(errors.items())),
+            (values, owners),
         )
 
 

@@ -15,7 +15,7 @@ from numba import njit
 
 from ._decode_runs import read_booleans, read_doubles, read_floats, read_integers, read_long, read_views
 from ._errors import AFTER_BAD, BAD_BLOCK, BAD_UNION, TOO_MANY_ITEMS, TRAILING, TRUNCATED
-from ._memory import store_i32, store_i64, store_u8
+from ._memory import load_i64, store_i32, store_i64, store_u8
 from ._plan import (
     ARRAY,
     BOOLEAN,
@@ -51,7 +51,7 @@ ROW, LEFT, BLOCK_END, FIRST, BODY = range(5)
 FRAME = 5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def zero_rows(slots: Int64, level: int, start: int, stop: int) -> None:
     """Set the rows start to stop of all slots of a level to zero.
 
@@ -67,10 +67,11 @@ def zero_rows(slots: Int64, level: int, start: int, stop: int) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def decode_rows(
+    stamp: npt.NDArray[Any],
     ops: Int64,
     branches: Int64,
-    values: Int64,
-    valids: Int64,
+    values: int,
+    valids: int,
     lengths: Int64,
     slots: Int64,
     room: Int64,
@@ -91,10 +92,13 @@ def decode_rows(
 
     Parameters
     ----------
+    stamp
+        `STAMP`.
     ops, branches, depth
         Of the plan.
     values, valids
-        For each column the address of its values, and of its validity bytes (0 if none).
+        Addresses of int64 arrays: for each column the address of its values, and of its validity bytes (0 if
+        it has none). Addresses, because numba tests every index of an array for being negative.
     lengths
         For each level the address of the number of items by row of its parent (one row late, so that a
         running sum in place makes offsets of it).
@@ -183,7 +187,7 @@ def decode_rows(
                 elif branch == ops[op, NULL_AT]:
                     op = ops[op, COUNT]
                 elif branch == 1 - ops[op, NULL_AT]:
-                    store_u8(valids[column] + row, 1)
+                    store_u8(load_i64(valids + 8 * column) + row, 1)
                     op += 1
                 else:
                     status = BAD_UNION
@@ -250,14 +254,14 @@ def decode_rows(
                 else:
                     target = branches[ops[op, TABLE] + branch]
                     if target >= 0:
-                        store_i32(values[column] + 4 * row, branch)
-                        if valids[column]:
-                            store_u8(valids[column] + row, 1)
+                        store_i32(load_i64(values + 8 * column) + 4 * row, branch)
+                        if load_i64(valids + 8 * column):
+                            store_u8(load_i64(valids + 8 * column) + row, 1)
                         op = target
                     else:
                         op = ops[op, COUNT]
             elif code == MARK:
-                store_u8(valids[ops[op, COLUMN]] + row, 1)
+                store_u8(load_i64(valids + 8 * ops[op, COLUMN]) + row, 1)
                 op += 1
             elif code == JUMP:
                 op = ops[op, COUNT]

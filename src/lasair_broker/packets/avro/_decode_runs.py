@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from ._errors import BAD_BOOLEAN, BAD_ENUM, BAD_INT, BAD_LENGTH, BAD_UNION, BAD_UTF8, BAD_VARINT, TRUNCATED
-from ._memory import load_i64, load_u8, load_u32, store_i32, store_i64, store_u8, trailing_zeros
+from ._memory import load_i64, load_u8, load_u32, prefetch, store_i32, store_i64, store_u8, trailing_zeros
 from ._plan import ENUM, FIXED, INT, STRING
 
 __all__ = ["read_booleans", "read_doubles", "read_floats", "read_integers", "read_long", "read_views"]
@@ -20,7 +20,7 @@ Int64 = npt.NDArray[np.int64]
 MAX_LENGTH = 2**31 - 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def read_slow_long(at: int, end: int) -> tuple[int, int]:
     """As `read_long`, byte by byte."""
     value = 0
@@ -37,7 +37,7 @@ def read_slow_long(at: int, end: int) -> tuple[int, int]:
     return 0, -TRUNCATED
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(nogil=True, error_model="numpy", forceinline=True)
 def read_long(at: int, end: int) -> tuple[int, int]:
     """The zigzag variable-length integer at `at` and where it ends; in place of that, minus an error code."""
     if at < end and load_u8(at) < 0x80:
@@ -65,7 +65,7 @@ def read_long(at: int, end: int) -> tuple[int, int]:
     return ((value >> 1) & 0x7FFFFFFFFFFFFFFF) ^ -(value & 1), at
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def is_utf8(at: int, end: int) -> bool:
     """Whether the bytes are UTF-8 by table 3-7 of Unicode: no overlong forms, surrogates, or > U+10FFFF."""
     while at < end:
@@ -104,7 +104,7 @@ def is_utf8(at: int, end: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(nogil=True, error_model="numpy", forceinline=True)
 def read_presence(at: int, end: int, null_at: int) -> tuple[int, int]:
     """1 if the union of null (index `null_at`) and one type is not null, or if there is no union (-1)."""
     if null_at < 0:
@@ -117,9 +117,9 @@ def read_presence(at: int, end: int, null_at: int) -> tuple[int, int]:
     return branch ^ null_at, at
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", forceinline=True)
 def read_floats(
-    values: Int64, valids: Int64, column: int, count: int, null_at: int, row: int, at: int, end: int
+    values: int, valids: int, column: int, count: int, null_at: int, row: int, at: int, end: int
 ) -> tuple[int, int]:
     """Read row `row` of `count` columns of float from `column` on; where they end, and the column reached."""
     last = column + count
@@ -130,8 +130,10 @@ def read_floats(
                 break
             # Without a branch: a null writes zeros and moves on by one byte.
             there = tag >> 1
-            store_i32(values[column] + 4 * row, load_u32(at + 1) & -there)
-            store_u8(valids[column] + row, there)
+            store_i32(load_i64(values + 8 * column) + 4 * row, load_u32(at + 1) & -there)
+            prefetch(load_i64(values + 8 * column) + 4 * row + 64)
+            store_u8(load_i64(valids + 8 * column) + row, there)
+            prefetch(load_i64(valids + 8 * column) + row + 64)
             at += 1 + 4 * there
             column += 1
     while column < last:
@@ -141,17 +143,19 @@ def read_floats(
         if there:
             if end - at < 4:
                 return -TRUNCATED, column
-            store_i32(values[column] + 4 * row, load_u32(at))
+            store_i32(load_i64(values + 8 * column) + 4 * row, load_u32(at))
+            prefetch(load_i64(values + 8 * column) + 4 * row + 64)
             if null_at >= 0:
-                store_u8(valids[column] + row, 1)
+                store_u8(load_i64(valids + 8 * column) + row, 1)
+                prefetch(load_i64(valids + 8 * column) + row + 64)
             at += 4
         column += 1
     return at, column
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", forceinline=True)
 def read_doubles(
-    values: Int64, valids: Int64, column: int, count: int, null_at: int, row: int, at: int, end: int
+    values: int, valids: int, column: int, count: int, null_at: int, row: int, at: int, end: int
 ) -> tuple[int, int]:
     """As `read_floats`, of double."""
     for place in range(column, column + count):
@@ -161,16 +165,18 @@ def read_doubles(
         if there:
             if end - at < 8:
                 return -TRUNCATED, place
-            store_i64(values[place] + 8 * row, load_i64(at))
+            store_i64(load_i64(values + 8 * place) + 8 * row, load_i64(at))
+            prefetch(load_i64(values + 8 * place) + 8 * row + 64)
             if null_at >= 0:
-                store_u8(valids[place] + row, 1)
+                store_u8(load_i64(valids + 8 * place) + row, 1)
+                prefetch(load_i64(valids + 8 * place) + row + 64)
             at += 8
     return at, column
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", forceinline=True)
 def read_booleans(
-    values: Int64, valids: Int64, column: int, count: int, null_at: int, row: int, at: int, end: int
+    values: int, valids: int, column: int, count: int, null_at: int, row: int, at: int, end: int
 ) -> tuple[int, int]:
     """As `read_floats`, of boolean."""
     last = column + count
@@ -181,8 +187,10 @@ def read_booleans(
             value = load_u8(at + 1) & -there
             if (tag & 0xFD) | (value & 0xFE):
                 break
-            store_u8(values[column] + row, value)
-            store_u8(valids[column] + row, there)
+            store_u8(load_i64(values + 8 * column) + row, value)
+            prefetch(load_i64(values + 8 * column) + row + 64)
+            store_u8(load_i64(valids + 8 * column) + row, there)
+            prefetch(load_i64(valids + 8 * column) + row + 64)
             at += 1 + there
             column += 1
     while column < last:
@@ -194,18 +202,20 @@ def read_booleans(
                 return -TRUNCATED, column
             if load_u8(at) > 1:
                 return -BAD_BOOLEAN, column
-            store_u8(values[column] + row, load_u8(at))
+            store_u8(load_i64(values + 8 * column) + row, load_u8(at))
+            prefetch(load_i64(values + 8 * column) + row + 64)
             if null_at >= 0:
-                store_u8(valids[column] + row, 1)
+                store_u8(load_i64(valids + 8 * column) + row, 1)
+                prefetch(load_i64(valids + 8 * column) + row + 64)
             at += 1
         column += 1
     return at, column
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", forceinline=True)
 def read_integers(
-    values: Int64,
-    valids: Int64,
+    values: int,
+    valids: int,
     column: int,
     count: int,
     null_at: int,
@@ -225,24 +235,28 @@ def read_integers(
             if at < 0:
                 return at, place
             if null_at >= 0:
-                store_u8(valids[place] + row, 1)
+                store_u8(load_i64(valids + 8 * place) + row, 1)
+                prefetch(load_i64(valids + 8 * place) + row + 64)
             if kind == INT:
                 if number < -(2**31) or number >= 2**31:
                     return -BAD_INT, place
-                store_i32(values[place] + 4 * row, number)
+                store_i32(load_i64(values + 8 * place) + 4 * row, number)
+                prefetch(load_i64(values + 8 * place) + 4 * row + 64)
             elif kind == ENUM:
                 if number < 0 or number >= symbols:
                     return -BAD_ENUM, place
-                store_i32(values[place] + 4 * row, number)
+                store_i32(load_i64(values + 8 * place) + 4 * row, number)
+                prefetch(load_i64(values + 8 * place) + 4 * row + 64)
             else:
-                store_i64(values[place] + 8 * row, number)
+                store_i64(load_i64(values + 8 * place) + 8 * row, number)
+                prefetch(load_i64(values + 8 * place) + 8 * row + 64)
     return at, column
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", forceinline=True)
 def read_views(
-    values: Int64,
-    valids: Int64,
+    values: int,
+    valids: int,
     column: int,
     count: int,
     null_at: int,
@@ -279,9 +293,11 @@ def read_views(
                     glance and (load_i64(at) << (64 - 8 * length)) & -0x7F7F7F7F7F7F7F80 == 0
                 ) and not is_utf8(at, at + length):
                     return -BAD_UTF8, place
-            store_i64(values[place] + 16 * row, at - start)
-            store_i64(values[place] + 16 * row + 8, length | datum << 32)
+            store_i64(load_i64(values + 8 * place) + 16 * row, at - start)
+            prefetch(load_i64(values + 8 * place) + 16 * row + 64)
+            store_i64(load_i64(values + 8 * place) + 16 * row + 8, length | datum << 32)
             if null_at >= 0:
-                store_u8(valids[place] + row, 1)
+                store_u8(load_i64(valids + 8 * place) + row, 1)
+                prefetch(load_i64(valids + 8 * place) + row + 64)
             at += length
     return at, column

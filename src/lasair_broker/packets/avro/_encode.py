@@ -11,9 +11,10 @@ import numpy.typing as npt
 from ._columns import Decoded, Level
 from ._encode_kernel import encode_rows
 from ._errors import ColumnError
-from ._memory import addresses
+from ._memory import address_of, addresses
 from ._plan import VIEW, Column, LevelPlan, Plan
 from ._schema import MISSING
+from ._stamp import STAMP
 
 __all__ = ["encode_buffer"]
 
@@ -46,6 +47,7 @@ class _Binding:
         self.sizes = np.zeros(len(plan.columns), np.int64)
         self.valids = np.zeros(len(plan.columns), np.int64)
         self.offsets = np.zeros(len(plan.levels), np.int64)
+        self._same: dict[tuple[int, bool], int] = {}
         self.most_bytes = 0
         self._kept: list[Array | Level] = []
         self._presence: dict[int, Presence] = {}
@@ -81,8 +83,13 @@ class _Binding:
         """The address of an array, which lives as long as the binding."""
         array = np.ascontiguousarray(array)
         self._kept.append(array)
-        address: int = array.__array_interface__["data"][0]
-        return address
+        return address_of(array)
+
+    def _constant(self, rows: int, there: bool) -> int:
+        """The address of validity bytes that are the same in all rows, or (False) of zeros for values too."""
+        if (rows, there) not in self._same:
+            self._same[rows, there] = self._keep(np.full(8 * rows, there, np.bool_))
+        return self._same[rows, there]
 
     def _inside(self, within: int) -> Presence:
         return True if within < 0 else self._presence[within]
@@ -116,6 +123,8 @@ class _Binding:
         nullable = column.optional and column.union < 0
         if array is None:
             if nullable or not rows:
+                # A null in every row.
+                self.values[column.index] = self.valids[column.index] = self._constant(rows, False)
                 return
             if column.default is MISSING:
                 raise ColumnError(f"{self._name(column)} is required and not given")
@@ -127,8 +136,7 @@ class _Binding:
             if missing.any():
                 row = int(np.flatnonzero(missing)[0])
                 raise ColumnError(f"{self._name(column)} is required and missing in row {row}")
-        if nullable and valid is not None:
-            self.valids[column.index] = self._keep(valid)
+        self.valids[column.index] = self._constant(rows, True) if valid is None else self._keep(valid)
         self.most_bytes += rows * (column.node.size if kind == "fixed" else _MOST.get(kind, 5))
         if column.dtype == VIEW:
             self._views(column, level, array, valid)
@@ -257,21 +265,22 @@ def encode_buffer(
     if not ignore_unknown:
         _check_known(plan, given)
     binding = _Binding(plan, given)
-    # A kernel that writes without looking may touch the nine bytes after the last value.
+    # The kernel may overwrite up to 16 bytes behind the last value.
     buffer = np.empty(binding.most_bytes + len(prefix) * given.num_rows + 16, np.uint8)
     offsets = np.zeros(given.num_rows + 1, np.int64)
     at, length = addresses([prefix])
     encode_rows(
+        STAMP,
         plan.ops,
         plan.branches,
-        binding.values,
-        binding.sizes,
-        binding.valids,
+        address_of(binding.values),
+        address_of(binding.sizes),
+        address_of(binding.valids),
         binding.offsets,
         plan.depth,
         int(at[0]),
         int(length[0]),
-        buffer.__array_interface__["data"][0],
+        address_of(buffer),
         offsets[1:],
     )
     return buffer[: offsets[-1]], offsets

@@ -71,11 +71,37 @@ store_i64 = _storer(ir.IntType(64), types.int64, False)
 
 
 @_typed
+def prefetch(typing_context: Any, address: Any) -> Any:
+    """Ask for the cache line at an address, which is going to be written; any address will do."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        flag = ir.IntType(32)
+        pointer = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", [pointer.type], ir.FunctionType(ir.VoidType(), [pointer.type, flag, flag, flag])
+        )
+        builder.call(function, [pointer, flag(1), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@_typed
 def trailing_zeros(typing_context: Any, value: Any) -> Any:
     """The number of zero bits below the lowest one of an int64 that is not 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@_typed
+def leading_zeros(typing_context: Any, value: Any) -> Any:
+    """The number of zero bits above the highest one of an int64 that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), generate
 
@@ -103,9 +129,15 @@ _bytes_address: Callable[[Any], int] = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes
 )
 
 
+def address_of(array: npt.NDArray[Any]) -> int:
+    """Where the elements of an array begin. It must be kept as long as that is in use."""
+    address: int = array.__array_interface__["data"][0]
+    return address
+
+
 def _buffer(value: Any) -> tuple[int, int]:
     view = np.frombuffer(value, np.uint8)
-    return view.__array_interface__["data"][0] if len(view) else 0, len(view)
+    return address_of(view) if len(view) else 0, len(view)
 
 
 def addresses(values: Sequence[bytes | bytearray | memoryview | npt.NDArray[Any]]) -> tuple[Int64, Int64]:

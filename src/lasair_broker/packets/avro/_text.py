@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from ._memory import load_i64, load_u8
+from ._stamp import STAMP
 
 __all__ = ["distinct"]
 
 Int64 = npt.NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _hash(at: int, length: int) -> int:
     """A hash of bytes: eight at a time, multiplied and folded (Fibonacci hashing)."""
     value = length
@@ -31,7 +33,7 @@ def _hash(at: int, length: int) -> int:
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy")
 def _same(one: int, other: int, length: int) -> bool:
     place = 0
     while length - place >= 8:
@@ -46,7 +48,9 @@ def _same(one: int, other: int, length: int) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _number(address: Int64, length: Int64, codes: npt.NDArray[np.int32], first: Int64) -> int:
+def _number(
+    stamp: npt.NDArray[Any], address: Int64, length: Int64, codes: npt.NDArray[np.int32], first: Int64
+) -> int:
     """Number strings by first appearance, and count words; `first` gets the row where each first stands."""
     size = 64
     table = np.full(size, -1, np.int32)
@@ -90,7 +94,7 @@ def distinct(address: Int64, length: Int64) -> tuple[npt.NDArray[np.int32], list
     """
     codes = np.empty(len(address), np.int32)
     first = np.empty(len(address), np.int64)
-    words = _number(address, length, codes, first)
+    words = _number(STAMP, address, length, codes, first)
     rows = first[:words]
     return codes, [
         ctypes.string_at(int(at), int(size)) if size else b""
