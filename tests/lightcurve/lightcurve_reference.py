@@ -209,7 +209,7 @@ def rates(t: np.ndarray, f: np.ndarray, e: np.ndarray) -> Features:
         out["fadeSlope"] = Value(loss / (t[last] - t[top]), 1e-6 / (t[last] - t[top]))
     late = good[t[good] >= t[-1] - 7.0]
     if len(late) and t[late[-1]] - t[late[0]] >= 0.02:
-        slope, err, scale = line(t[late], magnitude[late], MAG * e[late] / f[late])
+        slope, err, scale = line(t[late], magnitude[late], np.hypot(MAG * e[late] / f[late], 0.001))
         out["magSlope"] = Value(slope, scale)
         out["magSlopeErr"] = Value(err)
     return out
@@ -308,6 +308,7 @@ def pair_colours(curve: Curve, survey: str, ebv: float | None) -> Features:
     same = [pair for pair in found if pair[1] == found[-1][1]]
     if len(same) > 1:
         t, c, e = (np.array([pair[k] for pair in same]) for k in (0, 2, 3))
+        e = np.hypot(e, 0.001)
         mean = np.average(c, weights=e**-2)
         out["colourReducedChi2"] = Value(
             float(np.sum(((c - mean) / e) ** 2)) / (len(c) - 1), float(np.sum(e**-2)) * 1e-12

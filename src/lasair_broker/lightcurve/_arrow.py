@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from lasair_broker.lightcurve._curves import Float64
+from lasair_broker.lightcurve._kernel import kernel
 
 
 def columns_of(names: Sequence[str], block: Float64, kind: pa.DataType) -> Iterator[tuple[str, pa.Array]]:
@@ -27,24 +28,22 @@ def columns_of(names: Sequence[str], block: Float64, kind: pa.DataType) -> Itera
         yield name, pa.Array.from_buffers(kind, num_rows, buffers, null_count=int(nulls[k]))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pack(block, values, valid, nulls):  # type: ignore[no-untyped-def]  # see columns_of
+    num_rows = block.shape[1]
     for k in range(block.shape[0]):
-        missing = 0
-        bits = np.uint8(0)
-        for i in range(block.shape[1]):
-            values[k, i] = block[k, i]
-            if np.isfinite(values[k, i]):
-                bits |= np.uint8(1) << np.uint8(i & 7)
-            else:
-                values[k, i] = 0.0
-                missing += 1
-            if (i & 7) == 7:
-                valid[k, i >> 3] = bits
-                bits = np.uint8(0)
-        if block.shape[1] & 7:
-            valid[k, block.shape[1] >> 3] = bits
-        nulls[k] = missing
+        present = 0
+        for byte in range(valid.shape[1]):
+            bits = 0
+            for bit in range(min(8, num_rows - 8 * byte)):
+                i = 8 * byte + bit
+                values[k, i] = block[k, i]
+                # After the rounding to single precision, which may overflow.
+                finite = abs(values[k, i]) < math.inf
+                bits |= finite << bit
+                present += finite
+            valid[k, byte] = bits
+        nulls[k] = num_rows - present
 
 
 def coalesced(given: pa.ChunkedArray, computed: pa.Array) -> pa.ChunkedArray | pa.Array:

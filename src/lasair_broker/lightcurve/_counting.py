@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from lasair_broker.lightcurve._curves import NUM_BANDS, Float32, Float64, Rows
+from lasair_broker.lightcurve._kernel import kernel
 
 FLUXES = (
     "latest_psfFlux",
@@ -57,7 +57,7 @@ def count(rows: Rows, reliability: Float32) -> tuple[Float64, Float64, npt.NDArr
     return fluxes, times, counts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _median(values, n):  # type: ignore[no-untyped-def]  # float64 array, reordered in place
     """Median of the first n > 0 values, by Hoare's selection."""
     middle = n // 2
@@ -88,67 +88,77 @@ def _median(values, n):  # type: ignore[no-untyped-def]  # float64 array, reorde
     return 0.5 * (below + values[middle])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count(offsets, time, band, flux, reliability, fluxes, times, counts):  # type: ignore[no-untyped-def]  # see count
     most = 0
     for i in range(len(offsets) - 1):
         most = max(most, offsets[i + 1] - offsets[i])
     scratch = np.empty(most)
+    in_band, newest_in_band = np.empty(NUM_BANDS, np.int64), np.empty(NUM_BANDS, np.int64)
     for i in range(len(offsets) - 1):
+        for b in range(NUM_BANDS):
+            in_band[b] = 0
+            newest_in_band[b] = -1
+        number = nights = positive = positive_nights = good = known = negative = reliable = 0
         night = positive_night = -math.inf
-        known = negative = 0
-        reliable = 0
-        highest = -math.inf
-        counts[_PEAK_BAND, i] = -1
+        first = newest = newest_known = brightest = -1
         for j in range(offsets[i], offsets[i + 1]):
-            t = time[j]
-            if not math.isfinite(t):
+            t, f, r, b = time[j], flux[j], reliability[j], band[j]
+            if not abs(t) < math.inf:
                 continue
-            b = band[j]
-            counts[_N, i] += 1
-            if b >= 0:
-                counts[_N_BAND + b, i] += 1
-            if counts[_N, i] == 1:
-                times[_FIRST, i] = t
-            times[_LAST, i] = t
-            this_night = math.floor(t + 0.5)
-            if this_night > night:
-                counts[_NIGHTS, i] += 1
-                night = this_night
-            r = reliability[j]
-            fluxes[_LATEST_R, i] = r
-            if math.isfinite(r):
+            number += 1
+            if first < 0:
+                first = j
+            newest = j
+            this_night = np.floor(t + 0.5)
+            nights += this_night > night
+            night = this_night
+            if abs(r) < math.inf:
                 scratch[reliable] = r
                 reliable += 1
-                if r > _GOOD_RELIABILITY:
-                    counts[_N_GOOD, i] += 1
-            f = flux[j]
-            if not math.isfinite(f):
+                good += r > _GOOD_RELIABILITY
+            if b >= 0:
+                in_band[b] += 1
+            if not abs(f) < math.inf:
                 continue
             known += 1
-            fluxes[_LATEST, i] = f
+            newest_known = j
             if b >= 0:
-                fluxes[_BAND_FLUX + b, i] = f
-                times[_BAND_TIME + b, i] = t
-                if f > highest:
-                    highest = f
-                    fluxes[_PEAK_FLUX, i] = f
-                    times[_PEAK_TIME, i] = t
-                    counts[_PEAK_BAND, i] = b
-            if f < 0.0:
-                negative += 1
-            elif f > 0.0:
-                counts[_N_POSITIVE, i] += 1
-                if this_night > positive_night:
-                    counts[_POSITIVE_NIGHTS, i] += 1
-                    positive_night = this_night
+                newest_in_band[b] = j
+                if brightest < 0 or f > flux[brightest]:
+                    brightest = j
+            negative += f < 0.0
+            if f > 0.0:
+                positive += 1
+                positive_nights += this_night > positive_night
+                positive_night = this_night
+        counts[_N, i] = number
+        counts[_N_POSITIVE, i] = positive
+        counts[_POSITIVE_NIGHTS, i] = positive_nights
+        counts[_N_GOOD, i] = good
+        counts[_NIGHTS, i] = nights
+        counts[_PEAK_BAND, i] = -1
+        for b in range(NUM_BANDS):
+            counts[_N_BAND + b, i] = in_band[b]
+            if newest_in_band[b] >= 0:
+                fluxes[_BAND_FLUX + b, i] = flux[newest_in_band[b]]
+                times[_BAND_TIME + b, i] = time[newest_in_band[b]]
+        if number > 0:
+            times[_FIRST, i] = time[first]
+            times[_LAST, i] = time[newest]
+            fluxes[_LATEST_R, i] = reliability[newest]
         if known > 0:
+            fluxes[_LATEST, i] = flux[newest_known]
             fluxes[_NEGATIVE, i] = negative / known
+        if brightest >= 0:
+            fluxes[_PEAK_FLUX, i] = flux[brightest]
+            times[_PEAK_TIME, i] = time[brightest]
+            counts[_PEAK_BAND, i] = band[brightest]
         if reliable > 0:
             fluxes[_MEDIAN_R, i] = _median(scratch, reliable)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _weighted_means(offsets, time, band, flux, error, out):  # type: ignore[no-untyped-def]  # see weighted_means
     weights = np.empty(NUM_BANDS)
     sums = np.empty(NUM_BANDS)

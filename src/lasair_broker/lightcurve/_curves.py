@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from lasair_broker.lightcurve._kernel import kernel
 from lasair_broker.packets import SourceTable
 
 Float32 = npt.NDArray[np.float32]
@@ -97,67 +97,72 @@ class Measurements:
         num_objects = len(rows.offsets) - 1
         offsets = np.zeros(num_objects + 1, np.int64)
         band_offsets = np.zeros(NUM_BANDS * num_objects + 1, np.int64)
-        given = rows.offsets, rows.time, rows.band, rows.flux, rows.error
-        _place(*given, offsets, band_offsets)
+        time, flux, error = np.empty((3, len(rows.time)))
+        band = np.empty(len(rows.time), np.int8)
+        _measured(
+            rows.offsets,
+            rows.time,
+            rows.band,
+            rows.flux,
+            rows.error,
+            offsets,
+            band_offsets,
+            time,
+            flux,
+            error,
+            band,
+        )
         total = int(offsets[-1])
-        time, flux, error, band_time, band_flux, band_error = np.empty((6, total))
-        band = np.empty(total, np.int8)
-        _fill(*given, band_offsets, time, flux, error, band, band_time, band_flux, band_error)
+        time, flux, error, band = time[:total], flux[:total], error[:total], band[:total]
+        band_time, band_flux, band_error = np.empty((3, total))
+        _by_band(offsets, time, flux, error, band, band_offsets, band_time, band_flux, band_error)
         return cls(offsets, time, flux, error, band, band_offsets, band_time, band_flux, band_error)
 
 
-@njit(cache=True, nogil=True)
-def _measured(time, band, flux, error):  # type: ignore[no-untyped-def]  # one row
-    return band >= 0 and abs(time) < math.inf and abs(flux) < math.inf and 0.0 < error < math.inf
-
-
-@njit(cache=True, nogil=True)
-def _place(offsets, time, band, flux, error, new_offsets, band_offsets):  # type: ignore[no-untyped-def]  # see Measurements
-    total = 0
-    for i in range(len(offsets) - 1):
-        for j in range(offsets[i], offsets[i + 1]):
-            if _measured(time[j], band[j], flux[j], error[j]):
-                band_offsets[NUM_BANDS * i + band[j] + 1] += 1
-        for b in range(NUM_BANDS):
-            total += band_offsets[NUM_BANDS * i + b + 1]
-            band_offsets[NUM_BANDS * i + b + 1] = total
-        new_offsets[i + 1] = total
-
-
-@njit(cache=True, nogil=True)
-def _fill(  # type: ignore[no-untyped-def]  # see Measurements
+@kernel
+def _measured(  # type: ignore[no-untyped-def]  # see Measurements
     offsets,
     time,
     band,
     flux,
     error,
+    new_offsets,
     band_offsets,
     new_time,
     new_flux,
     new_error,
     new_band,
-    band_time,
-    band_flux,
-    band_error,
 ):
+    """Keep the measurements among the rows, and count them by object and band."""
+    at = total = 0
+    for i in range(len(offsets) - 1):
+        for j in range(offsets[i], offsets[i + 1]):
+            b, f, e = band[j], flux[j], error[j]
+            if b >= 0 and abs(time[j]) < math.inf and abs(f) < math.inf and 0.0 < e < math.inf:
+                new_time[at] = time[j]
+                new_flux[at] = f
+                new_error[at] = e
+                new_band[at] = b
+                at += 1
+                band_offsets[NUM_BANDS * i + b + 1] += 1
+        for group in range(NUM_BANDS * i, NUM_BANDS * (i + 1)):
+            total += band_offsets[group + 1]
+            band_offsets[group + 1] = total
+        new_offsets[i + 1] = at
+
+
+@kernel
+def _by_band(offsets, time, flux, error, band, band_offsets, band_time, band_flux, band_error):  # type: ignore[no-untyped-def]  # see Measurements
     place = np.empty(NUM_BANDS, np.int64)
-    at = 0
     for i in range(len(offsets) - 1):
         for b in range(NUM_BANDS):
             place[b] = band_offsets[NUM_BANDS * i + b]
         for j in range(offsets[i], offsets[i + 1]):
-            b = band[j]
-            if _measured(time[j], b, flux[j], error[j]):
-                k = place[b]
-                place[b] += 1
-                new_time[at] = time[j]
-                new_flux[at] = flux[j]
-                new_error[at] = error[j]
-                new_band[at] = b
-                band_time[k] = time[j]
-                band_flux[k] = flux[j]
-                band_error[k] = error[j]
-                at += 1
+            k = place[band[j]]
+            place[band[j]] += 1
+            band_time[k] = time[j]
+            band_flux[k] = flux[j]
+            band_error[k] = error[j]
 
 
 def float64(values: npt.NDArray[np.generic]) -> Float64:

@@ -71,10 +71,10 @@ def enrich(batch: AlertBatch, resources: FeatureResources) -> AlertBatch:
     detections = Rows.of(batch.diaSources)
     forced = Rows.of(batch.diaForcedSources)
     limits = Rows.of(batch.diaNondetectionLimits)
-    curves, forced_curves = Measurements.of(detections), Measurements.of(forced)
+    curves = Measurements.of(detections)
     columns: dict[str, pa.Array] = dict(_counts(batch, detections))
     columns.update(_shapes(detections, forced, limits, curves, batch))
-    columns.update(_colours_and_fits(batch, resources, curves, forced_curves))
+    columns.update(_colours_and_fits(batch, resources, curves, forced))
     columns.update(_places(batch))
     return replace(batch, objects=_joined(batch.objects, columns))
 
@@ -137,7 +137,7 @@ def _shapes(
 
 
 def _colours_and_fits(
-    batch: AlertBatch, resources: FeatureResources, curves: Measurements, forced: Measurements
+    batch: AlertBatch, resources: FeatureResources, curves: Measurements, forced: Rows
 ) -> Iterator[tuple[str, pa.Array]]:
     """What depends on the survey's passbands, extinction, class or distance."""
     passbands = resources.of_survey(batch.survey)
@@ -154,14 +154,17 @@ def _colours_and_fits(
     magnitude, error, time = absolute_magnitudes(curves, extinction, ebv, host)
     yield from columns_of(("absMag", "absMagErr"), np.stack([magnitude, error]), pa.float32())
     yield from columns_of(("absMagMJD",), time[None], pa.float64())
-    eligible = host.may_be_transient if resources.fits else np.zeros(len(ebv), np.bool_)
-    surface, surface_peak = surface_fits(curves, forced, wavelength, extinction, ebv, eligible)
+    if resources.fits:
+        forced_curves, eligible = Measurements.of(forced), host.may_be_transient
+    else:
+        forced_curves, eligible = curves, np.zeros(len(ebv), np.bool_)
+    surface, surface_peak = surface_fits(curves, forced_curves, wavelength, extinction, ebv, eligible)
     yield from columns_of(SURFACE_VALUES, surface, pa.float32())
     peak_flux = surface[SURFACE_VALUES.index("BBBPeakFlux")]
     peak = peak_absolute_magnitudes(peak_flux, float(extinction[-1]), ebv, host)
     yield from columns_of(("BBBPeakAbsMag",), peak[None], pa.float32())
     yield from columns_of(("BBBPeakMJD",), surface_peak[None], pa.float64())
-    in_bands, peaks = band_fits(curves, forced, eligible)
+    in_bands, peaks = band_fits(curves, forced_curves, eligible)
     yield from columns_of(_BAND_FIT_COLUMNS, in_bands, pa.float32())
     yield from columns_of(_BAND_FIT_TIMES, peaks, pa.float64())
 
@@ -182,4 +185,4 @@ def _joined(objects: pa.Table, columns: dict[str, pa.Array]) -> pa.Table:
             merged[name] = coalesced(given, values)
         else:
             merged[name] = values
-    return pa.table(merged)
+    return pa.Table.from_arrays(list(merged.values()), names=list(merged))

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
 from lasair_broker.lightcurve._curves import Float64, Measurements
+from lasair_broker.lightcurve._kernel import kernel
 from lasair_broker.lightcurve._resources import SPEED_OF_LIGHT, FeatureResources
 from lasair_broker.packets import AlertBatch
 
@@ -117,7 +117,7 @@ def absolute_magnitudes(
     return magnitude, np.where(known, error, np.nan), np.where(known, out[2], np.nan)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _brightest(offsets, time, flux, error, band, extinction, ebv, out):  # type: ignore[no-untyped-def]  # see above
     for i in range(len(offsets) - 1):
         if not math.isfinite(ebv[i]):

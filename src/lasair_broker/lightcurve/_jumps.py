@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from lasair_broker.lightcurve._curves import NUM_BANDS, Float64, Measurements
+from lasair_broker.lightcurve._kernel import summing_kernel
 
 _RECENT = 10.0  # d before the newest measurement of the object
 _BASELINE = 70.0  # d
@@ -37,7 +37,7 @@ def jumps(curves: Measurements) -> Float64:
     return out
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def _jumps(offsets, all_times, band_offsets, time, flux, error, out):  # type: ignore[no-untyped-def]  # see jumps
     for i in range(len(offsets) - 1):
         if offsets[i + 1] == offsets[i]:
@@ -57,7 +57,7 @@ def _jumps(offsets, all_times, band_offsets, time, flux, error, out):  # type: i
             out[1, i] = second
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def _departure(time, flux, error, start, stop, newest):  # type: ignore[no-untyped-def]  # see jumps
     """The departure in one band, -1 where there is none."""
     recent = stop

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from lasair_broker.lightcurve._kernel import summing_kernel
 from lasair_broker.lightcurve._models import normal_equations
 
 _MOST_STEPS = 60
@@ -14,7 +14,7 @@ _CONVERGED = 1e-3  # fall of chi-squared in a step that is no longer worth the n
 _FIRST_DAMPING, _WORST_DAMPING = 1e-3, 1e10
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def _cholesky(matrix, n):  # type: ignore[no-untyped-def]  # square float64 array, in place
     """Replace the lower triangle by its Cholesky factor; False if it is not positive definite."""
     for i in range(n):
@@ -31,7 +31,7 @@ def _cholesky(matrix, n):  # type: ignore[no-untyped-def]  # square float64 arra
     return True
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def _solve(factor, vector, n):  # type: ignore[no-untyped-def]  # float64 arrays, vector in place
     """Solve with a Cholesky factor."""
     for i in range(n):
@@ -44,7 +44,7 @@ def _solve(factor, vector, n):  # type: ignore[no-untyped-def]  # float64 arrays
         vector[i] /= factor[i, i]
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def fit(kind, time, flux, weight, band, wavelength, p, free):  # type: ignore[no-untyped-def]  # see below
     """Improve the `free` parameters `p` of model `kind` in place until chi-squared no longer falls.
 
@@ -95,26 +95,23 @@ def fit(kind, time, flux, weight, band, wavelength, p, free):  # type: ignore[no
     return chi2
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def _allowed(p):  # type: ignore[no-untyped-def]  # float64 array
     """Whether the exponentials of the parameters stay within what doubles hold and temperatures can be."""
     return abs(p[2]) < 30.0 and abs(p[3]) < 30.0 and -1.0 < p[4] < 6.0 and math.isfinite(p[0] + p[1])
 
 
-@njit(cache=True, nogil=True)
-def covariance(kind, time, flux, weight, band, wavelength, p, free):  # type: ignore[no-untyped-def]  # see below
-    """Covariance of the free parameters at `p` from the errors alone; NaN if the data do not determine
-    them."""
+@summing_kernel
+def covariance(kind, time, flux, weight, band, wavelength, p, free, inverse):  # type: ignore[no-untyped-def]  # see below
+    """Fill the covariance of the free parameters at `p` from the errors, if the data determine them."""
     n = len(free)
     matrix, vector = np.zeros((n, n)), np.zeros(n)
     normal_equations(kind, time, flux, weight, band, wavelength, p, free, matrix, vector)
-    inverse = np.full((n, n), np.nan)
     if not _cholesky(matrix, n):
-        return inverse
+        return
     for i in range(n):
         for k in range(n):
             vector[k] = 1.0 if k == i else 0.0
         _solve(matrix, vector, n)
         for k in range(n):
             inverse[k, i] = vector[k]
-    return inverse

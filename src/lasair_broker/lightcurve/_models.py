@@ -16,9 +16,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from lasair_broker.lightcurve._blackbody import log_slope, relative_flux
+from lasair_broker.lightcurve._kernel import summing_kernel
 
 NUM_PARAMETERS = 5
 AMPLITUDE, TIME, RATIO, LOG_FALL, LOG_TEMPERATURE = range(NUM_PARAMETERS)
@@ -32,7 +32,7 @@ _STEEPEST = 100.0
 """Largest exponent: beyond it a step of the fit is hopeless, but must not overflow."""
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def bazin_shape(dt: float, kr: float, kf: float) -> float:
     """The Bazin function of amplitude 1 at `dt` days after t0."""
     # 1 / (1 + e^x) is e^-max(x, 0) / (1 + e^-|x|), in which nothing overflows.
@@ -40,7 +40,7 @@ def bazin_shape(dt: float, kr: float, kf: float) -> float:
     return math.exp(min(_STEEPEST, -kf * dt - max(x, 0.0))) / (1.0 + math.exp(-abs(x)))
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def colours(wavelength, temperature, flux, slope):  # type: ignore[no-untyped-def]  # float arrays of the six bands
     """Fill the blackbody's flux in each band relative to the last wavelength, and its d ln f / d ln T."""
     reference = wavelength[-1]
@@ -50,7 +50,7 @@ def colours(wavelength, temperature, flux, slope):  # type: ignore[no-untyped-de
         slope[b] = log_slope(wavelength[b], temperature) - reference_slope
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def normal_equations(kind, time, flux, weight, band, wavelength, p, free, matrix, vector):  # type: ignore[no-untyped-def]  # see below
     """Chi-squared of model `kind` at parameters `p`, and J^T W J and J^T W r of its `free` parameters.
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from lasair_broker.lightcurve._curves import NUM_BANDS, Float64, Rows
+from lasair_broker.lightcurve._kernel import kernel
 
 NONDETECTION_VALUES = ("nondetectionGap", "nondetectionDuty", *(f"{b}_preSnr" for b in "ugrizy"))
 
@@ -55,7 +55,7 @@ def nondetections(
     return out, newest, number
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _nondetections(  # type: ignore[no-untyped-def]  # see nondetections
     offsets,
     time,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from lasair_broker.lightcurve._blackbody import colour_temperature, log_slope
 from lasair_broker.lightcurve._curves import Float64, Int8, Measurements
+from lasair_broker.lightcurve._kernel import kernel
 
 PAIR_FLUXES = (
     "latestPairColourMag",
@@ -33,8 +33,12 @@ PAIR_BANDS = (
     "peakPairColourBands",
 )
 
+# Places in the values.
+_FIRST_COLOUR, _PEAK_COLOUR, _COLOUR_SLOPE, _COLOUR_SLOPE_ERR, _COLOUR_CHI2 = 8, 9, 10, 11, 12
+
 _LONGEST_GAP = 40.0 / 1440.0  # d
 _SLOPE_BASELINE = 0.02  # d; within one visit a colour has no slope
+_MAG_FLOOR = 1e-6  # mag^2; no colour is good to better than 1 mmag
 _MAG = 2.5 / math.log(10.0)
 
 
@@ -45,7 +49,8 @@ def pairs(
 
     The order of the bands in time does not matter: the colour is always the bluer minus the redder magnitude.
     The pair's time is midway. The newest pair of two bands sets the bands whose colours enter colourSlope
-    (weighted straight line, mag/d), its error, and colourReducedChi2 (about the weighted mean).
+    (weighted straight line, mag/d), its error, and colourReducedChi2 (about the weighted mean); for these,
+    1 mmag is added to the errors.
 
     Parameters
     ----------
@@ -82,30 +87,19 @@ def pairs(
     return values, times, bands
 
 
-@njit(cache=True, nogil=True)
-def _is_pair(time, flux, band, k):  # type: ignore[no-untyped-def]  # see pairs
-    """Whether measurements k - 1 and k are a pair."""
-    return (
-        band[k - 1] != band[k]
-        and time[k] - time[k - 1] < _LONGEST_GAP
-        and flux[k - 1] > 0.0
-        and flux[k] > 0.0
-    )
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def _colour(flux, error, band, k):  # type: ignore[no-untyped-def]  # see pairs
     """Code of the bands, colour and its error of the pair k - 1 and k."""
     if band[k - 1] < band[k]:
         blue, red = k - 1, k
     else:
         blue, red = k, k - 1
-    colour = _MAG * (math.log(flux[red]) - math.log(flux[blue]))
-    relative = math.hypot(error[red] / flux[red], error[blue] / flux[blue])
-    return 6 * int(band[blue]) + int(band[red]), colour, _MAG * relative
+    of_red, of_blue = error[red] / flux[red], error[blue] / flux[blue]
+    colour = _MAG * math.log(flux[red] / flux[blue])
+    return 6 * int(band[blue]) + int(band[red]), colour, _MAG * math.sqrt(of_red * of_red + of_blue * of_blue)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _temperature(code, colour, err, wavelength, extinction, ebv):  # type: ignore[no-untyped-def]  # see pairs
     """Temperature of a colour corrected for extinction, and its error."""
     blue, red = code // 6, code % 6
@@ -118,73 +112,82 @@ def _temperature(code, colour, err, wavelength, extinction, ebv):  # type: ignor
     return temperature, temperature * err / abs(slope)
 
 
-@njit(cache=True, nogil=True)
-def _pairs(offsets, time, flux, error, band, wavelength, extinction, ebv, values, times, bands):  # type: ignore[no-untyped-def]  # see pairs
+@kernel
+def _pairs(  # type: ignore[no-untyped-def]  # see pairs
+    offsets, time, flux, error, band, wavelength, extinction, ebv, values, times, bands
+):
+    most = 0
     for i in range(len(offsets) - 1):
-        start, stop = offsets[i], offsets[i + 1]
+        most = max(most, offsets[i + 1] - offsets[i])
+    place = np.empty(most, np.int64)
+    for i in range(len(offsets) - 1):
         found = 0
-        first = 0
-        for k in range(stop - 1, start, -1):
-            if not _is_pair(time, flux, band, k):
-                continue
-            first = k
-            if found < 2:
-                code, colour, err = _colour(flux, error, band, k)
-                temperature, temperature_err = _temperature(code, colour, err, wavelength, extinction, ebv[i])
-                values[4 * found, i] = colour
-                values[4 * found + 1, i] = err
-                values[4 * found + 2, i] = temperature
-                values[4 * found + 3, i] = temperature_err
-                times[found, i] = 0.5 * (time[k - 1] + time[k])
-                bands[found, i] = code
-            found += 1
-        if found == 0:
-            continue
-        brightest = start
-        for k in range(start + 1, stop):
+        brightest = offsets[i]
+        for k in range(offsets[i] + 1, offsets[i + 1]):
             if flux[k] > flux[brightest]:
                 brightest = k
-        nearest = first
-        weight = weighted_time = weighted_colour = 0.0
-        for k in range(first, stop):
-            if not _is_pair(time, flux, band, k):
-                continue
-            middle = 0.5 * (time[k - 1] + time[k])
-            if abs(middle - time[brightest]) < abs(
-                0.5 * (time[nearest - 1] + time[nearest]) - time[brightest]
-            ):
-                nearest = k
+            near = time[k] - time[k - 1] < _LONGEST_GAP and band[k] != band[k - 1]
+            if near and flux[k] > 0.0 and flux[k - 1] > 0.0:
+                place[found] = k
+                found += 1
+        if found == 0:
+            continue
+        for m in range(min(2, found)):
+            k = place[found - 1 - m]
             code, colour, err = _colour(flux, error, band, k)
-            if code == bands[0, i]:
-                w = 1.0 / (err * err)
-                weight += w
-                weighted_time += w * (middle - times[0, i])
-                weighted_colour += w * colour
-        code, colour, err = _colour(flux, error, band, first)
-        values[8, i] = colour
-        times[2, i] = 0.5 * (time[first - 1] + time[first])
-        bands[2, i] = code
-        code, colour, err = _colour(flux, error, band, nearest)
-        values[9, i] = colour
-        bands[3, i] = code
-        centre, mean = weighted_time / weight, weighted_colour / weight
-        same = 0
-        oldest = math.inf
-        variance = covariance = chi2 = 0.0
-        for k in range(first, stop):
-            if not _is_pair(time, flux, band, k):
-                continue
-            code, colour, err = _colour(flux, error, band, k)
-            if code == bands[0, i]:
-                same += 1
-                w = 1.0 / (err * err)
-                dt = 0.5 * (time[k - 1] + time[k]) - times[0, i] - centre
-                oldest = min(oldest, dt + centre)
-                variance += w * dt * dt
-                covariance += w * dt * (colour - mean)
-                chi2 += w * (colour - mean) ** 2
-        if same > 1:
-            values[12, i] = chi2 / (same - 1)
-            if oldest <= -_SLOPE_BASELINE:
-                values[10, i] = covariance / variance
-                values[11, i] = 1.0 / math.sqrt(variance)
+            temperature, temperature_err = _temperature(code, colour, err, wavelength, extinction, ebv[i])
+            values[4 * m, i] = colour
+            values[4 * m + 1, i] = err
+            values[4 * m + 2, i] = temperature
+            values[4 * m + 3, i] = temperature_err
+            times[m, i] = 0.5 * (time[k - 1] + time[k])
+            bands[m, i] = code
+        bands[2, i], values[_FIRST_COLOUR, i], _ = _colour(flux, error, band, place[0])
+        times[2, i] = 0.5 * (time[place[0] - 1] + time[place[0]])
+        nearest, distance = place[0], math.inf
+        for m in range(found):
+            k = place[m]
+            away = abs(0.5 * (time[k - 1] + time[k]) - time[brightest])
+            if away < distance:
+                nearest, distance = k, away
+        bands[3, i], values[_PEAK_COLOUR, i], _ = _colour(flux, error, band, nearest)
+        _colour_slope(time, flux, error, band, place, found, bands[0, i], values, i)
+
+
+@kernel
+def _colour_slope(time, flux, error, band, place, found, bands, values, i):  # type: ignore[no-untyped-def]  # see pairs
+    """Straight line through the colours of the pairs in the same `bands`."""
+    same = 0
+    weight = weighted_time = weighted_colour = 0.0
+    newest = oldest = 0.0
+    for m in range(found - 1, -1, -1):
+        k = place[m]
+        if 6 * min(band[k - 1], band[k]) + max(band[k - 1], band[k]) != bands:
+            continue
+        place[found - 1 - same] = k  # those already passed are not needed again
+        middle = 0.5 * (time[k - 1] + time[k])
+        if same == 0:
+            newest = middle
+        oldest = middle
+        same += 1
+        _, colour, err = _colour(flux, error, band, k)
+        w = 1.0 / (err * err + _MAG_FLOOR)
+        weight += w
+        weighted_time += w * (middle - newest)
+        weighted_colour += w * colour
+    if same < 2:
+        return
+    centre, mean = weighted_time / weight, weighted_colour / weight
+    variance = covariance = chi2 = 0.0
+    for m in range(found - same, found):
+        k = place[m]
+        _, colour, err = _colour(flux, error, band, k)
+        w = 1.0 / (err * err + _MAG_FLOOR)
+        dt = 0.5 * (time[k - 1] + time[k]) - newest - centre
+        variance += w * dt * dt
+        covariance += w * dt * (colour - mean)
+        chi2 += w * (colour - mean) ** 2
+    values[_COLOUR_CHI2, i] = chi2 / (same - 1)
+    if newest - oldest >= _SLOPE_BASELINE:
+        values[_COLOUR_SLOPE, i] = covariance / variance
+        values[_COLOUR_SLOPE_ERR, i] = 1.0 / math.sqrt(variance)

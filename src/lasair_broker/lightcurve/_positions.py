@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from lasair_broker.lightcurve._curves import Float32, Float64, Int64
+from lasair_broker.lightcurve._kernel import kernel
 
 POSITION_VALUES = ("posScatter", "posReducedChi2", "posDrift", "posDriftErr")
 
@@ -48,7 +48,7 @@ def positions(
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _positions(offsets, time, ra, decl, ra_error, decl_error, object_ra, object_decl, out):  # type: ignore[no-untyped-def]  # see positions
     most = 1
     for i in range(len(offsets) - 1):
@@ -63,7 +63,10 @@ def _positions(offsets, time, ra, decl, ra_error, decl_error, object_ra, object_
             if not (math.isfinite(time[j]) and math.isfinite(ra[j]) and math.isfinite(decl[j])):
                 continue
             t[n] = time[j]
-            x[n] = ((ra[j] - object_ra[i] + 540.0) % 360.0 - 180.0) * scale * 3600.0
+            turn = ra[j] - object_ra[i]
+            if abs(turn) > 180.0:  # across right ascension 0
+                turn = turn - 360.0 * math.floor(turn / 360.0 + 0.5)
+            x[n] = turn * scale * 3600.0
             y[n] = (decl[j] - object_decl[i]) * 3600.0
             dx, dy = ra_error[j] * 3600.0, decl_error[j] * 3600.0
             errors_known &= 0.0 < dx < math.inf and 0.0 < dy < math.inf
@@ -75,8 +78,10 @@ def _positions(offsets, time, ra, decl, ra_error, decl_error, object_ra, object_
             continue
         x_mean = y_mean = squares = 0.0
         for k in range(n):
-            x_mean += x[k] / n
-            y_mean += y[k] / n
+            x_mean += x[k]
+            y_mean += y[k]
+        x_mean /= n
+        y_mean /= n
         for k in range(n):
             squares += (x[k] - x_mean) ** 2 + (y[k] - y_mean) ** 2
         out[_SCATTER, i] = math.sqrt(squares / (n - 1))
@@ -93,7 +98,7 @@ def _positions(offsets, time, ra, decl, ra_error, decl_error, object_ra, object_
                 out[_DRIFT_ERR, i] = math.sqrt(0.5 * (x_variance + y_variance))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _line(t, x, weight, n):  # type: ignore[no-untyped-def]  # see positions
     """Chi2 about the weighted mean, and slope and its variance of the weighted straight line."""
     total = mean = centre = 0.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from lasair_broker.lightcurve._curves import NUM_BANDS, Float64, Measurements
+from lasair_broker.lightcurve._kernel import summing_kernel
 
 SURVEY_STATISTICS = (
     "psfFluxMean",
@@ -68,6 +68,7 @@ _MAG = 2.5 / math.log(10.0)
 _RATE_WINDOW = 7.0  # d
 _RATE_SNR = 3.0
 _RATE_BASELINE = 0.02  # d; the two exposures of one visit say nothing of a rate
+_MAG_FLOOR = 1e-6  # mag^2; no magnitude is good to better than 1 mmag
 _ZERO_MEAN = 1e-6  # of the largest flux: below, the mean is rounding and the excess variance means nothing
 
 
@@ -88,132 +89,141 @@ def band_statistics(curves: Measurements) -> Float64:
     - reducedChi2: sum d^2 / (n - 1).
     - slope, slopeErr: weighted straight line, nJy/d.
     - magSlope, magSlopeErr: weighted straight line through the magnitudes of the 7 days before the newest
-      measurement, from points with f/e >= 3, mag/d, positive when fading.
+      measurement, from points with f/e >= 3, mag/d, positive when fading; 1 mmag is added to their errors.
     - riseSlope, fadeSlope: magnitudes gained a day between the first such point and the brightest, and lost
       between the brightest and the last; at least 0.02 d apart.
     - maxJump: largest |f_k+1 - f_k| / sqrt(e_k^2 + e_k+1^2).
     """
     num_objects = len(curves.offsets) - 1
-    out = np.full((len(STATISTICS), NUM_BANDS, num_objects), np.nan)
+    out = np.empty((len(STATISTICS), NUM_BANDS, num_objects))
     _statistics(curves.band_offsets, curves.band_time, curves.band_flux, curves.band_error, out)
     return out
 
 
-@njit(cache=True, nogil=True)
+@summing_kernel
 def _statistics(offsets, time, flux, error, out):  # type: ignore[no-untyped-def]  # see band_statistics
+    most = 0
+    for group in range(len(offsets) - 1):
+        most = max(most, offsets[group + 1] - offsets[group])
+    inverse = np.empty(most)
+    row = np.empty(out.shape[0])
     for group in range(len(offsets) - 1):
         start, stop = offsets[group], offsets[group + 1]
+        for m in range(len(row)):
+            row[m] = math.nan
         if stop > start:
-            i, b = group // NUM_BANDS, group % NUM_BANDS
-            _moments(time[start:stop], flux[start:stop], error[start:stop], out[:, b, i])
-            _rates(time[start:stop], flux[start:stop], error[start:stop], out[:, b, i])
+            _moments(time, flux, error, start, stop, inverse, row)
+            _slopes_of_magnitude(time, flux, error, start, stop, row)
+        i, b = group // NUM_BANDS, group % NUM_BANDS
+        for m in range(len(row)):
+            out[m, b, i] = row[m]
 
 
-@njit(cache=True, nogil=True)
-def _moments(time, flux, error, out):  # type: ignore[no-untyped-def]  # see band_statistics
-    n = len(flux)
-    weight = weighted = total = errors = variances = 0.0
+@summing_kernel
+def _moments(time, flux, error, start, stop, inverse, row):  # type: ignore[no-untyped-def]  # see band_statistics
+    """Fill `row` with what needs only sums; `inverse` is scratch for 1/error."""
+    n = stop - start
+    weight = weighted = total = errors = variances = weighted_time = 0.0
     low, high, snr = math.inf, -math.inf, -math.inf
-    weighted_time = 0.0
+    begin = time[start]
     for k in range(n):
-        f, e = flux[k], error[k]
-        w = 1.0 / (e * e)
+        f, e = flux[start + k], error[start + k]
+        v = 1.0 / e
+        inverse[k] = v
+        w = v * v
         weight += w
         weighted += w * f
-        weighted_time += w * (time[k] - time[0])
+        weighted_time += w * (time[start + k] - begin)
         total += f
         errors += e
         variances += e * e
         low = min(low, f)
         high = max(high, f)
-        snr = max(snr, f / e)
+        snr = max(snr, f * v)
     mean = total / n
     centre = weighted / weight
-    out[_MEAN] = centre
-    out[_MEAN_ERR] = 1.0 / math.sqrt(weight)
-    out[_MIN] = low
-    out[_MAX] = high
-    out[_ERR_MEAN] = errors / n
-    out[_SNR_MAX] = snr
+    row[_MEAN] = centre
+    row[_MEAN_ERR] = 1.0 / math.sqrt(weight)
+    row[_MIN] = low
+    row[_MAX] = high
+    row[_ERR_MEAN] = errors / n
+    row[_SNR_MAX] = snr
     if n < 2:
         return
     middle = weighted_time / weight
-    second = third = fourth = steps = 0.0
+    second = third = fourth = 0.0
     chi2 = absolute = time_variance = covariance = 0.0
-    max_slope, max_jump = -math.inf, 0.0
     for k in range(n):
-        f, e = flux[k], error[k]
-        d = f - mean
+        d = flux[start + k] - mean
         second += d * d
         third += d * d * d
         fourth += d * d * d * d
-        s = (f - centre) / e
+        residual = flux[start + k] - centre
+        s = residual * inverse[k]
         chi2 += s * s
         absolute += abs(s)
-        dt = time[k] - time[0] - middle
-        w = 1.0 / (e * e)
-        time_variance += w * dt * dt
-        covariance += w * dt * (f - centre)
-        if k > 0:
-            step = f - flux[k - 1]
-            steps += step * step
-            if time[k] > time[k - 1]:
-                max_slope = max(max_slope, step / (time[k] - time[k - 1]))
-            before = error[k - 1]
-            max_jump = max(max_jump, abs(step) / math.sqrt(e * e + before * before))
-    out[_MAX_JUMP] = max_jump
-    out[_REDUCED_CHI2] = chi2 / (n - 1)
+        dt = time[start + k] - begin - middle
+        leverage = inverse[k] * inverse[k] * dt
+        time_variance += leverage * dt
+        covariance += leverage * residual
+    steps = max_jump = 0.0
+    max_slope = -math.inf
+    for k in range(start + 1, stop):
+        step = flux[k] - flux[k - 1]
+        steps += step * step
+        max_jump = max(max_jump, step * step / (error[k] * error[k] + error[k - 1] * error[k - 1]))
+        if time[k] > time[k - 1]:
+            max_slope = max(max_slope, step / (time[k] - time[k - 1]))
+    row[_MAX_JUMP] = math.sqrt(max_jump)
+    row[_REDUCED_CHI2] = chi2 / (n - 1)
     if max_slope > -math.inf:
-        out[_MAX_SLOPE] = max_slope
-    if time[n - 1] > time[0]:
-        out[_SLOPE] = covariance / time_variance
-        out[_SLOPE_ERR] = 1.0 / math.sqrt(time_variance)
+        row[_MAX_SLOPE] = max_slope
+    if time[stop - 1] > begin:
+        row[_SLOPE] = covariance / time_variance
+        row[_SLOPE_ERR] = 1.0 / math.sqrt(time_variance)
     if high == low:  # sums of squares would be rounding
         second = third = fourth = 0.0
     variance = second / (n - 1)
-    out[_SIGMA] = math.sqrt(variance)
+    row[_SIGMA] = math.sqrt(variance)
     if abs(mean) > _ZERO_MEAN * max(abs(low), abs(high)):
-        out[_EXCESS_VARIANCE] = (variance - variances / n) / (mean * mean)
+        row[_EXCESS_VARIANCE] = (variance - variances / n) / (mean * mean)
     if high == low:
         return
-    out[_STETSON_K] = absolute / math.sqrt(n * chi2)
-    out[_VON_NEUMANN] = steps / second
+    row[_STETSON_K] = absolute / math.sqrt(n * chi2)
+    row[_VON_NEUMANN] = steps / second
     if n > 2:
-        out[_SKEW] = n / ((n - 1.0) * (n - 2.0)) * third / variance**1.5
+        row[_SKEW] = n / ((n - 1.0) * (n - 2.0)) * third / (variance * math.sqrt(variance))
     if n > 3:
         scale = n * (n + 1.0) / ((n - 1.0) * (n - 2.0) * (n - 3.0))
-        out[_KURTOSIS] = scale * fourth / (variance * variance) - 3.0 * (n - 1.0) ** 2 / (
+        row[_KURTOSIS] = scale * fourth / (variance * variance) - 3.0 * (n - 1.0) ** 2 / (
             (n - 2.0) * (n - 3.0)
         )
 
 
-@njit(cache=True, nogil=True)
-def _rates(time, flux, error, out):  # type: ignore[no-untyped-def]  # see band_statistics
-    n = len(flux)
-    first = last = brightest = -1
-    recent = -1
-    for k in range(n):
+@summing_kernel
+def _slopes_of_magnitude(time, flux, error, start, stop, row):  # type: ignore[no-untyped-def]  # see band_statistics
+    first = last = brightest = recent = -1
+    for k in range(start, stop):
         if flux[k] >= _RATE_SNR * error[k]:
             if first < 0:
-                first = k
+                first = brightest = k
             last = k
-            if brightest < 0 or flux[k] > flux[brightest]:
+            if flux[k] > flux[brightest]:
                 brightest = k
-            if recent < 0 and time[k] >= time[n - 1] - _RATE_WINDOW:
+            if recent < 0 and time[k] >= time[stop - 1] - _RATE_WINDOW:
                 recent = k
     if first < 0:
         return
-    peak = math.log(flux[brightest])
     if time[brightest] - time[first] >= _RATE_BASELINE:
-        out[_RISE_SLOPE] = _MAG * (peak - math.log(flux[first])) / (time[brightest] - time[first])
+        row[_RISE_SLOPE] = _MAG * math.log(flux[brightest] / flux[first]) / (time[brightest] - time[first])
     if time[last] - time[brightest] >= _RATE_BASELINE:
-        out[_FADE_SLOPE] = _MAG * (peak - math.log(flux[last])) / (time[last] - time[brightest])
+        row[_FADE_SLOPE] = _MAG * math.log(flux[brightest] / flux[last]) / (time[last] - time[brightest])
     if recent < 0 or time[last] - time[recent] < _RATE_BASELINE:
         return
     weight = weighted_time = weighted_mag = 0.0
     for k in range(recent, last + 1):
         if flux[k] >= _RATE_SNR * error[k]:
-            w = (flux[k] / (_MAG * error[k])) ** 2
+            w = 1.0 / ((_MAG * error[k] / flux[k]) ** 2 + _MAG_FLOOR)
             weight += w
             weighted_time += w * (time[k] - time[last])
             weighted_mag -= w * _MAG * math.log(flux[k])
@@ -221,9 +231,9 @@ def _rates(time, flux, error, out):  # type: ignore[no-untyped-def]  # see band_
     variance = covariance = 0.0
     for k in range(recent, last + 1):
         if flux[k] >= _RATE_SNR * error[k]:
-            w = (flux[k] / (_MAG * error[k])) ** 2
+            w = 1.0 / ((_MAG * error[k] / flux[k]) ** 2 + _MAG_FLOOR)
             dt = time[k] - time[last] - middle
             variance += w * dt * dt
             covariance += w * dt * (-_MAG * math.log(flux[k]) - mean)
-    out[_MAG_SLOPE] = covariance / variance
-    out[_MAG_SLOPE_ERR] = 1.0 / math.sqrt(variance)
+    row[_MAG_SLOPE] = covariance / variance
+    row[_MAG_SLOPE_ERR] = 1.0 / math.sqrt(variance)

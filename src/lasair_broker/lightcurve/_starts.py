@@ -1,12 +1,12 @@
-"""Which light curves look like a transient, and the starting points of their fits."""
+"""Starting points of fits: the best of coarse grids."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numba import njit
 
+from lasair_broker.lightcurve._kernel import kernel
 from lasair_broker.lightcurve._models import (
     AMPLITUDE,
     LOG_FALL,
@@ -24,7 +24,7 @@ _FALLS = np.array([1.0, 3.5, 12.0])
 _RATIOS = np.array([0.5, 2.0, 3.5])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def start_bazin(time, flux, weight, band, wavelength, coloured, peak, length, p):  # type: ignore[no-untyped-def]  # see below
     """Fill `p` with the best of a coarse grid of Bazin functions that peak at `peak`.
 
@@ -67,7 +67,7 @@ def start_bazin(time, flux, weight, band, wavelength, coloured, peak, length, p)
     return best > 0.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def start_exponential(time, flux, weight, band, wavelength, length, p):  # type: ignore[no-untyped-def]  # see below
     """Fill `p` with the best of a coarse grid of exponentials; `time` is counted from their t0."""
     relative, slope = np.ones(6), np.empty(6)
