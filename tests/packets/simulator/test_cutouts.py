@@ -1,4 +1,4 @@
-"""Cut-outs: valid FITS, the source where the WCS says, the flux that was measured, the noise that is stated."""
+"""Cut-outs: valid FITS, the source where the WCS says, its flux as measured, the noise as stated."""
 
 from __future__ import annotations
 

@@ -406,6 +406,11 @@ def test_training_sets_have_what_was_asked_for() -> None:
     assert points.groupby("id")["detected"].sum().min() >= 2
     assert set(points["id"]) == set(made.objects["id"].to_pylist())
     assert points["psfFluxErr"].min() > 0.0
+    # No supernova is in the template; variable stars are, brighter or fainter.
+    negative = points[points["detected"]].groupby("id")["psfFlux"].apply(lambda f: (f < 0).mean())
+    kinds = np.array(made.objects["class"].to_pylist())[negative.index]
+    assert negative[kinds == "SN Ia"].mean() < 0.01
+    assert 0.2 < negative[kinds == "variable star"].mean() < 0.8
     again = simulate_light_curves(
         {"SN Ia": 30, "variable star": 25, "eruptive star": 10}, seed=2, num_fields=4
     )

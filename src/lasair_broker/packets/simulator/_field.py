@@ -114,15 +114,18 @@ def build_field(survey: Survey, which: int, density: float, boost: Mapping[str, 
     if counters[-1] >= FIRST_ONE_OFF_COUNTER:
         raise ValueError(f"a field can hold {FIRST_ONE_OFF_COUNTER} objects, {counters[-1]} were asked for")
 
-    def join(name: str) -> Any:
-        return np.concatenate([part[name] for part in parts])
+    rows = [part.pop("row") for part in parts]
 
-    group = np.repeat(np.arange(len(groups), dtype=np.int16), [len(part["row"]) for part in parts])
-    row = join("row").astype(np.int32)
+    def join(name: str) -> Any:
+        # Each part is let go as soon as it is copied: together they are the largest thing here.
+        return np.concatenate([part.pop(name) for part in parts])
+
+    group = np.repeat(np.arange(len(groups), dtype=np.int16), [len(mine) for mine in rows])
+    row = np.concatenate(rows).astype(np.int32)
     counter = (counters[group] + row).astype(np.int32)
-    key = np.concatenate([g.key[part["row"]] for g, part in zip(groups, parts, strict=True)])
-    true_ra = np.concatenate([g.ra[part["row"]] for g, part in zip(groups, parts, strict=True)])
-    true_decl = np.concatenate([g.decl[part["row"]] for g, part in zip(groups, parts, strict=True)])
+    key = np.concatenate([g.key[mine] for g, mine in zip(groups, rows, strict=True)])
+    true_ra = np.concatenate([g.ra[mine] for g, mine in zip(groups, rows, strict=True)])
+    true_decl = np.concatenate([g.decl[mine] for g, mine in zip(groups, rows, strict=True)])
     detected = join("detected")
     psf, err, science, detector = join("psf"), join("err"), join("science"), join("detector")
     artefact = np.array([g.population.difference_only for g in groups])[group]
@@ -169,10 +172,10 @@ def build_field(survey: Survey, which: int, density: float, boost: Mapping[str, 
 
 
 def template_times(first: float) -> tuple[Float64, npt.NDArray[np.int8]]:
-    """Epochs of the images that the templates were made of, in the half year before the history starts."""
+    """Epochs of the images the templates are made of: so long before the history that no event is in both."""
     band = np.repeat(np.arange(6, dtype=np.int8), _TEMPLATES_PER_BAND)
     step = np.tile(np.arange(_TEMPLATES_PER_BAND), 6)
-    return first - 190.0 + 43.37 * step + 3.171 * band, band
+    return first - 830.0 + 83.37 * step + 3.171 * band, band
 
 
 def observe(group: Group, visits: Visits, first: float) -> dict[str, Any]:

@@ -223,7 +223,7 @@ class Simulation:
     def catalogue(self) -> pa.Table:
         """Stars and galaxies of all fields, in `CATALOGUE_SCHEMA`: hosts, variables when quiet, and
         background."""
-        before = float(np.floor(self.survey.start_mjd)) - self.survey.history_days - 100.0
+        before = float(np.floor(self.survey.start_mjd)) - self.survey.history_days - 600.0
         parts = [
             field_catalogue(self.field(which), self.seed, self._density, before)
             for which in range(self.survey.num_fields)
