@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -69,7 +70,7 @@ def png_of_fits(image: bytes, size: int) -> bytes:
 
 def _pixels(image: bytes) -> npt.NDArray[np.float64]:
     try:
-        with fits.open(io.BytesIO(image), memmap=False) as units:
+        with warnings.catch_warnings(action="ignore"), fits.open(io.BytesIO(image), memmap=False) as units:
             for unit in units:
                 if unit.is_image and unit.data is not None and unit.data.ndim >= 2 and unit.data.size:
                     plane = unit.data.reshape(-1, *unit.data.shape[-2:])[0]

@@ -60,8 +60,11 @@ class Database:
             # not worth a third of the time of a checkpoint.
             "disabled_compression_methods": "alp,alprd",
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _lock(folder / "archive.lock")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock_file = _lock(folder / "archive.lock")
+        except OSError as error:
+            raise ArchiveError(f"cannot open an archive in {folder}: {error.strerror}") from error
         self._guard = threading.Lock()
         self._idle: list[Any] = []
         self._readers: set[Any] = set()
@@ -78,6 +81,9 @@ class Database:
             self._root = duckdb.connect(":memory:", config=self._config)
             quoted = str(self.path).replace("'", "''")
             self._root.execute(f"ATTACH '{quoted}' AS {_NAME} (ROW_GROUP_SIZE {_ROW_GROUP})")
+            self._root.execute(
+                "SET GLOBAL TimeZone = 'UTC'"
+            )  # the name that the schema gives to the zone of timestamps
             # Checkpoints happen when we choose, together with the sorting of recent rows.
             self._root.execute("SET checkpoint_threshold = '1TB'")
             self._root.execute("SET enable_external_access = false")
