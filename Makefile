@@ -18,6 +18,7 @@ $(BIN)/python:
 $(READY): requirements.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/lasair compile-kernels
 	touch $@
 
 $(DEV): requirements-dev.lock $(READY)
