@@ -54,7 +54,8 @@ def surface_fits(
 
     Fitted are objects with 5 or more detections in 2 or more bands over 0.02 to 200 days, at most a fifth of
     them negative, plus up to 4 forced measurements before the first detection. Fluxes are corrected for
-    extinction where E(B-V) is known, and weighted by their errors and 5 % of the flux in quadrature.
+    extinction where E(B-V) is known, and weighted by their errors and 5 % of the flux in quadrature. A weak
+    prior of the ratio of the rates keeps a rise that was not seen from running away.
 
     Parameters
     ----------
@@ -71,10 +72,9 @@ def surface_fits(
     Returns
     -------
     Array of shape (len(SURFACE_VALUES), n) and BBBPeakMJD; NaN where there is no (acceptable) fit. Rates in
-    1/d,
-    temperatures in kK, fluxes in nJy as observed, chi2 per degree of freedom. Errors are from the covariance,
-    scaled up by sqrt(chi2/dof) where that is above 1. An exponential has either a rise or a fall rate, no
-    peak.
+    1/d, temperatures in kK, fluxes in nJy as observed, chi2 per degree of freedom. Errors are from the
+    covariance, scaled up by sqrt(chi2/dof) where that is above 1. An exponential has either a rise or a fall
+    rate, no peak.
     """
     num_objects = len(detections.offsets) - 1
     out = np.full((len(SURFACE_VALUES), num_objects), np.nan)

@@ -28,6 +28,13 @@ GROWTH = 1
 BAZIN, EXPONENTIAL = np.int64(0), np.int64(1)
 """Kinds of model. NumPy's integers: numba would compile every fit once more for each Python literal."""
 
+USUAL_RATIO, RATIO_SPREAD = 1.8, 1.5
+"""A weak prior of q, Gaussian: a rise of seven times the rate of the fall, within a factor of four.
+
+A rise that nobody saw, between the last non-detection and a first detection past the peak, has no upper bound
+in the data alone, and the fit would run away with it.
+"""
+
 _STEEPEST = 100.0
 """Largest exponent: beyond it a step of the fit is hopeless, but must not overflow."""
 
@@ -53,6 +60,9 @@ def colours(wavelength, temperature, flux, slope):  # type: ignore[no-untyped-de
 @summing_kernel
 def normal_equations(kind, time, flux, weight, band, wavelength, p, free, matrix, vector):  # type: ignore[no-untyped-def]  # see below
     """Chi-squared of model `kind` at parameters `p`, and J^T W J and J^T W r of its `free` parameters.
+
+    The prior of the Bazin function's q counts as one more measurement.
+
 
     `time` is in days (for the exponential from its fixed t0), `weight` is 1/error^2, `band` indexes the first
     six of `wavelength` (µm), whose last is the reference; with no temperature among `free`, no colour is
@@ -100,4 +110,9 @@ def normal_equations(kind, time, flux, weight, band, wavelength, p, free, matrix
             vector[m] += scaled * residual
             for n in range(m + 1):
                 matrix[m, n] += scaled * row[free[n]]
+    if kind == BAZIN:
+        away = (p[RATIO] - USUAL_RATIO) / RATIO_SPREAD
+        chi2 += away * away
+        vector[RATIO] -= away / RATIO_SPREAD
+        matrix[RATIO, RATIO] += 1.0 / (RATIO_SPREAD * RATIO_SPREAD)
     return chi2

@@ -19,7 +19,9 @@ from lasair_broker.lightcurve._models import (
     LOG_TEMPERATURE,
     NUM_PARAMETERS,
     RATIO,
+    RATIO_SPREAD,
     TIME,
+    USUAL_RATIO,
 )
 from lasair_broker.lightcurve._problems import SHORTEST, Problems
 from lasair_broker.lightcurve._starts import start_bazin, start_exponential
@@ -40,11 +42,12 @@ class Fitted:
     parameters
         Shape (p, 5), in the order of the module of models.
     chi2
-        Infinite where there is no fit.
+        Of the points, without the prior; infinite where there is no fit.
     degrees
         Degrees of freedom: points minus free parameters.
     covariance
-        Of the free parameters in their order, shape (p, 5, 5), from the errors alone; NaN where undetermined.
+        Of the free parameters in their order, shape (p, 5, 5), from the errors and the prior alone; NaN where
+        undetermined.
     """
 
     parameters: Float64
@@ -134,6 +137,8 @@ def _fit_all(  # type: ignore[no-untyped-def]  # see Fitted
             if lowest <= _WELL_FITTED * (n - len(free)):
                 break
         if lowest < math.inf:
+            if not exponential:
+                lowest -= ((best[RATIO] - USUAL_RATIO) / RATIO_SPREAD) ** 2
             chi2[problem] = lowest
             for m in range(NUM_PARAMETERS):
                 parameters[problem, m] = best[m]
