@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import threading
 from pathlib import Path
 
+import fastavro
 import numpy as np
 import pytest
-from stream_fixtures import ListSource, assert_same, contents
+from stream_fixtures import ListSource, assert_same, contents, messages
 from structlog.testing import capture_logs
 
 from lasair_broker.archive import Archive, ArchiveError, ArchiveFullError, open_archive
@@ -258,7 +260,13 @@ def test_alerts_twice_and_out_of_order_make_no_difference(
     # lies is fixed when it is first seen.
     state = ["diaObjectId", "objectName", "lastDiaSourceMjdTai", "latest_psfFlux"]
     assert here["objects"].select(state).equals(there["objects"].select(state))
-    for table in ("diaSources", "diaForcedSources", "diaNondetectionLimits"):
+    # What a ZTF packet tells of its own detection only is known if it was the first to tell of it.
+    # It rounds the magnitude of a past detection, too.
+    points = ["diaSourceId", "midpointMjdTai", "band", "ra", "decl"]
+    assert here["diaSources"].select(points).equals(there["diaSources"].select(points))
+    fluxes = (each["diaSources"].column("psfFlux").to_numpy() for each in (here, there))
+    np.testing.assert_allclose(*fluxes, rtol=1e-4)
+    for table in ("diaForcedSources", "diaNondetectionLimits"):
         assert here[table].drop_columns("healpix29").equals(there[table].drop_columns("healpix29")), table
 
 
@@ -287,3 +295,42 @@ def test_a_real_full_disk(pipeline: Pipeline, supernova: list[bytes], tmp_path: 
         assert (done.alerts, done.messages) == (34, 34)
         assert archive.check() == []
         assert archive.positions() == {("alerts", 0): 34}
+
+
+def _again_with_its_past_withdrawn(packet: bytes, schema: dict[str, object]) -> bytes:
+    """A later alert of the same object, which says that the detection of this one has been withdrawn."""
+    parsed = fastavro.parse_schema(schema)
+    alert = fastavro.schemaless_reader(io.BytesIO(packet[5:]), parsed, None)
+    assert isinstance(alert, dict)
+    before = dict(alert["diaSource"])
+    withdrawn = {**before, "timeWithdrawnMjdTai": before["midpointMjdTai"] + 0.5}
+    now = {**before, "diaSourceId": before["diaSourceId"] + 1, "midpointMjdTai": before["midpointMjdTai"] + 1}
+    past = [*(alert["prvDiaSources"] or []), withdrawn]
+    later = {**alert, "diaSourceId": now["diaSourceId"], "diaSource": now, "prvDiaSources": past}
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, parsed, later)
+    return packet[:5] + out.getvalue()
+
+
+def test_a_withdrawn_source_is_marked_and_counts_no_more(
+    archive: Archive, pipeline: Pipeline, schemas: SchemaStore, visit: list[bytes]
+) -> None:
+    (batch,) = pipeline.process(messages(visit)).batches
+    with_object = batch.alerts.column("diaObjectId").is_valid().to_pylist().index(True)
+    first = visit[with_object]
+    second = _again_with_its_past_withdrawn(first, schemas.by_confluent_id(1000))
+    key = batch.alerts.column("diaObjectId")[with_object].as_py()
+    source = batch.alerts.column("diaSourceId")[with_object].as_py()
+    run(ListSource([first]), pipeline, archive)
+    before = archive.object(key).to_pylist()[0]
+    done = run(ListSource([first, second]), pipeline, archive)
+    assert done.alerts == 1
+    rows = {row["diaSourceId"]: row for row in archive.light_curve(key).diaSources.to_pylist()}
+    assert rows[source]["timeWithdrawnMjdTai"] == pytest.approx(rows[source]["midpointMjdTai"] + 0.5)
+    assert rows[source + 1]["timeWithdrawnMjdTai"] is None
+    band = rows[source]["band"]
+    after = archive.object(key).to_pylist()[0]
+    assert after["lastDiaSourceMjdTai"] == pytest.approx(rows[source]["midpointMjdTai"] + 1)
+    # One came, one went.
+    assert after[f"{band}_psfFluxNdata"] == before[f"{band}_psfFluxNdata"]
+    assert archive.check() == []

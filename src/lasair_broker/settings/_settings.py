@@ -241,7 +241,7 @@ def load(path: str | os.PathLike[str] | None = None, **values: Any) -> Settings:
 
 
 class _Environment(EnvSettingsSource):
-    """The environment, where a list may be JSON or plain text with commas, which the validators understand."""
+    """The environment, where a list may be JSON or text with commas, which the validators understand."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         try:
