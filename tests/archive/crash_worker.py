@@ -12,7 +12,8 @@ OBJECTS = 40
 
 
 def packets(number: int) -> list[Packet]:
-    """The packets of batch `number`: every object seen once more, with its history of the last five batches."""
+    """The packets of batch `number`: every object seen once more, with its history of the last five
+    batches."""
     out = []
     for key in range(1, OBJECTS + 1):
         rows = [Row(key * 100_000 + n, 60_000.0 + n, float(n)) for n in range(max(1, number - 5), number + 2)]

@@ -182,8 +182,8 @@ def batch_of(
             "diaObjectId": ids, "healpix29": cells, "survey": [survey] * len(ids),
             "objectName": [f"name{key}" for key in ids], "ra": [packet.ra for packet in newest],
             "decl": [packet.decl for packet in newest],
-            "lastDiaSourceMjdTai": [max((r.time for r in curve), default=None) for curve in curves["sources"]],
-            "nDiaSources": [len(curve) for curve in curves["sources"]],
+            "lastDiaSourceMjdTai": [max((r.time for r in curve), default=None) for curve in
+            curves["sources"]], "nDiaSources": [len(curve) for curve in curves["sources"]],
         }),
         diaSources=_source_table("diaSources", "diaSourceId", curves["sources"], per_object),
         diaForcedSources=_source_table("diaForcedSources", "diaForcedSourceId", curves["forced"], per_object),

@@ -106,7 +106,7 @@ def test_migrations_run_once_in_order(tmp_path):
 def test_an_archive_of_a_newer_program_is_refused(tmp_path):
     with DuckDBArchive(tmp_path) as archive:
         archive._database.writer.execute("UPDATE archive_layout SET version = 99")
-    with pytest.raises(ArchiveVersionError, match="layout 99.*newer version"):
+    with pytest.raises(ArchiveVersionError, match=r"layout 99.*newer version"):
         DuckDBArchive(tmp_path)
     # It was let go again, not left locked.
     with pytest.raises(ArchiveVersionError):

@@ -26,7 +26,8 @@ curve = st.lists(
 @given(st.lists(st.tuples(curve, st.integers(0, 14), st.integers(0, 14), st.booleans()), max_size=5))
 @example([([(1, 0.0), (2, 0.0)], 0, 1, False)])
 def test_new_rows_are_those_not_held(cases):
-    """Each object holds rows `first` to `first + count` of its packet's curve; some are withdrawn only now."""
+    """Each object holds rows `first` to `first + count` of its packet's curve; some are withdrawn only
+    now."""
     offsets = np.cumsum([0, *(len(rows) for rows, *_ in cases)])
     rows = [row for case in cases for row in case[0]]
     held_rows = []
@@ -42,7 +43,7 @@ def test_new_rows_are_those_not_held(cases):
     held_sum = np.array([sums(stored) for stored in held_rows], np.uint64)
 
     new, doubtful, count, total = _ledger.extend(offsets, key, time, hashes, held, held_sum)
-    for i, (packet, first, *_rest) in enumerate(cases):
+    for i, (packet, *_) in enumerate(cases):
         extends = not packet or packet[: len(held_rows[i])] == held_rows[i]
         assert doubtful[i] == (not extends)
         if not extends:

@@ -195,10 +195,10 @@ def test_queries_are_one_select(filled):
         {"n": 120}
     ]
     for sql in (
-        "DELETE FROM objects", "SELECT 1; SELECT 2", "", "DROP VIEW objects", "COPY objects TO '/tmp/objects.csv'",
-        "ATTACH '/tmp/other.duckdb'", "SET threads = 1", "PRAGMA enable_profiling", "CHECKPOINT", "SELEC 1",
-        "SELECT * FROM nothing", "SELECT nosuch FROM objects", "SELECT * FROM read_csv('/etc/passwd')",
-        "SELECT * FROM '/etc/passwd'", "INSTALL httpfs", "CREATE TABLE t (a INT)", "SELECT 1 / 'a'",
+        "DELETE FROM objects", "SELECT 1; SELECT 2", "", "DROP VIEW objects", "ATTACH '/tmp/other.duckdb'",
+        "COPY objects TO '/tmp/objects.csv'", "SET threads = 1", "PRAGMA enable_profiling", "CHECKPOINT",
+        "SELEC 1", "SELECT * FROM nothing", "SELECT nosuch FROM objects", "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM read_csv('/etc/passwd')", "INSTALL httpfs", "CREATE TABLE t (a INT)", "SELECT 1 / 'a'",
     ):  # fmt: skip
         with pytest.raises(QueryError):
             filled.query(sql)
@@ -259,7 +259,10 @@ def test_export(filled, tmp_path):
             expected = filled.query(f"SELECT * FROM {name} ORDER BY ALL", max_rows=None)
             key = [(column, "ascending") for column in TABLES[name].primary_key]
             for column in expected.column_names:
-                assert found.sort_by(key).column(column) == expected.sort_by(key).column(column), (name, column)
+                assert found.sort_by(key).column(column) == expected.sort_by(key).column(column), (
+                    name,
+                    column,
+                )
     assert not list((tmp_path / "out").rglob("*.partial"))
     cell = next((tmp_path / "out" / "objects" / "Norder=1").iterdir())
     for file in cell.glob("*.parquet"):

@@ -25,7 +25,8 @@ def history(base: int, count: int) -> list[Row]:
 
 @st.composite
 def nights(draw):
-    """Batches of packets of a few objects: with histories that are cut, late, withdrawn; in any order; again."""
+    """Batches of packets of a few objects: with histories that are cut, late, withdrawn; in any order;
+    again."""
     base = next(_numbers) * 1_000_000
     packets = []
     for number in range(draw(st.integers(1, 3))):

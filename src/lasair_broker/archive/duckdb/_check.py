@@ -143,7 +143,8 @@ def _packs(connection: Any, reader: PackReader) -> Iterator[Finding]:
             yield Finding("warning", pack, f"{sizes[pack] - length} bytes at its end were never committed")
         yield from _datums(connection, reader, pack, min(length, sizes[pack]))
     for pack in sorted(set(sizes) - set(committed)):
-        yield Finding("warning", pack, f"the archive knows nothing of this pack of {sizes[pack]} bytes")
+        what = "left by a crash, or newer than the back-up that the archive was restored from"
+        yield Finding("warning", pack, f"no alert is known in this pack of {sizes[pack]} bytes: {what}")
 
 
 def _datums(connection: Any, reader: PackReader, pack: str, length: int) -> Iterator[Finding]:

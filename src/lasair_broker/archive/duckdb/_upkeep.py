@@ -50,8 +50,8 @@ def _sort_in(connection: Any, table: str) -> None:
 def compaction(connection: Any) -> Iterator[tuple[str, float]]:
     """Sort every table into one run, slice by slice; yields after each slice the table and the share done.
 
-    A slice is one transaction, and nothing is open between two, so that batches can be written meanwhile. Killed
-    anywhere, it goes on with the next slice when it is begun again.
+    A slice is one transaction, and nothing is open between two, so that batches can be written meanwhile.
+    Killed anywhere, it goes on with the next slice when it is begun again.
     """
     share = 1.0 / len(_tables.SORTED)
     for number, (table, order) in enumerate(_tables.SORTED.items()):

@@ -164,10 +164,13 @@ class PackWriter:
 
     def _resume(self, committed: Mapping[str, int]) -> None:
         numbers = {int(match[2]): name for name in committed if (match := _NAME.fullmatch(name))}
-        self._number = max(numbers, default=0)
+        # A pack that nobody knows may be what a crash left, or come from a time after the back-up that this
+        # archive was restored from: it is never written over.
+        there = [int(match[2]) for path in self._folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+        self._number = max([*numbers, *there], default=0)
         self._name, self._length, self._night = "", 0, -1
         if numbers:
-            self._name = numbers[self._number]
+            self._name = numbers[max(numbers)]
             self._length = committed[self._name]
             self._reopen()
 
@@ -190,9 +193,8 @@ class PackWriter:
         self._number += 1
         self._name, self._length, self._night = f"raw-{night:05d}-{self._number:06d}.pack", 0, night
         path = self._folder / self._name
+        self._file = _open(path, os.O_CREAT | os.O_EXCL)
         self._created.append(path)
-        # A file of this name can only be what a crash left before anything in it was committed.
-        self._file = _open(path, os.O_CREAT | os.O_TRUNC)
         folder = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
