@@ -161,7 +161,7 @@ class Survey:
         ra = np.degrees(i * np.pi * (3.0 - np.sqrt(5.0))) % 360.0
         hour_angle = (self._midnight_sidereal(np.floor(self.start_mjd)) - ra + 180.0) % 360.0 - 180.0
         latitude = np.abs(galactic(ra, decl)[1])
-        good = (decl > -70.0) & (decl < 8.0) & (np.abs(hour_angle) < 55.0) & (latitude > 15.0)
+        good = (decl > -70.0) & (decl < 8.0) & (np.abs(hour_angle) < 55.0) & (latitude > 20.0)
         found = np.flatnonzero(good)
         if self.num_fields > len(found):
             raise ValueError(f"one night has {len(found)} fields in sight, {self.num_fields} were asked for")

@@ -192,7 +192,7 @@ def observe(group: Group, visits: Visits, first: float) -> dict[str, Any]:
         template = np.zeros((n, 6))
     else:
         flux = group.observed_flux(np.concatenate([times, visits.mjd]), np.concatenate([bands, visits.band]))
-        true = np.ascontiguousarray(flux[:, len(times) :])
+        true = flux[:, len(times) :]
         template = flux[:, : len(times)].reshape(n, 6, _TEMPLATES_PER_BAND).mean(axis=2)
     covered = np.empty((n, width), np.int16)
     cover(vectors(group.ra, group.decl), visits.ra, visits.decl, visits.rotation, covered)

@@ -82,7 +82,11 @@ class Group:
     def observed_flux(self, mjd: Float64, band: npt.NDArray[np.int8]) -> Float64:
         """Flux in nJy through the dust at the given times, shape (objects, times); without `static`."""
         flux = self.population.light_curves(self.parameters, self.key, mjd, band)
-        return np.asarray(flux * self.dust[:, band], np.float64)
+        # In place and band by band: these are the largest arrays of all.
+        dust = self.dust
+        for code in np.unique(band).tolist():
+            flux[:, band == code] *= dust[:, code : code + 1]
+        return flux
 
 
 def field_reddening(decl: float, ra: float) -> float:

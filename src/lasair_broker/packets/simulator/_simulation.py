@@ -97,7 +97,7 @@ class Simulation:
         cutouts: str = "variance",
         schema_version: str = "11.0",
         schemas: SchemaStore | None = None,
-        batch_size: int = 500,
+        batch_size: int = 400,
         fields_in_memory: int | None = None,
     ) -> None:
         for name, value, least in (
@@ -184,7 +184,8 @@ class Simulation:
         topics = (self.name,)
         offset = 0
         visits = self.survey.emitted_visits()
-        for visit, which in zip(visits.visit.tolist(), visits.field.tolist(), strict=True):
+        fields = visits.field.tolist()
+        for place, (visit, which) in enumerate(zip(visits.visit.tolist(), fields, strict=True)):
             if self.num_alerts is not None and offset >= self.num_alerts:
                 return
             field = self.field(which)
@@ -213,6 +214,8 @@ class Simulation:
                 )
             # Not to be held while the next one is made.
             del field
+            if which not in fields[place + 1 : place + 1 + 2 * self.survey.block]:
+                self._fields.pop(which, None)
 
     def truth(self) -> pa.Table:
         """What every detected object really is, in `TRUTH_SCHEMA`; of all fields and nights, also beyond
