@@ -32,6 +32,9 @@ __all__ = [
 
 Int64 = npt.NDArray[np.int64]
 
+_WIDE = 40
+"""With more columns than this it pays to ask first which part of a table has the rows."""
+
 _MANY = 25
 """More objects than this are looked up by a join; each of fewer by ranges of its own, which read less."""
 
@@ -121,11 +124,15 @@ def cone(
 ) -> pa.Table:
     """Objects of a cone, nearest first, with `separationArcsec`."""
     selected = _selected("objects", columns)
+    ranges = cone_ranges(ra, decl, radius_arcsec)
+    # Ranges of their own let zone maps work on what is sorted; what is not is read once.
     near = [
         f"SELECT diaObjectId, healpix29, ra, decl FROM objects_{part} "
         f"WHERE healpix29 >= {low} AND healpix29 < {high}"
-        for part in ("sorted", "recent")
-        for low, high in cone_ranges(ra, decl, radius_arcsec)
+        for part, low, high in [
+            *(("sorted", low, high) for low, high in ranges),
+            ("recent", ranges[0][0], ranges[-1][1]),
+        ]
     ]
     found = connection.execute(" UNION ALL ".join(near)).to_arrow_table()
     separation = separation_arcsec(found.column("ra").to_numpy(), found.column("decl").to_numpy(), ra, decl)
@@ -224,13 +231,18 @@ def _cells(connection: Any, ids: Sequence[int]) -> dict[int, int]:
 
 
 def _from_parts(connection: Any, name: str, columns: Sequence[str] | None, condition: str) -> pa.Table:
-    """Rows of a table kept sorted; each part is asked by itself, because most have none, which is soon
-    known."""
+    """Rows of a table kept sorted that meet a condition on its sorting columns."""
+    parts = ["sorted", "recent"]
+    count = len(TABLES[name].columns) if columns is None else len(columns)
+    if count > _WIDE:
+        # Planning a hundred columns takes longer than finding out that a part has none of the rows.
+        asked = " UNION ALL ".join(
+            f"(SELECT '{part}' FROM {name}_{part} WHERE {condition} LIMIT 1)" for part in parts
+        )
+        parts = [part for (part,) in connection.execute(asked).fetchall()] or parts[:1]
     listed = column_list(name) if columns is None else ", ".join(map(quoted, columns))
     return connection.execute(
-        " UNION ALL ".join(
-            f"SELECT {listed} FROM {name}_{part} WHERE {condition}" for part in ("sorted", "recent")
-        )
+        " UNION ALL ".join(f"SELECT {listed} FROM {name}_{part} WHERE {condition}" for part in parts)
     ).to_arrow_table()
 
 
