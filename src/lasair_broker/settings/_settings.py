@@ -155,7 +155,7 @@ class StreamSettings(_Section):
 
     batch_alerts: int = Field(5000, description="Alerts in a batch, at most.", ge=1, le=1_000_000)
     batch_bytes: int = Field(
-        256 * 1024**2, description="Bytes of messages in a batch, at most (one message may be more).", ge=1024
+        192 * 1024**2, description="Bytes of messages in a batch, at most (one message may be more).", ge=1024
     )
     batch_wait: float = Field(
         1.0, description="Seconds a batch waits to fill after its first alert, at most.", gt=0, le=600

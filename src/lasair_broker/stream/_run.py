@@ -112,6 +112,7 @@ def run(
         source.open(archive.positions)
         for ready in loop.batches():
             progress, latencies = loop.commit(ready)
+            del ready  # or its messages would stay until the next batch is there
             if metrics is not None:
                 metrics.update(progress, latencies)
             if on_progress is not None:
