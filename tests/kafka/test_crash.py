@@ -238,7 +238,7 @@ def test_killed_at_random_moments(
         while True:
             process = workers.start(order)
             if kills < RANDOM_KILLS:
-                time.sleep(dice.uniform(0.0, 0.9 * undisturbed[1]))
+                time.sleep(dice.uniform(0.0, min(0.9 * undisturbed[1], 2.5)))
                 with contextlib.suppress(ProcessLookupError):  # it was faster
                     os.kill(process, signal.SIGKILL)
             ended = workers.ended()
