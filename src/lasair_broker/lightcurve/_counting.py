@@ -42,8 +42,7 @@ def count(rows: Rows, reliability: Float32) -> tuple[Float64, Float64, npt.NDArr
     """Counts and newest values of detections.
 
     A detection counts when it is neither withdrawn nor without a time, even if its flux is missing. A night
-    is
-    floor(MJD + 0.5): it begins at noon of the time scale, TAI.
+    is floor(MJD + 0.5): it begins at noon of the time scale, TAI.
 
     Returns
     -------
@@ -59,33 +58,35 @@ def count(rows: Rows, reliability: Float32) -> tuple[Float64, Float64, npt.NDArr
 
 @kernel
 def _median(values, n):  # type: ignore[no-untyped-def]  # float64 array, reordered in place
-    """Median of the first n > 0 values, by Hoare's selection."""
+    """Median of the first n > 0 values, by selection that partitions without branches."""
     middle = n // 2
-    low, high = 0, n - 1
-    while low < high:
+    low, high = 0, n
+    while high - low > 1:
         pivot = values[(low + high) // 2]
-        i, j = low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i += 1
-                j -= 1
-        if middle <= j:
-            high = j
-        elif middle >= i:
-            low = i
-        else:
+        below = low
+        for k in range(low, high):
+            v = values[k]
+            values[k] = values[below]
+            values[below] = v
+            below += v < pivot
+        if middle < below:
+            high = below
+            continue
+        equal = below
+        for k in range(below, high):
+            v = values[k]
+            values[k] = values[equal]
+            values[equal] = v
+            equal += v <= pivot
+        if middle < equal:
             break
+        low = equal
     if n % 2 == 1:
         return values[middle]
-    below = values[0]
+    largest_below = values[0]
     for k in range(1, middle):
-        below = max(below, values[k])
-    return 0.5 * (below + values[middle])
+        largest_below = max(largest_below, values[k])
+    return 0.5 * (largest_below + values[middle])
 
 
 @kernel

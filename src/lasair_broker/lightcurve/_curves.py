@@ -29,8 +29,7 @@ class Rows:
     offsets
         ``offsets[i]:offsets[i + 1]`` are the rows of object i, in time order.
     time
-        Mid-exposure, MJD TAI in days; NaN for rows that do not count: withdrawn ones and those without a
-        time.
+        Mid-exposure, MJD TAI in days; NaN for rows that do not count: withdrawn, or without a time.
     band
         Code into `BANDS`, -1 for any other band.
     flux, error
@@ -77,8 +76,8 @@ class Measurements:
     offsets, time, flux, error, band
         In time order, ``offsets[i]:offsets[i + 1]`` for object i.
     band_offsets, band_time, band_flux, band_error
-        The same measurements, those of object i in band b at ``band_offsets[6 i + b]:band_offsets[6 i + b +
-        1]``.
+        The same measurements by band: those of object i in band b are group g = 6 i + b, at
+        ``band_offsets[g]:band_offsets[g + 1]``.
     """
 
     offsets: Int64

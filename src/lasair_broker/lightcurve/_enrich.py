@@ -17,6 +17,7 @@ from lasair_broker.lightcurve._jumps import jumps
 from lasair_broker.lightcurve._nondetections import NONDETECTION_VALUES, nondetections
 from lasair_broker.lightcurve._pairs import PAIR_BANDS, PAIR_FLUXES, PAIR_TIMES, pairs
 from lasair_broker.lightcurve._positions import POSITION_VALUES, positions
+from lasair_broker.lightcurve._problems import may_be_transient
 from lasair_broker.lightcurve._resources import REFERENCE_BAND, FeatureResources
 from lasair_broker.lightcurve._statistics import STATISTICS, band_statistics
 from lasair_broker.packets import BANDS, AlertBatch
@@ -154,10 +155,8 @@ def _colours_and_fits(
     magnitude, error, time = absolute_magnitudes(curves, extinction, ebv, host)
     yield from columns_of(("absMag", "absMagErr"), np.stack([magnitude, error]), pa.float32())
     yield from columns_of(("absMagMJD",), time[None], pa.float64())
-    if resources.fits:
-        forced_curves, eligible = Measurements.of(forced), host.may_be_transient
-    else:
-        forced_curves, eligible = curves, np.zeros(len(ebv), np.bool_)
+    eligible = host.may_be_transient & may_be_transient(curves) & resources.fits
+    forced_curves = Measurements.of(forced) if eligible.any() else curves
     surface, surface_peak = surface_fits(curves, forced_curves, wavelength, extinction, ebv, eligible)
     yield from columns_of(SURFACE_VALUES, surface, pa.float32())
     peak_flux = surface[SURFACE_VALUES.index("BBBPeakFlux")]

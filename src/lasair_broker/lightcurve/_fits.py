@@ -12,7 +12,6 @@ from lasair_broker.lightcurve._problems import (
     Bool,
     Problems,
     band_problems,
-    may_be_transient,
     object_problems,
 )
 from lasair_broker.lightcurve._solver import Fitted, fit_bazins, fit_exponentials
@@ -67,7 +66,7 @@ def surface_fits(
     ebv
         E(B-V) in mag of each object, NaN if unknown (no correction).
     eligible
-        False for objects that are known not to be transients.
+        Objects that may be fitted: `may_be_transient`, and not known to be something else.
 
     Returns
     -------
@@ -79,9 +78,11 @@ def surface_fits(
     num_objects = len(detections.offsets) - 1
     out = np.full((len(SURFACE_VALUES), num_objects), np.nan)
     peak_mjd = np.full(num_objects, np.nan)
+    if not eligible.any():
+        return out, peak_mjd
     in_band = np.diff(detections.band_offsets).reshape(num_objects, NUM_BANDS) > 0
     known_bands = np.isfinite(wavelength[:NUM_BANDS])
-    wanted = eligible & may_be_transient(detections) & (in_band.sum(axis=1) >= 2)
+    wanted = eligible & (in_band.sum(axis=1) >= 2)
     wanted &= ~(in_band & ~known_bands).any(axis=1)
     problems = object_problems(detections, forced, wanted)
     dust = np.nan_to_num(ebv)[problems.rows]
@@ -128,9 +129,12 @@ def band_fits(
     freedom; and the peak times, MJD TAI. NaN where there is no acceptable fit.
     """
     num_objects = len(detections.offsets) - 1
+    if not eligible.any():
+        nothing = np.full((len(BAND_VALUES), NUM_BANDS, num_objects), np.nan)
+        return nothing, nothing[0]
     out = np.full((len(BAND_VALUES), num_objects * NUM_BANDS), np.nan)
     peak_mjd = np.full(num_objects * NUM_BANDS, np.nan)
-    problems = band_problems(detections, forced, eligible & may_be_transient(detections), _FEWEST_IN_BAND)
+    problems = band_problems(detections, forced, eligible, _FEWEST_IN_BAND)
     with np.errstate(over="ignore", divide="ignore"):
         weight = 1.0 / problems.error**2
     fitted = fit_bazins(problems, weight, np.ones(NUM_BANDS + 1), coloured=False)

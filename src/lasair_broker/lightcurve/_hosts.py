@@ -53,8 +53,7 @@ def hosts(batch: AlertBatch, resources: FeatureResources) -> Hosts:
 
     The distance modulus is of `best_distance` (Mpc) if there is one, else of `z`, else of `photoZ`. The K
     correction is -2.5 log10(1 + z), that of a spectrum flat in frequency (Hogg et al. 2002,
-    astro-ph/0210394, equation 8), on every one of these ways; if there is no redshift it is that of the
-    distance.
+    astro-ph/0210394, equation 8), on every one of these ways; without a redshift it is the distance's.
     """
     num_objects = batch.objects.num_rows
     unknown = np.full(num_objects, np.nan)
@@ -73,7 +72,8 @@ def hosts(batch: AlertBatch, resources: FeatureResources) -> Hosts:
     spectroscopic = z > 0.0
     redshift = np.where(spectroscopic, z, np.where(photo_z > 0.0, photo_z, np.nan))
     measured = np.isnan(distance) & np.isfinite(redshift)
-    redshift = np.where(np.isnan(redshift), resources.redshift_at(distance), redshift)
+    if np.any(np.isnan(redshift) & np.isfinite(distance)):
+        redshift = np.where(np.isnan(redshift), resources.redshift_at(distance), redshift)
     distance = np.where(measured, resources.luminosity_distance(redshift), distance)
     with np.errstate(invalid="ignore", divide="ignore"):
         modulus = 5.0 * np.log10(distance) + 25.0

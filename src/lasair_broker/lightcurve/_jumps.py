@@ -18,11 +18,9 @@ def jumps(curves: Measurements) -> Float64:
     """The largest and second largest departure over the bands, shape (2, objects), in standard deviations.
 
     In each band the measurements older than 10 and up to 70 days, counted from the object's newest
-    measurement
-    in any band, are the baseline; five are needed. The departure is the largest |f - mean| of the others up
-    to
-    the newest, itself included, over the baseline's sample standard deviation or its root mean square error,
-    whichever is larger. NaN where no (second) band has a baseline and a recent measurement.
+    measurement in any band, are the baseline; five are needed. The departure is the largest |f - mean| of the
+    others up to the newest, itself included, over the baseline's sample standard deviation or its root mean
+    square error, whichever is larger. NaN where no (second) band has a baseline and a recent measurement.
     """
     out = np.full((2, len(curves.offsets) - 1), np.nan)
     _jumps(

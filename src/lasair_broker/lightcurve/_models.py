@@ -6,9 +6,8 @@ Bazin et al. 2009, A&A 499, 653 (without its constant):
 
 Times a blackbody it becomes a surface in time and wavelength, as does A exp(k (t - t0)). The blackbody is
 relative to a reference wavelength, so that A is a flux there. Parameters are held in a form in which every
-value
-is allowed: p = (A, t0, q, ln kf, ln T) with kr = kf (1 + exp q), so that the rise is always the faster; the
-peak is then at t0 + q/kr. The exponential is p = (A, k, -, -, ln T) with a fixed t0.
+value is allowed: p = (A, t0, q, ln kf, ln T) with kr = kf (1 + exp q), so that the rise is always the faster;
+the peak is then at t0 + q/kr. The exponential is p = (A, k, -, -, ln T) with a fixed t0.
 """
 
 from __future__ import annotations

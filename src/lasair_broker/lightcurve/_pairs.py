@@ -64,8 +64,7 @@ def pairs(
     Returns
     -------
     Arrays of shape (len(PAIR_FLUXES), n), (len(PAIR_TIMES), n), and (len(PAIR_BANDS), n) with 6 x bluer +
-    redder
-    band code, -1 for none. Magnitudes in mag, temperatures in kK, times MJD TAI; NaN is missing.
+    redder band code, -1 for none. Magnitudes in mag, temperatures in kK, times MJD TAI; NaN is missing.
     """
     num_objects = len(curves.offsets) - 1
     values = np.full((len(PAIR_FLUXES), num_objects), np.nan)

@@ -39,9 +39,8 @@ def positions(
     Notes
     -----
     posScatter: root of the summed sample variances of both axes, arcsec. posReducedChi2: sum over both axes
-    of
-    (offset - weighted mean)^2 / error^2 over 2 (n - 1). posDrift: length of the weighted (all errors known,
-    else equal weights) straight-line motion, arcsec/d, and the error of one axis of it from the errors.
+    of (offset - weighted mean)^2 / error^2 over 2 (n - 1). posDrift: length of the weighted (all errors
+    known, else equal weights) straight-line motion, arcsec/d, and the error of one axis of it.
     """
     out = np.full((len(POSITION_VALUES), len(offsets) - 1), np.nan)
     _positions(offsets, time, ra, decl, ra_error, decl_error, object_ra, object_decl, out)

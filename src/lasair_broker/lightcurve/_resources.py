@@ -34,8 +34,8 @@ class Passbands:
 _NAN = float("nan")
 
 LSST = Passbands(
-    # Effective wavelengths of the LSST total throughputs; Schlafly & Finkbeiner 2011, ApJ 737, 103, R_V =
-    # 3.1.
+    # Effective wavelengths of the LSST total throughputs; extinction of Schlafly & Finkbeiner 2011,
+    # ApJ 737, 103, for R_V = 3.1.
     wavelength=(0.36707, 0.48269, 0.62232, 0.75460, 0.86901, 0.97103),
     extinction=(4.145, 3.237, 2.273, 1.684, 1.323, 1.088),
 )
@@ -44,6 +44,8 @@ ZTF = Passbands(
     wavelength=(_NAN, 0.47465, 0.63664, 0.78290, _NAN, _NAN),
     extinction=(_NAN, 3.172, 2.271, 1.682, _NAN, _NAN),
 )
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 REFERENCE_BAND = 2
 """The band at whose wavelength BBBPeakFlux is given: r, which every survey has."""
@@ -79,28 +81,20 @@ class FeatureResources:
     def luminosity_distance(self, z: npt.ArrayLike) -> Float64:
         """Luminosity distance in Mpc at redshift `z` (0 to 10) in a flat universe; NaN in, NaN out.
 
-        Hogg 1999, astro-ph/9905116, equations 15 and 21, integrated by Gauss-Legendre quadrature of 32
-        points.
+        Hogg 1999, astro-ph/9905116, equations 15 and 21, by Gauss-Legendre quadrature of 32 points.
         """
         redshift = np.asarray(z, np.float64)
-        nodes, weights = np.polynomial.legendre.leggauss(32)
-        at = 0.5 * redshift[..., None] * (nodes + 1.0)
-        integral = (
-            0.5
-            * redshift
-            * np.sum(
-                weights / np.sqrt(self.omega_matter * (1.0 + at) ** 3 + 1.0 - self.omega_matter), axis=-1
-            )
-        )
-        distance: Float64 = SPEED_OF_LIGHT / self.hubble * (1.0 + redshift) * integral
+        at = 0.5 * redshift[..., None] * (_NODES + 1.0)
+        expansion = np.sqrt(self.omega_matter * (1.0 + at) ** 3 + 1.0 - self.omega_matter)
+        comoving = 0.5 * redshift * np.sum(_WEIGHTS / expansion, axis=-1)
+        distance: Float64 = SPEED_OF_LIGHT / self.hubble * (1.0 + redshift) * comoving
         return distance
 
     def redshift_at(self, distance: npt.ArrayLike) -> Float64:
-        """The redshift (0 to 10) of a luminosity distance in Mpc: the inverse of `luminosity_distance`."""
-        target = np.asarray(distance, np.float64)
-        low, high = np.zeros_like(target), np.full_like(target, 10.0)
-        for _ in range(48):
-            middle = 0.5 * (low + high)
-            nearer = self.luminosity_distance(middle) < target
-            low, high = np.where(nearer, middle, low), np.where(nearer, high, middle)
-        return np.where(np.isfinite(target), 0.5 * (low + high), np.nan)
+        """The redshift (0 to 10) of a luminosity distance in Mpc: the inverse of `luminosity_distance`.
+
+        By interpolation in a table, good to 1e-7; NaN in, NaN out.
+        """
+        grid = np.expm1(np.linspace(0.0, np.log(11.0), 4096))
+        redshift: Float64 = np.interp(np.asarray(distance, np.float64), self.luminosity_distance(grid), grid)
+        return redshift

@@ -105,7 +105,7 @@ def _statistics(offsets, time, flux, error, out):  # type: ignore[no-untyped-def
     most = 0
     for group in range(len(offsets) - 1):
         most = max(most, offsets[group + 1] - offsets[group])
-    inverse = np.empty(most)
+    inverse, good = np.empty(most), np.empty(most + 1, np.int64)
     row = np.empty(out.shape[0])
     for group in range(len(offsets) - 1):
         start, stop = offsets[group], offsets[group + 1]
@@ -113,7 +113,7 @@ def _statistics(offsets, time, flux, error, out):  # type: ignore[no-untyped-def
             row[m] = math.nan
         if stop > start:
             _moments(time, flux, error, start, stop, inverse, row)
-            _slopes_of_magnitude(time, flux, error, start, stop, row)
+            _slopes_of_magnitude(time, flux, error, start, stop, good, row)
         i, b = group // NUM_BANDS, group % NUM_BANDS
         for m in range(len(row)):
             out[m, b, i] = row[m]
@@ -201,39 +201,41 @@ def _moments(time, flux, error, start, stop, inverse, row):  # type: ignore[no-u
 
 
 @summing_kernel
-def _slopes_of_magnitude(time, flux, error, start, stop, row):  # type: ignore[no-untyped-def]  # see band_statistics
-    first = last = brightest = recent = -1
+def _slopes_of_magnitude(time, flux, error, start, stop, good, row):  # type: ignore[no-untyped-def]  # see band_statistics
+    """Fill `row` with changes of magnitude; `good` is scratch for the points that have one."""
+    number = 0
     for k in range(start, stop):
-        if flux[k] >= _RATE_SNR * error[k]:
-            if first < 0:
-                first = brightest = k
-            last = k
-            if flux[k] > flux[brightest]:
-                brightest = k
-            if recent < 0 and time[k] >= time[stop - 1] - _RATE_WINDOW:
-                recent = k
-    if first < 0:
+        good[number] = k
+        number += flux[k] >= _RATE_SNR * error[k]
+    if number == 0:
         return
+    first, last = good[0], good[number - 1]
+    brightest = first
+    for m in range(1, number):
+        brightest = good[m] if flux[good[m]] > flux[brightest] else brightest
     if time[brightest] - time[first] >= _RATE_BASELINE:
         row[_RISE_SLOPE] = _MAG * math.log(flux[brightest] / flux[first]) / (time[brightest] - time[first])
     if time[last] - time[brightest] >= _RATE_BASELINE:
         row[_FADE_SLOPE] = _MAG * math.log(flux[brightest] / flux[last]) / (time[last] - time[brightest])
-    if recent < 0 or time[last] - time[recent] < _RATE_BASELINE:
+    recent = number
+    while recent > 0 and time[good[recent - 1]] >= time[stop - 1] - _RATE_WINDOW:
+        recent -= 1
+    if recent == number or time[last] - time[good[recent]] < _RATE_BASELINE:
         return
     weight = weighted_time = weighted_mag = 0.0
-    for k in range(recent, last + 1):
-        if flux[k] >= _RATE_SNR * error[k]:
-            w = 1.0 / ((_MAG * error[k] / flux[k]) ** 2 + _MAG_FLOOR)
-            weight += w
-            weighted_time += w * (time[k] - time[last])
-            weighted_mag -= w * _MAG * math.log(flux[k])
+    for m in range(recent, number):
+        k = good[m]
+        w = 1.0 / ((_MAG * error[k] / flux[k]) ** 2 + _MAG_FLOOR)
+        weight += w
+        weighted_time += w * (time[k] - time[last])
+        weighted_mag -= w * _MAG * math.log(flux[k])
     middle, mean = weighted_time / weight, weighted_mag / weight
     variance = covariance = 0.0
-    for k in range(recent, last + 1):
-        if flux[k] >= _RATE_SNR * error[k]:
-            w = 1.0 / ((_MAG * error[k] / flux[k]) ** 2 + _MAG_FLOOR)
-            dt = time[k] - time[last] - middle
-            variance += w * dt * dt
-            covariance += w * dt * (-_MAG * math.log(flux[k]) - mean)
+    for m in range(recent, number):
+        k = good[m]
+        w = 1.0 / ((_MAG * error[k] / flux[k]) ** 2 + _MAG_FLOOR)
+        dt = time[k] - time[last] - middle
+        variance += w * dt * dt
+        covariance += w * dt * (-_MAG * math.log(flux[k]) - mean)
     row[_MAG_SLOPE] = covariance / variance
     row[_MAG_SLOPE_ERR] = 1.0 / math.sqrt(variance)
