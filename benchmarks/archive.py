@@ -27,6 +27,16 @@ from lasair_broker.archive.duckdb import DuckDBArchive
 from lasair_broker.schema import ddl
 
 ALERTS = 10_000
+OBJECT_COLUMNS = [
+    "diaObjectId",
+    "objectName",
+    "ra",
+    "decl",
+    "lastDiaSourceMjdTai",
+    "nDiaSources",
+    "g_psfFlux",
+    "r_psfFlux",
+]
 COLUMNS = ["diaObjectId", "midpointMjdTai", "band", "psfFlux", "psfFluxErr", "ra", "decl", "reliability"]
 
 
@@ -165,6 +175,7 @@ def looking_up(archive: DuckDBArchive, sky: Sky) -> None:
             3,
         ),
         ("object by id, all columns", lambda: archive.object(int(sky.ids[next(places)])), 15),
+        ("object by id, 8 columns", lambda: archive.object(int(sky.ids[next(places)]), OBJECT_COLUMNS), 15),
         ("cone 5 arcsec, position and id", lambda: cone(["diaObjectId", "ra", "decl"]), 15),
         ("cone 5 arcsec, all columns", cone, 15),
         ("search: 5 predicates, ORDER BY, LIMIT 1000", lambda: archive.query(SEARCH), 3),

@@ -64,6 +64,10 @@ def test_objects_by_number_and_by_name(filled, sky):
             ]
     for key in (0, -5, 10**18, "nobody", "name", "'; DROP TABLE objects; --"):
         assert filled.object(key).num_rows == 0
+    assert filled.object(3, ["decl", "objectName"]).to_pylist() == [
+        {"decl": sky[2].decl, "objectName": "name3"}
+    ]
+    assert filled.object(0, ["decl"]).column_names == ["decl"]
     assert filled.object(1).column_names == [column.name for column in TABLES["objects"].columns]
 
 

@@ -53,6 +53,38 @@ def points(band: st.SearchStrategy[str], number: int) -> st.SearchStrategy[list[
     return st.lists(point, max_size=number)
 
 
+# Light curves as they are: everything measured, dense enough for pairs, baselines and rates.
+dense_times = st.builds(
+    lambda day, minute: 61000.0 + day + minute / 1440.0,
+    st.one_of(st.integers(0, 6), st.integers(60, 72)),
+    st.sampled_from([0.0, 0.5, 20.0, 39.5, 41.0, 400.0, 720.0, 900.0]),
+)
+ordinary_points = st.lists(
+    st.builds(
+        Point,
+        time=dense_times,
+        band=st.sampled_from("gr"),
+        flux=st.floats(-60.0, 2000.0, width=32),
+        error=st.sampled_from([10.0, 12.5, 100.0]),
+        reliability=st.sampled_from([0.25, 0.5, 0.75, 1.0]),
+        ra=st.floats(149.9997, 150.0003),
+        decl=st.floats(1.9997, 2.0003),
+        position_error=st.sampled_from([2e-5, 5e-5]),
+    ),
+    min_size=2,
+    max_size=40,
+)
+
+
+def ordinary() -> st.SearchStrategy[Curve]:
+    return st.builds(
+        Curve,
+        detections=ordinary_points,
+        forced=ordinary_points,
+        limits=st.lists(st.builds(Point, time=dense_times), max_size=4),
+    )
+
+
 def curves(band: st.SearchStrategy[str]) -> st.SearchStrategy[Curve]:
     return st.builds(
         Curve,
@@ -83,7 +115,7 @@ def compare(batch_curves: list[Curve], survey: str = "lsst", ebv: float | None =
             check(row[name], expected, schema.field(name).type, name)
 
 
-@given(st.lists(st.one_of(curves(bands), curves(few_bands)), max_size=3))
+@given(st.lists(st.one_of(curves(bands), curves(few_bands), ordinary(), ordinary()), max_size=3))
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -116,6 +148,13 @@ STILL = [Point(61000.0 + k, "r", 1000.0, 10.0) for k in range(6)]
         Curve([Point(61000.0 + k, "i", -50.0 - k) for k in range(9)]),
         Curve([Point(61000.0, "v"), Point(61001.0, "v")]),
         Curve([Point(61000.0 + k, "z", 3e38, 1e38) for k in range(5)]),
+        # Ten days and seventy days before the newest, to the day.
+        Curve([*(Point(61000.0 + 10 * k, "r", 100.0 * k) for k in range(8)), Point(61070.0, "g")]),
+        # A limit and a forced measurement in the very exposure of the first detection.
+        Curve(STILL, [Point(61000.0, "r", 20.0), Point(60999.0, "r", 40.0)], [Point(61000.0)]),
+        # Two bands 40 minutes apart, and just less.
+        Curve([Point(61000.0 + 40 / 1440 * k, "gr"[k % 2]) for k in range(3)]),
+        Curve([Point(61000.0 + 39.99 / 1440 * k, "gr"[k % 2]) for k in range(3)]),
     ],
     ids=[
         "empty",
@@ -129,6 +168,10 @@ STILL = [Point(61000.0 + k, "r", 1000.0, 10.0) for k in range(6)]
         "negative",
         "other-band",
         "huge",
+        "days-apart",
+        "same-exposure",
+        "forty-minutes",
+        "less-than-forty",
     ],
 )
 def test_light_curves_at_the_edge(curve: Curve) -> None:

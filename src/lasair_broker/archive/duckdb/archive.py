@@ -179,9 +179,9 @@ class DuckDBArchive(Archive):
         with self._database.reader() as connection:
             return _lookups.positions(connection)
 
-    def object(self, key: int | str) -> pa.Table:
+    def object(self, key: int | str, columns: Sequence[str] | None = None) -> pa.Table:
         with self._database.reader() as connection:
-            return _lookups.object_state(connection, key)
+            return _lookups.object_state(connection, key, columns)
 
     def light_curve(self, diaObjectId: int, columns: Mapping[str, Sequence[str]] | None = None) -> LightCurve:
         with self._database.reader() as connection:
