@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.packets import AlertBatch, Payloads
@@ -167,6 +169,7 @@ class Archive(ABC):
         batches: Sequence[AlertBatch],
         rejected: pa.Table | None = None,
         positions: Mapping[tuple[str, int], int] | None = None,
+        tables: Mapping[str, pa.Table] | None = None,
     ) -> WriteReport:
         """Store batches, rejected messages and stream positions, all or nothing.
 
@@ -184,6 +187,10 @@ class Archive(ABC):
             Rows of table `rejected`.
         positions
             The offset to read next, by (topic, partition).
+        tables
+            More rows, by table of the schema: each replaces the row of the same primary key. A hit that is
+            there already (table `filter_hits`) stays as it is; new hits get their `committedMjdTai` here, and
+            in the order of commits it never falls.
 
         Raises
         ------
@@ -199,9 +206,9 @@ class Archive(ABC):
         """The offset to read next, by (topic, partition), as last committed."""
 
     @abstractmethod
-    def object(self, key: int | str) -> pa.Table:
+    def object(self, key: int | str, columns: Sequence[str] | None = None) -> pa.Table:
         """The newest state of an object, by `diaObjectId` or `objectName`: a row of table `objects`, or
-        none."""
+        none; only `columns` of it, if given."""
 
     @abstractmethod
     def light_curve(self, diaObjectId: int, columns: Mapping[str, Sequence[str]] | None = None) -> LightCurve:
@@ -215,6 +222,64 @@ class Archive(ABC):
         self, diaObjectIds: Sequence[int], columns: Mapping[str, Sequence[str]] | None = None
     ) -> LightCurve:
         """The light curves of many objects at once, in order of (diaObjectId, midpointMjdTai)."""
+
+    @abstractmethod
+    def rows_of_objects(
+        self, name: str, diaObjectIds: Sequence[int], columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """The rows that a table with a column `diaObjectId` (annotations, classifications, hits of lists, …)
+        has for these objects, in no order."""
+
+    @abstractmethod
+    def newest_hits(self, filterIds: Sequence[int], diaObjectIds: Sequence[int]) -> pa.Table:
+        """For each filter and object of these the newest row of `filter_hits`, whatever its version."""
+
+    @abstractmethod
+    def hits_after(
+        self, filterId: int, after: tuple[float, str], *, until: float | None = None, limit: int = 1000
+    ) -> pa.Table:
+        """The hits of a filter committed after one of them, oldest first by (committedMjdTai, hitId).
+
+        Parameters
+        ----------
+        after
+            The (committedMjdTai, hitId) of the last hit already dealt with.
+        until
+            Only hits committed until then, MJD TAI.
+        """
+
+    @abstractmethod
+    def note_deliveries(self, deliveries: pa.Table) -> None:
+        """Note how hits were delivered: columns hitId, deliveredMjdTai, deliveryAttempts, deliveryError of
+        table `filter_hits`. A time of delivery that is there already stays."""
+
+    @abstractmethod
+    def object_places(
+        self, ranges: npt.NDArray[np.int64] | None = None, batch_rows: int = 100_000
+    ) -> Iterator[pa.Table]:
+        """Number and place (diaObjectId, ra, decl) of every object, in batches.
+
+        Parameters
+        ----------
+        ranges
+            Only objects in these ranges of healpix29: (n, 2), half-open, ascending, disjoint.
+        """
+
+    @abstractmethod
+    def replace_list_hits(self, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
+        """Store what matching a list or map against the whole archive found.
+
+        Parameters
+        ----------
+        name
+            "watchlist_hits" or "area_hits".
+        list_id
+            The list's `wl_id` or the map's `ar_id`.
+        hits
+            Rows of that table, all of this list; those that are there (by primary key) are replaced.
+        first
+            Whether this is the first part: all that was there of the list is removed before.
+        """
 
     @abstractmethod
     def cone(

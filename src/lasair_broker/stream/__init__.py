@@ -11,10 +11,14 @@ from ._signals import stop_on_signals
 from ._simulated import SimulatorSource
 from ._source import Partition, Positions, Source, SourceError, Taken
 from ._stages import standard_stages
+from ._subscriptions import ActiveFilter, ActiveFilters, ActiveLists, Renotify, Subscriptions, TriggeredBy
 from ._times import StageTime, StageTimes
 from ._warm import warm_up
 
 __all__ = [
+    "ActiveFilter",
+    "ActiveFilters",
+    "ActiveLists",
     "AtStep",
     "FileSource",
     "KafkaSource",
@@ -25,6 +29,7 @@ __all__ = [
     "Positions",
     "Processed",
     "Progress",
+    "Renotify",
     "Resource",
     "RetryReport",
     "SimulatorSource",
@@ -34,7 +39,9 @@ __all__ = [
     "StageBrokenError",
     "StageTime",
     "StageTimes",
+    "Subscriptions",
     "Taken",
+    "TriggeredBy",
     "replay",
     "retry_rejected",
     "run",
