@@ -1,6 +1,7 @@
 """Sources of alerts, the pipeline they go through, and the loop that commits them."""
 
 from ._again import RetryReport, replay, retry_rejected
+from ._commit_stage import CommitStage
 from ._files import FileSource
 from ._kafka import KafkaSource
 from ._metrics import Metrics, serve_metrics
@@ -20,6 +21,7 @@ __all__ = [
     "ActiveFilters",
     "ActiveLists",
     "AtStep",
+    "CommitStage",
     "FileSource",
     "KafkaSource",
     "Metrics",

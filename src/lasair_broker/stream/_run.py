@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ import structlog
 from lasair_broker.archive import Archive, ArchiveFullError, WriteReport
 from lasair_broker.packets import mjd_tai_now
 
+from ._commit_stage import CommitStage
 from ._metrics import Metrics
 from ._outage import Outage
 from ._pipeline import Pipeline, Processed
@@ -34,6 +35,9 @@ _DAY_SECONDS = 86400.0
 
 _IN_HAND = 2
 """Batches in hand at once: one being read and processed, one being committed."""
+
+_IDLE_SECONDS = 0.5
+"""How often commit stages get their turn while no batch comes."""
 
 
 class _Either(threading.Event):
@@ -68,6 +72,7 @@ def run(
     pipeline: Pipeline,
     archive: Archive,
     *,
+    commit_stages: Sequence[CommitStage] = (),
     stop: threading.Event | None = None,
     on_progress: OnProgress | None = None,
     metrics: Metrics | None = None,
@@ -85,6 +90,8 @@ def run(
     ----------
     source
         Will be opened here, and closed at the end.
+    commit_stages
+        What is worked out right before each commit and becomes part of it, in this order.
     stop
         When set, what is in hand is finished and committed, and the loop returns.
     on_progress
@@ -107,7 +114,9 @@ def run(
     ArchiveError
         If the archive cannot take a batch. Nothing of that batch is stored, and the next run begins with it.
     """
-    loop = _Loop(source, pipeline, archive, stop or threading.Event(), at_step or (lambda step: None))
+    loop = _Loop(
+        source, pipeline, archive, commit_stages, stop or threading.Event(), at_step or (lambda step: None)
+    )
     try:
         source.open(archive.positions)
         for ready in loop.batches():
@@ -117,6 +126,8 @@ def run(
                 metrics.update(progress, latencies)
             if on_progress is not None:
                 on_progress(progress)
+            loop.idle()
+        loop.idle()
     finally:
         loop.end()
         source.close()
@@ -127,11 +138,19 @@ class _Loop:
     """The two halves of the loop and the queue between them."""
 
     def __init__(
-        self, source: Source, pipeline: Pipeline, archive: Archive, stop: threading.Event, at_step: AtStep
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        archive: Archive,
+        commit_stages: Sequence[CommitStage],
+        stop: threading.Event,
+        at_step: AtStep,
     ) -> None:
         self._source = source
         self._pipeline = pipeline
         self._archive = archive
+        self._commit_stages = tuple(commit_stages)
+        self._full = Outage("room on the archive's disk")
         self._stop = _Either(stop)
         self._at_step = at_step
         self._queue: queue.Queue[_Ready | BaseException | None] = queue.Queue(1)
@@ -141,7 +160,15 @@ class _Loop:
 
     def batches(self) -> _Batches:
         self._thread.start()
-        return _Batches(self._queue)
+        return _Batches(self._queue, self.idle)
+
+    def idle(self) -> None:
+        """Let the commit stages commit what is theirs; without room on the disk, they try again later."""
+        for stage in self._commit_stages:
+            try:
+                stage.idle()
+            except ArchiveFullError as error:
+                self._full.failed(str(error))
 
     def end(self) -> None:
         """Make the reading thread leave, whatever it is at."""
@@ -214,39 +241,62 @@ class _Loop:
 
     def _write(self, ready: _Ready) -> tuple[Taken, Processed, WriteReport]:
         """Store a batch; returns what of it was ours to store. Waits while the disk is full."""
-        outage = Outage("room on the archive's disk")
         wait = 1.0
         while True:
             taken, processed = self._still_held(ready)
+            tables = self._tables(processed)
             try:
                 with self._pipeline.times.measure("archive", len(taken.messages)):
-                    report = self._archive.write(processed.batches, processed.rejected, taken.positions)
+                    more = {"tables": tables} if tables else {}
+                    report = self._archive.write(
+                        processed.batches, processed.rejected, taken.positions, **more
+                    )
             except ArchiveFullError as error:
-                outage.failed(str(error))
+                self._full.failed(str(error))
                 if self._stop.wait(wait):
                     raise
                 wait = min(2 * wait, 30.0)
             else:
-                outage.ended()
+                self._full.ended()
+                for stage in self._commit_stages:
+                    stage.committed()
                 return taken, processed, report
+
+    def _tables(self, processed: Processed) -> dict[str, pa.Table]:
+        """What the commit stages add to the commit."""
+        tables: dict[str, pa.Table] = {}
+        for stage in self._commit_stages:
+            with self._pipeline.times.measure(stage.name, processed.alerts):
+                tables.update(stage.tables(processed.batches, tables))
+        return tables
 
 
 class _Batches:
     """What comes through the queue, until its end; an error of the reading thread is raised here."""
 
-    def __init__(self, source: queue.Queue[_Ready | BaseException | None]) -> None:
+    def __init__(
+        self, source: queue.Queue[_Ready | BaseException | None], on_idle: Callable[[], None]
+    ) -> None:
         self._queue = source
+        self._on_idle = on_idle
 
     def __iter__(self) -> _Batches:
         return self
 
     def __next__(self) -> _Ready:
-        found = self._queue.get()
+        found = self._next()
         if found is None:
             raise StopIteration
         if isinstance(found, BaseException):
             raise found
         return found
+
+    def _next(self) -> _Ready | BaseException | None:
+        while True:
+            try:
+                return self._queue.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                self._on_idle()
 
 
 def _latencies(processed: Processed, now: float) -> dict[str, npt.NDArray[np.float64]]:
