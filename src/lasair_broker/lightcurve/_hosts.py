@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lasair_broker.lightcurve._cosmology import SPEED_OF_LIGHT
 from lasair_broker.lightcurve._curves import Float64, Measurements
 from lasair_broker.lightcurve._kernel import kernel
-from lasair_broker.lightcurve._resources import SPEED_OF_LIGHT, FeatureResources
+from lasair_broker.lightcurve._resources import FeatureResources
 from lasair_broker.packets import AlertBatch
 
 ZERO_POINT = 31.4

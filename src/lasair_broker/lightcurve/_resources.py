@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-import numpy as np
-import numpy.typing as npt
-
-Float64 = npt.NDArray[np.float64]
-
-SPEED_OF_LIGHT = 299792.458
-"""km/s"""
+from lasair_broker.lightcurve._cosmology import Cosmology
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +39,18 @@ ZTF = Passbands(
     extinction=(_NAN, 3.172, 2.271, 1.682, _NAN, _NAN),
 )
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
-
 REFERENCE_BAND = 2
 """The band at whose wavelength BBBPeakFlux is given: r, which every survey has."""
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureResources:
-    """What `enrich` needs beside the batch.
+class FeatureResources(Cosmology):
+    """What `enrich` needs beside the batch: a cosmology, passbands, and what to do.
 
     Attributes
     ----------
     passbands
         By survey; a survey that is not named is taken to have LSST's.
-    hubble
-        Hubble constant, km/s/Mpc. The default is what Sherlock and Lasair use.
-    omega_matter
-        Matter density of a flat universe.
     fits
         Whether to fit transient models. Without, their columns are NULL.
     """
@@ -70,31 +58,8 @@ class FeatureResources:
     passbands: Mapping[str, Passbands] = field(
         default_factory=lambda: MappingProxyType({"lsst": LSST, "ztf": ZTF})
     )
-    hubble: float = 70.0
-    omega_matter: float = 0.3
     fits: bool = True
 
     def of_survey(self, survey: str) -> Passbands:
         """The passbands of `survey`."""
         return self.passbands.get(survey, LSST)
-
-    def luminosity_distance(self, z: npt.ArrayLike) -> Float64:
-        """Luminosity distance in Mpc at redshift `z` (0 to 10) in a flat universe; NaN in, NaN out.
-
-        Hogg 1999, astro-ph/9905116, equations 15 and 21, by Gauss-Legendre quadrature of 32 points.
-        """
-        redshift = np.asarray(z, np.float64)
-        at = 0.5 * redshift[..., None] * (_NODES + 1.0)
-        expansion = np.sqrt(self.omega_matter * (1.0 + at) ** 3 + 1.0 - self.omega_matter)
-        comoving = 0.5 * redshift * np.sum(_WEIGHTS / expansion, axis=-1)
-        distance: Float64 = SPEED_OF_LIGHT / self.hubble * (1.0 + redshift) * comoving
-        return distance
-
-    def redshift_at(self, distance: npt.ArrayLike) -> Float64:
-        """The redshift (0 to 10) of a luminosity distance in Mpc: the inverse of `luminosity_distance`.
-
-        By interpolation in a table, good to 1e-7; NaN in, NaN out.
-        """
-        grid = np.expm1(np.linspace(0.0, np.log(11.0), 4096))
-        redshift: Float64 = np.interp(np.asarray(distance, np.float64), self.luminosity_distance(grid), grid)
-        return redshift
