@@ -47,6 +47,7 @@ def test_faults(people: Any) -> None:
         ("topic", {}, "taken"),
         ("with space", {}, "letter"),
         ("0start", {}, "letter"),
+        ("Group", {}, "could not name it"),
         ("ok", {"url": "not a url"}, "url"),
         ("ok", {"owner": 3}, "owner: cannot"),
     ]:

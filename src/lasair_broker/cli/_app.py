@@ -15,7 +15,7 @@ from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchem
 from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
 from lasair_broker.stream import SourceError, StageBrokenError
 
-from . import _archive
+from . import _archive, _user
 from ._compile import compile_kernels
 from ._context import console, fail
 from ._demo import demo
@@ -45,6 +45,7 @@ app.command()(replay)
 app.command()(demo)
 app.command(hidden=True)(compile_kernels)
 app.add_typer(_archive.app, name="archive")
+app.add_typer(_user.app, name="user")
 
 
 @app.callback()

@@ -12,7 +12,14 @@ from ._types import Type, of_column
 
 __all__ = ["ARCHIVE", "PUBLIC", "Catalogue", "Relation"]
 
-_BOOKKEEPING = {"rejected", "avro_schemas", "stream_positions", "object_ledger", "filter_hits"}
+_BOOKKEEPING = {
+    "rejected",
+    "avro_schemas",
+    "stream_positions",
+    "object_ledger",
+    "filter_hits",
+    "watchlist_trigger_states",
+}
 
 
 @dataclass(frozen=True, slots=True)

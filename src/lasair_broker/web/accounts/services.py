@@ -1,4 +1,4 @@
-"""What is done with collaborations."""
+"""What is done with people and their collaborations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,28 @@ from django.utils.text import slugify
 from lasair_broker.web.accounts.models import Collaboration, Membership, Role, User
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.sharing import save_checked
+
+
+@transaction.atomic
+def create_user(
+    username: str, email: str, password: str | None = None, *, administrator: bool = False
+) -> User:
+    """A new user; without a password, one who cannot log in with any. For whoever runs the installation.
+
+    Raises
+    ------
+    Invalid
+        If the name or the address is taken, in any case, or no name or address.
+    """
+    made = User(
+        username=username.strip(),
+        email=email.strip().lower(),
+        is_staff=administrator,
+        is_superuser=administrator,
+    )
+    made.set_password(password)
+    save_checked(made)
+    return made
 
 
 @transaction.atomic

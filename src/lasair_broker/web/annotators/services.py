@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
+from lasair_broker.query import QueryError, triple
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.annotators.models import Annotator
@@ -23,13 +24,17 @@ def create(user: User, topic: str, **values: Any) -> Annotator:
     Raises
     ------
     Invalid
-        If the topic is taken, by whomever, or a value is wrong.
+        If the topic is taken, by whomever, or is a word of the query language, or a value is wrong.
     """
     _only_settable(values)
     made = Annotator(owner=user, topic=topic.strip(), **values)
     if Annotator.objects.filter(topic__iexact=made.topic).exists():
         raise Invalid({"topic": "is taken; choose another"})
     sharing.save_checked(made)
+    try:
+        triple("objects.diaObjectId", f"annotator:{made.topic}", "")
+    except QueryError as error:
+        raise Invalid({"topic": f"queries could not name it: {error}; choose another"}) from None
     return made
 
 

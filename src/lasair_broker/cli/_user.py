@@ -1,0 +1,103 @@
+"""`lasair user`: the people of this installation; and for every command that acts as one of them, whom."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from lasair_broker.web import migrate
+
+from ._context import ArchiveOption, console, fail
+
+if TYPE_CHECKING:
+    from lasair_broker.web.accounts.models import User
+
+__all__ = ["UserOption", "acting", "app", "users_of"]
+
+app = typer.Typer(help="The people who own filters, lists, maps and annotators here.", no_args_is_help=True)
+
+UserOption = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        "-u",
+        metavar="NAME",
+        envvar="LASAIR_USER",
+        help="Act as this user. Default: the name you are logged in with.",
+    ),
+]
+
+
+def users_of(archive: str | None) -> None:
+    """Make the user database ready: the one that lies beside the archive of a command."""
+    if archive is not None:
+        os.environ["LASAIR_ARCHIVE__URL"] = archive  # where Django's settings look
+    migrate()
+
+
+@contextmanager
+def acting(user: str | None, archive: str | None = None) -> Iterator[User]:
+    """The user as whom a command acts; what the services refuse is told as an error of the command.
+
+    Raises
+    ------
+    Exit
+        If there is no such user, or a service refuses.
+    """
+    users_of(archive)
+    from lasair_broker.web.accounts.models import User
+    from lasair_broker.web.errors import ServiceError
+
+    name = user or getpass.getuser()
+    found = User.objects.filter(username__iexact=name, is_active=True).first()
+    if found is None:
+        raise fail(
+            f"there is no user {escape(name)}",
+            f"Make one (lasair user create {escape(name)}), or name another with --user or LASAIR_USER.",
+        )
+    try:
+        yield found
+    except ServiceError as error:
+        raise fail(escape(str(error))) from None
+
+
+@app.command()
+def create(
+    name: Annotated[str | None, typer.Argument(help="Default: the name you are logged in with.")] = None,
+    email: Annotated[
+        str | None, typer.Option(help="Address for what is sent. Default: NAME@localhost.")
+    ] = None,
+    administrator: Annotated[bool, typer.Option(help="Let this user see and change everything.")] = False,
+    archive: ArchiveOption = None,
+) -> None:
+    """Make a user. Without a password, which the site asks for: the command line asks for none."""
+    users_of(archive)
+    from lasair_broker.web.accounts import services
+    from lasair_broker.web.errors import ServiceError
+
+    name = name or getpass.getuser()
+    try:
+        made = services.create_user(name, email or f"{name}@localhost", administrator=administrator)
+    except ServiceError as error:
+        raise fail(escape(str(error))) from None
+    console.print(f"user {escape(made.username)} made", highlight=False)
+
+
+@app.command("list")
+def show(archive: ArchiveOption = None) -> None:
+    """Show who there is."""
+    users_of(archive)
+    from lasair_broker.web.accounts.models import User
+
+    shown = Table("user", "address", "", box=None, header_style="bold")
+    for user in User.objects.order_by("username"):
+        state = "administrator" if user.is_superuser else "" if user.is_active else "not active"
+        shown.add_row(escape(user.username), escape(user.email), state)
+    console.print(shown)
