@@ -51,6 +51,10 @@ class BatchDatabase:
         except duckdb.Error as error:
             raise QueryError(f"the query fails on a batch: {str(error).splitlines()[0]}") from error
 
+    def interrupt(self) -> None:
+        """Stop the query that runs now, from another thread."""
+        self._connection.interrupt()
+
     def close(self) -> None:
         self._connection.close()
 

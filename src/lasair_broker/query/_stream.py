@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.schema import arrow_schema
+from lasair_broker.schema import arrow_schema, table
 
 from ._compile import Columns, Evaluate, NotCompiledError, compiled
 from ._fallback import BatchDatabase
@@ -26,6 +26,7 @@ from ._tree import (
     Call,
     Case,
     ColumnRef,
+    Const,
     Expr,
     In,
     Join,
@@ -36,7 +37,7 @@ from ._tree import (
     TableSource,
     conjuncts,
 )  # fmt: skip
-from ._types import integer
+from ._types import integer, of_column
 from ._typing import contains_aggregate, parts
 from ._vectors import Truths, Vector, of_arrow
 
@@ -145,6 +146,12 @@ class BatchFrame:
         """The batch in a DuckDB of its own, made when the first query needs it."""
         return BatchDatabase(self.tables, ROW)
 
+    def interrupt(self) -> None:
+        """Stop the query that runs in DuckDB, from another thread: `StreamPlan.run` raises QueryError."""
+        database = self.__dict__.get("database")
+        if database is not None:
+            database.interrupt()
+
 
 class _Keyed:
     """A condition on one table with its function; equal if the conditions are, with the hash worked out
@@ -221,9 +228,10 @@ class _Compiled:
             raise NotCompiledError("the query's form")
         sources, on = _flat(select.source)
         self._tables = {source.alias: source.table for source in sources}
-        if [s.table for s in sources].count("objects") != 1 or any(s.only for s in sources):
+        if [s.table for s in sources].count("objects") != 1:
             raise NotCompiledError("the query's tables")
-        conditions = [*on, *conjuncts(select.where)]
+        limits = [condition for source in sources for condition in _limits(source)]
+        conditions = [*limits, *on, *conjuncts(select.where)]
         self._root = next(s.alias for s in sources if s.table == "objects")
         self._masks: dict[str, list[_Keyed]] = {alias: [] for alias in self._tables}
         across: list[Expr] = []
@@ -331,6 +339,16 @@ def _flat(source: Source) -> tuple[list[TableSource], list[Expr]]:
         right, right_on = _flat(source.right)
         return left + right, left_on + right_on + list(conjuncts(source.on))
     raise NotCompiledError("the query's tables")
+
+
+def _limits(source: TableSource) -> list[Expr]:
+    """What the rows of a table must be for the user to see them, as conditions."""
+    definition = table(source.table)
+    limits: list[Expr] = []
+    for name, values in source.only:
+        column = ColumnRef(source.alias, name, of_column(definition.column(name)))
+        limits.append(In(column, tuple(Const(value, column.type) for value in values)))
+    return limits
 
 
 def _aliases(expression: Expr) -> set[str]:
