@@ -82,13 +82,13 @@ def test_migrations_run_once_in_order(tmp_path):
         archive.write([batch_of(some(2, 3))])
         run = []
         steps = {
-            2: lambda c: run.append(2),
-            3: lambda c: (run.append(3), c.execute("CREATE TABLE later (a INT)")),
+            3: lambda c: run.append(3),
+            4: lambda c: (run.append(4), c.execute("CREATE TABLE later (a INT)")),
         }
         connection = archive._database.writer
-        _migrations.migrate(connection, 3, steps)
-        _migrations.migrate(connection, 3, steps)
-        assert run == [2, 3]
+        _migrations.migrate(connection, 4, steps)
+        _migrations.migrate(connection, 4, steps)
+        assert run == [3, 4]
         assert archive.query("SELECT * FROM later").num_rows == 0
 
         def failing(connection):
@@ -96,8 +96,8 @@ def test_migrations_run_once_in_order(tmp_path):
             raise ArchiveError("half way")
 
         with pytest.raises(ArchiveError, match="half way"):
-            _migrations.migrate(connection, 5, {4: lambda c: c.execute("DROP TABLE later"), 5: failing})
-        assert connection.execute("SELECT version FROM archive_layout").fetchall() == [(3,)]
+            _migrations.migrate(connection, 6, {5: lambda c: c.execute("DROP TABLE later"), 6: failing})
+        assert connection.execute("SELECT version FROM archive_layout").fetchall() == [(4,)]
         assert archive.query("SELECT * FROM later").num_rows == 0
         with pytest.raises(ArchiveError):
             archive.query("SELECT * FROM half")

@@ -56,8 +56,8 @@ class WriteReport:
         Rows of light curve tables replaced because they have been withdrawn since.
     compared_objects
         Objects whose rows had to be compared one by one with those held, in any table.
-    ss_sources, rejected
-        Solar-system detections and rejected messages stored.
+    ss_sources, rejected, filter_hits
+        Solar-system detections, rejected messages and new hits of filters stored.
     pack_bytes
         Bytes appended to the packs.
     seconds, upkeep_seconds
@@ -74,6 +74,7 @@ class WriteReport:
     compared_objects: int = 0
     ss_sources: int = 0
     rejected: int = 0
+    filter_hits: int = 0
     pack_bytes: int = 0
     seconds: float = 0.0
     upkeep_seconds: float = 0.0

@@ -59,6 +59,9 @@ class Database:
             # Measured fluxes and features are random in their last bits: what these methods save (a tenth) is
             # not worth a third of the time of a checkpoint.
             "disabled_compression_methods": "alp,alprd",
+            # A join with up to so many rows tells the scan on its other side which values are wanted, so that
+            # blocks without any are left out.
+            "dynamic_or_filter_threshold": 20_000,
         }
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +103,22 @@ class Database:
 
     @contextmanager
     def reader(self) -> Iterator[Any]:
-        """A connection of one's own for reading."""
+        """A connection of one's own for reading.
+
+        Raises
+        ------
+        ArchiveError
+            If the archive is closed, or something fails in DuckDB.
+        """
+        with self.connection() as cursor:
+            try:
+                yield cursor
+            except duckdb.Error as error:
+                raise ArchiveError(str(error)) from error
+
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        """A connection of one's own, whose errors are DuckDB's."""
         with self._guard:
             if self._root is None:
                 raise ArchiveError("the archive is closed")
@@ -109,8 +127,6 @@ class Database:
             self._readers.add(cursor)
         try:
             yield cursor
-        except duckdb.Error as error:
-            raise ArchiveError(str(error)) from error
         finally:
             with self._guard:
                 self._readers.discard(cursor)

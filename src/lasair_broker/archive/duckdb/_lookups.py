@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,19 @@ from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 from lasair_broker.sky import cone_ranges, separation_arcsec
 
 from ..interface import LIGHT_CURVE_TABLES, Cutout, LightCurve
-from ._rows import incoming
-from ._tables import SORTED, column_list
+from ._rows import incoming, read_places, snapshot
+from ._tables import PARTS, SORTED, column_list, parts
 
 __all__ = [
     "alert_place",
     "cone",
     "cutout_place",
     "light_curves",
+    "object_places",
     "object_state",
     "positions",
     "rejected",
+    "rows_of_objects",
     "take_rejected",
 ]
 
@@ -45,19 +47,22 @@ def positions(connection: Any) -> dict[tuple[str, int], int]:
     return {(topic, partition): offset for topic, partition, offset in rows}
 
 
-def object_state(connection: Any, key: int | str) -> pa.Table:
+def object_state(connection: Any, key: int | str, columns: Sequence[str] | None) -> pa.Table:
     """The row of `objects` of an object, by `diaObjectId` or `objectName`; without rows if there is none."""
+    selected = _selected("objects", columns)
     if isinstance(key, str):
         found = connection.execute(
             "SELECT diaObjectId FROM objects WHERE objectName = ? LIMIT 1", [key]
         ).fetchone()
         if found is None and not key.isdecimal():
-            return arrow_schema("objects").empty_table()
+            return selected.empty_table()
         key = int(key) if found is None else int(found[0])
     cells = _cells(connection, [key])
     if key not in cells:
-        return arrow_schema("objects").empty_table()
-    return _from_parts(connection, "objects", None, f"healpix29 = {cells[key]} AND diaObjectId = {int(key)}")
+        return selected.empty_table()
+    return _from_parts(
+        connection, "objects", selected.names, f"healpix29 = {cells[key]} AND diaObjectId = {int(key)}"
+    )
 
 
 def light_curves(
@@ -72,6 +77,70 @@ def light_curves(
     return LightCurve(
         **{name: _curves(connection, name, cells, wanted.get(name)) for name in LIGHT_CURVE_TABLES}
     )
+
+
+def rows_of_objects(
+    connection: Any, name: str, ids: Sequence[int], columns: Sequence[str] | None
+) -> pa.Table:
+    """The rows that a table has for objects, in no order."""
+    table(name).column("diaObjectId")
+    selected = _selected(name, columns)
+    if SORTED.get(name, ())[:1] == ("healpix29",):
+        cells = _cells(connection, ids)
+        return _joined(connection, name, selected.names, cells) if cells else selected.empty_table()
+    wanted = pa.table({"diaObjectId": pa.array(ids, pa.int64())})
+    rows = [selected.empty_table()]
+    with snapshot(connection):
+        for part in parts(name):
+            with incoming(connection, wanted=wanted):
+                places = connection.execute(
+                    f"SELECT rowid AS place FROM {quoted(part)} SEMI JOIN wanted USING (diaObjectId)"
+                ).to_arrow_table()
+            if places.num_rows:
+                rows.append(read_places(connection, part, selected.names, places))
+    return pa.concat_tables(rows)
+
+
+def object_places(
+    connection: Any, ranges: npt.NDArray[np.int64] | None, batch_rows: int
+) -> Iterator[pa.Table]:
+    """Number and place of every object, or of those in ranges of healpix29, in batches."""
+    stretches = [(-(2**63), 2**63 - 1)]
+    if ranges is not None:
+        if len(ranges) == 0:
+            return
+        stretches = _united(ranges, 64)
+    columns = ["diaObjectId", "ra", "decl"]
+    reader = connection.execute(
+        " UNION ALL ".join(
+            f"SELECT {', '.join(columns)}, healpix29 FROM objects_{part} "
+            f"WHERE healpix29 BETWEEN {low} AND {high}"
+            for part in PARTS
+            for low, high in stretches
+        )
+    ).to_arrow_reader(batch_rows)
+    for batch in reader:
+        if ranges is not None:
+            cells = batch.column("healpix29").to_numpy()
+            batch = batch.filter(pa.array(_inside(ranges, cells)))
+        if batch.num_rows:
+            yield pa.Table.from_batches([batch]).select(columns)
+
+
+def _united(ranges: Int64, most: int) -> list[tuple[int, int]]:
+    """At most `most` closed ranges that hold ascending half-open ones, cut where the gaps are widest."""
+    gaps = ranges[1:, 0] - ranges[:-1, 1]
+    cuts = np.sort(np.argsort(-gaps, kind="stable")[: most - 1])
+    low = ranges[np.concatenate([[0], cuts + 1]), 0]
+    high = ranges[np.concatenate([cuts, [len(ranges) - 1]]), 1] - 1
+    return [(int(a), int(b)) for a, b in zip(low, high, strict=True)]
+
+
+def _inside(ranges: Int64, cells: Int64) -> npt.NDArray[np.bool_]:
+    """Which cells lie in ascending, disjoint, half-open ranges."""
+    place = np.searchsorted(ranges[:, 0], cells, side="right") - 1
+    inside: npt.NDArray[np.bool_] = (place >= 0) & (cells < ranges[place, 1])
+    return inside
 
 
 def _curves(connection: Any, name: str, cells: dict[int, int], columns: Sequence[str] | None) -> pa.Table:
@@ -232,17 +301,17 @@ def _cells(connection: Any, ids: Sequence[int]) -> dict[int, int]:
 
 def _from_parts(connection: Any, name: str, columns: Sequence[str] | None, condition: str) -> pa.Table:
     """Rows of a table kept sorted that meet a condition on its sorting columns."""
-    parts = ["sorted", "recent"]
+    found = ["sorted", "recent"]
     count = len(TABLES[name].columns) if columns is None else len(columns)
     if count > _WIDE:
         # Planning a hundred columns takes longer than finding out that a part has none of the rows.
         asked = " UNION ALL ".join(
-            f"(SELECT '{part}' FROM {name}_{part} WHERE {condition} LIMIT 1)" for part in parts
+            f"(SELECT '{part}' FROM {name}_{part} WHERE {condition} LIMIT 1)" for part in found
         )
-        parts = [part for (part,) in connection.execute(asked).fetchall()] or parts[:1]
+        found = [part for (part,) in connection.execute(asked).fetchall()] or found[:1]
     listed = column_list(name) if columns is None else ", ".join(map(quoted, columns))
     return connection.execute(
-        " UNION ALL ".join(f"SELECT {listed} FROM {name}_{part} WHERE {condition}" for part in parts)
+        " UNION ALL ".join(f"SELECT {listed} FROM {name}_{part} WHERE {condition}" for part in found)
     ).to_arrow_table()
 
 

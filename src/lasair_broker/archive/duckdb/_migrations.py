@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lasair_broker.schema import TABLES, sql_type
+from lasair_broker.schema import TABLES, quoted, sql_type
 
 from ..errors import ArchiveError, ArchiveVersionError
 from . import _tables
@@ -14,7 +14,15 @@ __all__ = ["MIGRATIONS", "migrate"]
 
 Migration = Callable[[Any], None]
 
-MIGRATIONS: Mapping[int, Migration] = {}
+
+def _sort_what_is_said_of_objects(connection: Any) -> None:
+    """Version 2 keeps these tables sorted: what there is becomes the recent part."""
+    names = "annotations", "area_hits", "classifications", "mma_hits", "sherlock_classifications"
+    for name in (*names, "sherlock_crossmatches", "watchlist_hits"):
+        connection.execute(f"ALTER TABLE {quoted(name)} RENAME TO {quoted(f'{name}_recent')}")
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _sort_what_is_said_of_objects}
 """What brings a layout to the version of its key from the one before. It gets a connection within a
 transaction."""
 

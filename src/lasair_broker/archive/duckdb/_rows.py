@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["incoming", "replace_rows", "sky_range"]
+from lasair_broker.schema import quoted
+
+__all__ = ["incoming", "last_of", "read_places", "replace_rows", "sky_range", "snapshot"]
 
 
 @contextmanager
@@ -35,13 +37,47 @@ def sky_range(values: npt.NDArray[np.int64], column: str) -> str:
     return f"{column} BETWEEN {values.min()} AND {values.max()}"
 
 
-def replace_rows(connection: Any, name: str, rows: pa.Table, key: tuple[str, ...]) -> None:
-    """Put rows in the place of those of table `name` with the same key."""
-    columns = ", ".join(f'"{column}"' for column in key)
+@contextmanager
+def snapshot(connection: Any) -> Iterator[None]:
+    """Let the statements within, which only read, see one state of the archive."""
+    connection.begin()
+    try:
+        yield
+    finally:
+        connection.rollback()
+
+
+def read_places(connection: Any, stored: str, columns: Sequence[str], places: pa.Table) -> pa.Table:
+    """The rows of a stored table at the row ids in column `place` of `places`, in no order.
+
+    Finding out first where rows are and then reading them is faster than doing both at once: a search for a
+    few rows reads one column of all blocks, and the others only of the blocks that have some.
+    """
+    listed = ", ".join(f"t.{quoted(column)}" for column in columns)
+    with incoming(connection, places=places):
+        return connection.execute(
+            f"SELECT {listed} FROM {quoted(stored)} t JOIN places ON t.rowid = places.place"
+        ).to_arrow_table()
+
+
+def replace_rows(
+    connection: Any, stored: Sequence[str], rows: pa.Table, key: Sequence[str], *, near: str = "TRUE"
+) -> None:
+    """Put rows in the place of those with the same key, in a table stored as `stored` (the first takes them).
+
+    `near` is a condition on table t that the rows to be replaced are known to meet.
+    """
+    same = " AND ".join(f"t.{quoted(column)} = arrived.{quoted(column)}" for column in key)
     with incoming(connection, arrived=rows):
-        connection.execute(
-            f'DELETE FROM "{name}" WHERE ({columns}) IN (SELECT ({columns}) FROM arrived)'
-            if len(key) > 1
-            else f'DELETE FROM "{name}" WHERE {columns} IN (SELECT {columns} FROM arrived)'
-        )
-        connection.execute(f'INSERT INTO "{name}" BY NAME SELECT * FROM arrived')
+        for part in stored:
+            connection.execute(f"DELETE FROM {quoted(part)} t USING arrived WHERE {near} AND {same}")
+        connection.execute(f"INSERT INTO {quoted(stored[0])} BY NAME SELECT * FROM arrived")
+
+
+def last_of(table: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The last row of each key."""
+    numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
+    last = numbered.group_by(list(key)).aggregate([("row", "max")]).column("row_max")
+    if len(last) == table.num_rows:
+        return table
+    return table.take(np.sort(last.to_numpy()))

@@ -25,11 +25,12 @@ __all__ = [
     "column_list",
     "create",
     "missing_columns",
+    "parts",
     "stored",
     "views",
 ]
 
-VERSION = 1
+VERSION = 2
 """Version of this layout. A change that new columns and tables do not cover needs a new one, and a
 migration."""
 
@@ -51,7 +52,13 @@ SORTED: dict[str, tuple[str, ...]] = {
     "cutouts": ("diaSourceId",),
 }
 """The tables kept sorted, and their sorting columns; the first is an integer by which compaction slices
-them."""
+them. What is said of objects (annotations, classes, hits of lists and maps) is sorted by its key."""
+
+SORTED |= {
+    name: definition.primary_key
+    for name, definition in TABLES.items()
+    if definition.primary_key[0] == "diaObjectId" and name not in SORTED
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,12 @@ class Part:
 
 def stored() -> list[Part]:
     """All stored tables of the schema."""
-    return [
-        Part(name, table)
-        for table in TABLES
-        for name in ([f"{table}_{part}" for part in PARTS] if table in SORTED else [table])
-    ]
+    return [Part(name, table) for table in TABLES for name in parts(table)]
+
+
+def parts(table: str) -> list[str]:
+    """The stored tables that table `table` of the schema consists of; new rows go into the first."""
+    return [f"{table}_{part}" for part in PARTS] if table in SORTED else [table]
 
 
 def column_list(table: str) -> str:
@@ -95,9 +103,7 @@ def views() -> list[str]:
     """The statements that make the views over tables kept sorted."""
     return [
         f"CREATE OR REPLACE VIEW {quoted(table)} AS "
-        + " UNION ALL ".join(
-            f"SELECT {column_list(table)} FROM {quoted(f'{table}_{part}')}" for part in PARTS
-        )
+        + " UNION ALL ".join(f"SELECT {column_list(table)} FROM {quoted(part)}" for part in parts(table))
         for table in SORTED
     ]
 

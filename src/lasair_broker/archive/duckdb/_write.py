@@ -7,7 +7,7 @@ pack."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,15 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lasair_broker.packets import AlertBatch, mjd_tai_now
-from lasair_broker.schema import TABLES, arrow_schema, conform
+from lasair_broker.schema import TABLES, arrow_schema, conform, table
 
 from ..interface import WriteReport
 from ..packs import PackReader, PackWriter
 from ._alerts import kept_alerts
+from ._hits import CommitTimes, store_hits
 from ._light_curves import Held, LightCurveNews, light_curve_news, store_rows
-from ._rows import incoming, replace_rows, sky_range
+from ._rows import incoming, last_of, replace_rows, sky_range
+from ._tables import parts
 
-__all__ = ["Writing"]
+__all__ = ["Writing", "replace_list_hits"]
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -50,6 +52,7 @@ class _Counts:
     compared_objects: int = 0
     ss_sources: int = 0
     rejected: int = 0
+    filter_hits: int = 0
     pack_bytes: int = 0
     new_rows: dict[str, int] = field(default_factory=dict)
 
@@ -61,12 +64,20 @@ class Writing:
     """
 
     def __init__(
-        self, connection: Any, packs: PackWriter, reader: PackReader, executor: ThreadPoolExecutor
+        self,
+        connection: Any,
+        packs: PackWriter,
+        reader: PackReader,
+        executor: ThreadPoolExecutor,
+        commit_times: CommitTimes,
     ) -> None:
         self._connection = connection
         self._packs = packs
         self._reader = reader
         self._executor = executor
+        self._commit_times = commit_times
+        self._hits: list[pa.Table] = []
+        self._new_sources: list[Int64] = []
         self._pending: list[Future[None]] = []
         self._touched_packs: dict[str, int] = {}
         self._counts = _Counts()
@@ -84,28 +95,41 @@ class Writing:
         self._counts.duplicates += batch.alerts.num_rows - len(keep)
         self._store_alerts(batch, keep, reissued, ids, held.healpix29)
         self._store_solar_system(batch, keep, reissued)
-        for table in news:
-            store_rows(self._connection, table)
-            counted = self._counts.new_rows.get(table.name, 0)
-            self._counts.new_rows[table.name] = counted + len(table.rows)
-            self._counts.changed_rows += len(table.changed)
-        self._counts.compared_objects += int(max(table.compared for table in news))
+        for curves in news:
+            store_rows(self._connection, curves)
+            counted = self._counts.new_rows.get(curves.name, 0)
+            self._counts.new_rows[curves.name] = counted + len(curves.rows)
+            self._counts.changed_rows += len(curves.changed)
+        self._counts.compared_objects += int(max(curves.compared for curves in news))
         alerted = np.isin(ids, _int64(batch.alerts, "diaObjectId")[keep])
-        touched = alerted | ~held.known | np.logical_or.reduce([table.touched for table in news])
+        touched = alerted | ~held.known | np.logical_or.reduce([curves.touched for curves in news])
         stale = held.known & (_newest(batch) < held.columns["newestSourceMjdTai"])
         self._store_ledger(ids, held, news, touched)
-        self._store_objects(batch, ids, held, touched & ~stale)
+        renewed = touched & ~stale
+        self._store_objects(batch, ids, held, renewed)
+        for name, rows in batch.tables.items():
+            if name in TABLES and name not in _OWN:
+                self._store_matches(name, rows, ids[renewed])
+        self._new_sources.append(news[0].table.numpy("diaSourceId")[news[0].rows])
         self._counts.new_objects += int((~held.known).sum())
         self._counts.stale_objects += int((touched & stale).sum())
         self._store_schema(batch)
 
+    def tables(self, tables: Mapping[str, pa.Table]) -> None:
+        """Store rows that come with no batch."""
+        for name, rows in tables.items():
+            definition = table(name)
+            if name in _OWN:
+                raise ValueError(f"rows of table {name} are stored with the batch that they belong to")
+            if name == "filter_hits":
+                self._hits.append(conform(rows, definition.name))
+            else:
+                self._replace(name, rows)
+
     def rejected(self, rows: pa.Table) -> None:
         """Store messages that could not be read."""
-        if rows.num_rows:
-            replace_rows(
-                self._connection, "rejected", conform(rows, "rejected"), TABLES["rejected"].primary_key
-            )
-            self._counts.rejected += rows.num_rows
+        self._replace("rejected", rows)
+        self._counts.rejected += rows.num_rows
 
     def positions(self, positions: Mapping[tuple[str, int], int]) -> None:
         """Store where to read on."""
@@ -117,15 +141,11 @@ class Writing:
                     "offset": pa.array(positions.values(), pa.int64()),
                 }
             )
-            replace_rows(
-                self._connection,
-                "stream_positions",
-                conform(rows, "stream_positions"),
-                ("topic", "partition"),
-            )
+            self._replace("stream_positions", rows)
 
     def finish(self) -> WriteReport:
         """Wait for the raw alerts to be on the disk, and commit."""
+        self._store_hits()
         self._wait()
         if self._touched_packs:
             rows = pa.table(
@@ -134,7 +154,7 @@ class Writing:
                     "length": pa.array(self._touched_packs.values(), pa.int64()),
                 }
             )
-            replace_rows(self._connection, "archive_packs", rows, ("pack",))
+            replace_rows(self._connection, ["archive_packs"], rows, ["pack"])
         self._connection.commit()
         self._packs.commit()
         return WriteReport(**vars(self._counts), seconds=time.perf_counter() - self._started)
@@ -210,7 +230,7 @@ class Writing:
             self._connection.execute("INSERT INTO alerts_recent BY NAME SELECT * FROM arrived")
         if len(reissued):
             self._delete_sources("cutouts", reissued)
-            images = _last_of(images, ("diaSourceId",))  # of alerts of one detection the last is the newest
+            images = last_of(images, ("diaSourceId",))  # of alerts of one detection the last is the newest
         with incoming(self._connection, arrived=images):
             self._connection.execute("INSERT INTO cutouts_recent BY NAME SELECT * FROM arrived")
 
@@ -223,22 +243,20 @@ class Writing:
         if not rows.num_rows:
             return
         self._delete_sources("ssSources", reissued)
-        rows = conform(_last_of(rows, ("diaSourceId",)), "ssSources")
+        rows = conform(last_of(rows, ("diaSourceId",)), "ssSources")
         self._counts.ss_sources += rows.num_rows
         with incoming(self._connection, arrived=rows):
             self._connection.execute("INSERT INTO ssSources_recent BY NAME SELECT * FROM arrived")
-        for name, table in (("ssObjects", batch.ssObjects), ("mpc_orbits", batch.mpc_orbits)):
-            if table.num_rows:
-                key = TABLES[name].primary_key
-                replace_rows(self._connection, name, conform(_last_of(table, key), name), key)
+        self._replace("ssObjects", batch.ssObjects)
+        self._replace("mpc_orbits", batch.mpc_orbits)
 
-    def _delete_sources(self, table: str, diaSourceIds: Int64) -> None:
+    def _delete_sources(self, name: str, diaSourceIds: Int64) -> None:
         if not len(diaSourceIds):
             return
         with incoming(self._connection, gone=pa.table({"diaSourceId": diaSourceIds})):
             for part in ("recent", "sorted"):
                 self._connection.execute(
-                    f"DELETE FROM {table}_{part} WHERE {sky_range(diaSourceIds, 'diaSourceId')} "
+                    f"DELETE FROM {name}_{part} WHERE {sky_range(diaSourceIds, 'diaSourceId')} "
                     "AND diaSourceId IN (SELECT diaSourceId FROM gone)"
                 )
 
@@ -246,8 +264,8 @@ class Writing:
         if not touched.any():
             return
         columns = {**held.columns, "diaObjectId": ids, "healpix29": held.healpix29}
-        for table in news:
-            columns.update(table.ledger)
+        for curves in news:
+            columns.update(curves.ledger)
         rows = pa.table(
             {
                 field.name: pa.array(
@@ -274,40 +292,47 @@ class Writing:
         self._delete_objects("objects", ids[again], held.healpix29[again])
         with incoming(self._connection, arrived=conform(objects, "objects")):
             self._connection.execute("INSERT INTO objects_recent BY NAME SELECT * FROM arrived")
-        for name, table in batch.tables.items():
-            if name in TABLES and name not in _OWN:
-                self._store_matches(name, table, ids[renewed])
 
-    def _delete_objects(self, table: str, ids: Int64, healpix29: Int64 | None) -> None:
+    def _delete_objects(self, name: str, ids: Int64, healpix29: Int64 | None) -> None:
         if not len(ids):
             return
         near = "TRUE" if healpix29 is None else sky_range(healpix29, "healpix29")
         with incoming(self._connection, gone=pa.table({"diaObjectId": ids})):
             for part in ("recent", "sorted"):
                 self._connection.execute(
-                    f"DELETE FROM {table}_{part} WHERE {near} "
+                    f"DELETE FROM {name}_{part} WHERE {near} "
                     "AND diaObjectId IN (SELECT diaObjectId FROM gone)"
                 )
 
     def _store_matches(self, name: str, rows: pa.Table, ids: Int64) -> None:
         """A stage's table: all that it says of the objects renewed; rows without an object by their key."""
-        key = TABLES[name].primary_key
+        definition = TABLES[name]
         if name == "filter_hits":
-            # A hit that is there may have been delivered meanwhile.
-            with incoming(self._connection, arrived=conform(_last_of(rows, key), name)):
-                self._connection.execute(
-                    "INSERT INTO filter_hits BY NAME SELECT * FROM arrived "
-                    "WHERE hitId NOT IN (SELECT hitId FROM filter_hits)"
-                )
-        elif key[0] == "diaObjectId":
-            mine = conform(rows.filter(pc.is_in(rows.column("diaObjectId"), pa.array(ids))), name)
-            with incoming(self._connection, gone=pa.table({"diaObjectId": ids}), arrived=mine):
-                self._connection.execute(
-                    f"DELETE FROM {name} WHERE diaObjectId IN (SELECT diaObjectId FROM gone)"
-                )
-                self._connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM arrived")
-        elif rows.num_rows:
-            replace_rows(self._connection, name, conform(_last_of(rows, key), name), key)
+            self._hits.append(conform(rows, name))
+        elif definition.primary_key[0] == "diaObjectId":
+            if not len(ids):
+                return
+            mine = rows.filter(pc.is_in(rows.column("diaObjectId"), pa.array(ids)))
+            self._delete_objects(name, ids, None)
+            with incoming(self._connection, arrived=conform(mine, name)):
+                self._connection.execute(f"INSERT INTO {name}_recent BY NAME SELECT * FROM arrived")
+        else:
+            self._replace(name, rows)
+
+    def _replace(self, name: str, rows: pa.Table) -> None:
+        if rows.num_rows:
+            key = TABLES[name].primary_key
+            rows = conform(last_of(rows, key), name)
+            replace_rows(self._connection, parts(name), rows, key)
+
+    def _store_hits(self) -> None:
+        """All hits of this transaction, as late as can be, so that their time is that of the commit."""
+        if self._hits:
+            sources = np.concatenate([np.zeros(0, np.int64), *self._new_sources])
+            now = self._commit_times.next(self._connection)
+            self._counts.filter_hits = store_hits(
+                self._connection, pa.concat_tables(self._hits), sources, now
+            )
 
     def _store_schema(self, batch: AlertBatch) -> None:
         fingerprint = int(np.uint64(batch.payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
@@ -318,27 +343,35 @@ class Writing:
         )
 
 
-def _int64(table: pa.Table, name: str) -> Int64:
+_LISTS = {"watchlist_hits": "wl_id", "area_hits": "ar_id"}
+
+
+def replace_list_hits(connection: Any, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
+    """Store what matching a list or map against the whole archive found; see `Archive.replace_list_hits`."""
+    if name not in _LISTS:
+        raise ValueError(f"{name!r} is not a table of hits of lists: {', '.join(_LISTS)}")
+    key, column = TABLES[name].primary_key, _LISTS[name]
+    rows = conform(last_of(hits, key), name)
+    if not pc.all(pc.equal(rows.column(column), list_id), min_count=0).as_py():
+        raise ValueError(f"some of the hits are not of {column} {list_id}")
+    if first:
+        for part in parts(name):
+            connection.execute(f"DELETE FROM {part} WHERE {column} = ?", [int(list_id)])
+    replace_rows(connection, parts(name), rows, key)
+
+
+def _int64(rows: pa.Table, name: str) -> Int64:
     """An integer column, 0 for NULL."""
-    column = table.column(name).cast(pa.int64())
+    column = rows.column(name).cast(pa.int64())
     if column.null_count:
         column = pc.fill_null(column, 0)
     values: Int64 = column.to_numpy()
     return values
 
 
-def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    place = table.schema.get_field_index(name)
-    return table.append_column(name, values) if place < 0 else table.set_column(place, name, values)
-
-
-def _last_of(table: pa.Table, key: Sequence[str]) -> pa.Table:
-    """The last row of each key."""
-    numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
-    last = numbered.group_by(list(key)).aggregate([("row", "max")]).column("row_max")
-    if len(last) == table.num_rows:
-        return table
-    return table.take(np.sort(last.to_numpy()))
+def _with(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = rows.schema.get_field_index(name)
+    return rows.append_column(name, values) if place < 0 else rows.set_column(place, name, values)
 
 
 def _images(alerts: pa.Table, datum: Int64) -> pa.Table:

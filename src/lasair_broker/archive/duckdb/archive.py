@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.packets import AlertBatch
@@ -22,9 +24,10 @@ from .._images import fits_bytes, png_of_fits
 from ..errors import ArchiveError, ArchiveFullError
 from ..interface import Archive, ArchiveStatus, Cutout, Finding, LightCurve, Progress, Stored, WriteReport
 from ..packs import PackReader, PackWriter
-from . import _check, _export, _lookups, _query, _replay, _status, _upkeep
+from . import _check, _export, _hits, _lookups, _query, _replay, _status, _upkeep
 from ._database import Database
-from ._write import Writing
+from ._hits import CommitTimes
+from ._write import Writing, replace_list_hits
 
 __all__ = ["DuckDBArchive"]
 
@@ -71,6 +74,8 @@ class DuckDBArchive(Archive):
         self._pack_bytes = pack_bytes
         self._settle_bytes = settle_bytes
         self._write_lock = threading.Lock()
+        self._delivery_lock = threading.Lock()
+        self._commit_times = CommitTimes()
         self._database = Database(self.folder, memory_limit, threads)
         self._reader = PackReader(self.folder / "packs")
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="packs")
@@ -86,18 +91,20 @@ class DuckDBArchive(Archive):
         batches: Sequence[AlertBatch],
         rejected: pa.Table | None = None,
         positions: Mapping[tuple[str, int], int] | None = None,
+        tables: Mapping[str, pa.Table] | None = None,
     ) -> WriteReport:
         with self._write_lock:
             with self._failing_well():
                 self._recover_if_needed()
                 connection = self._database.writer
-                writing = Writing(connection, self._packs, self._reader, self._executor)
+                writing = Writing(connection, self._packs, self._reader, self._executor, self._commit_times)
                 try:
                     connection.begin()
                     for batch in batches:
                         writing.batch(batch)
                     if rejected is not None:
                         writing.rejected(rejected)
+                    writing.tables(tables or {})
                     writing.positions(positions or {})
                     report = writing.finish()
                 except BaseException:
@@ -116,7 +123,8 @@ class DuckDBArchive(Archive):
             return 0.0
         started = time.perf_counter()
         try:
-            _upkeep.settle(self._database.writer)
+            with self._delivery_lock:
+                _upkeep.settle(self._database.writer)
         except duckdb.Error as error:
             _log.warning("recent rows could not be sorted in: %s", error)
             self._failed = True
@@ -193,6 +201,47 @@ class DuckDBArchive(Archive):
         with self._database.reader() as connection:
             return _lookups.light_curves(connection, diaObjectIds, columns)
 
+    def rows_of_objects(
+        self, name: str, diaObjectIds: Sequence[int], columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        with self._database.reader() as connection:
+            return _lookups.rows_of_objects(connection, name, diaObjectIds, columns)
+
+    def newest_hits(self, filterIds: Sequence[int], diaObjectIds: Sequence[int]) -> pa.Table:
+        with self._database.reader() as connection:
+            return _hits.newest_hits(connection, filterIds, diaObjectIds)
+
+    def hits_after(
+        self, filterId: int, after: tuple[float, str], *, until: float | None = None, limit: int = 1000
+    ) -> pa.Table:
+        with self._database.reader() as connection:
+            return _hits.hits_after(connection, filterId, after, until, limit)
+
+    def note_deliveries(self, deliveries: pa.Table) -> None:
+        if self._failed:
+            with self._write_lock, self._failing_well():
+                self._recover_if_needed()
+        # Beside the transaction that writes a batch, which only adds rows, and not beside a checkpoint.
+        with self._delivery_lock, self._failing_well(), self._database.connection() as connection:
+            connection.begin()
+            try:
+                _hits.note_deliveries(connection, deliveries)
+                connection.commit()
+            except BaseException:
+                with suppress(duckdb.Error):
+                    connection.rollback()
+                raise
+
+    def object_places(
+        self, ranges: npt.NDArray[np.int64] | None = None, batch_rows: int = 100_000
+    ) -> Iterator[pa.Table]:
+        with self._database.reader() as connection:
+            yield from _lookups.object_places(connection, ranges, batch_rows)
+
+    def replace_list_hits(self, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
+        with self._transaction() as connection:
+            replace_list_hits(connection, name, list_id, hits, first=first)
+
     def cone(
         self, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None = None
     ) -> pa.Table:
@@ -254,7 +303,7 @@ class DuckDBArchive(Archive):
         connection: Any = None
         while True:
             # Between two steps others may write, and a failed write may have opened the database anew.
-            with self._write_lock, self._failing_well():
+            with self._write_lock, self._delivery_lock, self._failing_well():
                 self._recover_if_needed()
                 if connection is not self._database.writer:
                     connection = self._database.writer
