@@ -3,17 +3,22 @@
 from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
 from ._functions import AGGREGATES, FUNCTIONS, Function
+from ._per_object import LINKS, OBJECT, of_objects, tables_read
 from ._query import Query, mjd_now, parse
 from ._stream import BatchFrame, Hits, StreamPlan
 from ._triple import triple
+from ._why import Condition, why
 
 __all__ = [
     "AGGREGATES",
     "ARCHIVE",
     "FUNCTIONS",
+    "LINKS",
+    "OBJECT",
     "PUBLIC",
     "BatchFrame",
     "Catalogue",
+    "Condition",
     "Function",
     "Hits",
     "Query",
@@ -21,6 +26,9 @@ __all__ = [
     "Relation",
     "StreamPlan",
     "mjd_now",
+    "of_objects",
     "parse",
+    "tables_read",
     "triple",
+    "why",
 ]

@@ -48,7 +48,7 @@ class Checker:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._names = Names()
+        self.names = Names()
 
     def check(self, node: exp.Expression) -> QueryTree:
         """The checked tree.
@@ -58,7 +58,7 @@ class Checker:
         QueryError
             If the query has no meaning, or one that is not allowed.
         """
-        return self._query(node, Scope(self._names), None)
+        return self._query(node, Scope(self.names), None)
 
     def _query(self, node: exp.Expression, around: Scope, parent: Scope | None) -> QueryTree:
         """A query in which the named queries of `around` are known; `parent` is the SELECT around it."""
@@ -92,18 +92,18 @@ class Checker:
             if found_in(dict.fromkeys(scope.named, BOOLEAN), called) is not None:
                 raise QueryError(f"WITH defines {called} twice", position_of(cte))
             tree = _renamed(
-                self._query(cte.this, Scope(self._names, scope.named, around), None), cte.args["alias"]
+                self._query(cte.this, Scope(self.names, scope.named, around), None), cte.args["alias"]
             )
             named.append((called, tree))
             columns = {output.name: output.expression.type for output in tree.outputs}
-            scope = Scope(self._names, {**scope.named, called: columns})
+            scope = Scope(self.names, {**scope.named, called: columns})
         return tuple(named), scope
 
     # UNION, EXCEPT, INTERSECT
 
     def _set_operation(self, node: exp.SetOperation, around: Scope, parent: Scope | None) -> QueryTree:
         only(node, "this", "expression", "distinct", "with_", "order", "limit", "offset")
-        inner = Scope(self._names, around.named, around)
+        inner = Scope(self.names, around.named, around)
         left = self._query(node.this, inner, parent)
         right = self._query(node.expression, inner, parent)
         if len(left.outputs) != len(right.outputs):
@@ -140,10 +140,10 @@ class Checker:
         )  # fmt: skip
         if node.args.get("from_") is None:
             raise QueryError("there is no FROM", position_of(node), "write FROM and a table")
-        scope = Scope(self._names, around.named, parent)
+        scope = Scope(self.names, around.named, parent)
         source = self._from(node, scope)
         expressions = Expressions(
-            scope, lambda query: self._query(query, Scope(self._names, scope.named, scope), scope)
+            scope, lambda query: self._query(query, Scope(self.names, scope.named, scope), scope)
         )
         outputs = self._outputs(node, scope, expressions)
         where = self._condition(node, "where", expressions)
@@ -300,11 +300,11 @@ class Checker:
             raise QueryError("a table has at most a catalogue and a schema before its name", position)
         known = found_in(dict.fromkeys(scope.named, BOOLEAN), name) if schema is None else None
         if known is not None:
-            entry = Entry(called, self._names.new(), scope.named[known])
+            entry = Entry(called, self.names.new(called), scope.named[known])
             scope.add(entry, position)
             return NamedQuery(entry.alias, known)
         relation = self._catalogue.relation(name, position)
-        entry = Entry(called, self._names.new(), relation.columns, relation.place)
+        entry = Entry(called, self.names.new(called), relation.columns, relation.place)
         scope.add(entry, position)
         return TableSource(entry.alias, relation.name, relation.only)
 
@@ -319,9 +319,9 @@ class Checker:
         if called is None:
             raise QueryError("a query in FROM needs a name", position_of(node), "write (SELECT …) AS name")
         tree = _renamed(
-            self._query(node.this, Scope(self._names, scope.named, scope), None), node.args["alias"]
+            self._query(node.this, Scope(self.names, scope.named, scope), None), node.args["alias"]
         )
-        entry = Entry(called, self._names.new(), {o.name: o.expression.type for o in tree.outputs})
+        entry = Entry(called, self.names.new(called), {o.name: o.expression.type for o in tree.outputs})
         scope.add(entry, position_of(node))
         return Derived(entry.alias, tree)
 
@@ -339,7 +339,7 @@ class Checker:
         )
         if node.args.get("on") is not None:
             expressions = Expressions(
-                scope, lambda query: self._query(query, Scope(self._names, scope.named, scope), scope)
+                scope, lambda query: self._query(query, Scope(self.names, scope.named, scope), scope)
             )
             on = expressions.condition(node.args["on"])
             if contains_aggregate(on):

@@ -19,6 +19,7 @@ from ._scope import Scope
 from ._tree import Aggregate, Call, Case, Const, Exists, Expr, In, InQuery, QueryTree, Scalar
 from ._types import BOOLEAN, DOUBLE, JSON, UNKNOWN, Type, integer, text
 from ._typing import as_kind, as_real, common_type, compared, contains_aggregate, converted, number, parts
+from ._written import WRITTEN
 
 __all__ = [
     "Expressions", "common_type", "compared", "contains_aggregate", "converted", "only", "parts",
@@ -81,6 +82,9 @@ class Expressions:
         if expression.type.kind != "boolean":
             hint = "compare it with = 1" if isinstance(node, exp.Anonymous) else "compare it with something"
             raise QueryError("a condition is expected here", position_of(node), hint)
+        written = node.meta.get(WRITTEN)
+        if written is not None:
+            self._scope.names.written.setdefault(expression, written)
         return expression
 
     def value(self, node: exp.Expression) -> Expr:
@@ -103,7 +107,7 @@ class Expressions:
             )
         match node:
             case exp.Paren():
-                return self.value(node.this)
+                return self.condition(node.this) if WRITTEN in node.this.meta else self.value(node.this)
             case exp.Literal():
                 return _literal(node)
             case exp.Null():

@@ -18,6 +18,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
 from ._errors import QueryError
+from ._written import mark_conditions
 
 __all__ = ["FUNCTION_MARK", "RESERVED", "parse_text", "position_of"]
 
@@ -92,6 +93,7 @@ def parse_text(text: str, strings_in_double_quotes: bool = False) -> exp.Express
         logger.setLevel(level)
     if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation):
         raise QueryError("a query is one SELECT, or several joined by UNION, EXCEPT or INTERSECT", 0)
+    mark_conditions(trees[0], tokens, text)
     return trees[0]
 
 

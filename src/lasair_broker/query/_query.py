@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lasair_broker.schema import Engine
 
@@ -11,6 +11,7 @@ from ._catalogue import PUBLIC, Catalogue
 from ._check import Checker
 from ._parse import parse_text
 from ._render import Renderer
+from ._scope import Names
 from ._tree import Join, QueryTree, SetOperation, Source, TableSource
 from ._types import Type
 
@@ -31,10 +32,13 @@ class Query:
         As the user wrote it, or as it follows from Lasair's triple.
     tree
         What it means.
+    names
+        What the user calls the sources, and wrote for the conditions.
     """
 
     text: str
     tree: QueryTree
+    names: Names = field(repr=False, compare=False)
 
     @property
     def columns(self) -> dict[str, Type]:
@@ -79,7 +83,8 @@ def parse(text: str, catalogue: Catalogue = PUBLIC) -> Query:
     QueryError
         If it is no query, names what is not there, or asks for what is not allowed.
     """
-    return Query(text, Checker(catalogue).check(parse_text(text)))
+    checker = Checker(catalogue)
+    return Query(text, checker.check(parse_text(text)), checker.names)
 
 
 def mjd_now() -> float:

@@ -19,13 +19,23 @@ __all__ = ["Entry", "Names", "Scope", "found_in", "name_of"]
 
 @dataclass(slots=True)
 class Names:
-    """Aliases for the engine, each used once in a whole query."""
+    """Aliases for the engine, each used once in a whole query, and what the user wrote.
 
-    used: int = 0
+    Attributes
+    ----------
+    called
+        For each alias, what the user calls the source.
+    written
+        For each condition, the user's text of it.
+    """
 
-    def new(self) -> str:
-        self.used += 1
-        return f"t{self.used}"
+    called: dict[str, str] = field(default_factory=dict)
+    written: dict[Expr, str] = field(default_factory=dict)
+
+    def new(self, called: str) -> str:
+        alias = f"t{len(self.called) + 1}"
+        self.called[alias] = called
+        return alias
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
         starts_order = re.match(r"\s*(ORDER|GROUP)\s+BY\b", conditions, re.IGNORECASE)
         lines.append(conditions if starts_order else f"WHERE {conditions}")
     text = "\n".join(lines)
-    return Query(text, Checker(catalogue).check(parse_text(text, strings_in_double_quotes=True)))
+    checker = Checker(catalogue)
+    return Query(text, checker.check(parse_text(text, strings_in_double_quotes=True)), checker.names)
 
 
 def _joins(token: str, catalogue: Catalogue) -> list[str]:
