@@ -3,6 +3,8 @@
 from ._settings import (
     CONFIG_VARIABLE,
     ArchiveSettings,
+    DeliverySettings,
+    KafkaConnection,
     KafkaSettings,
     LoggingSettings,
     MetricsSettings,
@@ -16,6 +18,8 @@ from ._settings import (
 __all__ = [
     "CONFIG_VARIABLE",
     "ArchiveSettings",
+    "DeliverySettings",
+    "KafkaConnection",
     "KafkaSettings",
     "LoggingSettings",
     "MetricsSettings",

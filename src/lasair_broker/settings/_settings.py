@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 import tomllib
@@ -32,6 +33,8 @@ from pydantic_settings import (
 __all__ = [
     "CONFIG_VARIABLE",
     "ArchiveSettings",
+    "DeliverySettings",
+    "KafkaConnection",
     "KafkaSettings",
     "LoggingSettings",
     "MetricsSettings",
@@ -92,17 +95,10 @@ class ArchiveSettings(_Section):
     threads: int = Field(2, description="Threads of the embedded engine.", ge=1)
 
 
-class KafkaSettings(_Section):
-    """How to reach the surveys' Kafka. Anything librdkafka can be told goes into `options`."""
+class KafkaConnection(_Section):
+    """How to reach a Kafka. Anything librdkafka can be told goes into `options`."""
 
     bootstrap: str = Field("", description="Brokers to ask first: host:port[,host:port...].")
-    topics: tuple[str, ...] = Field((), description="Topics to read; one beginning with ^ is a pattern.")
-    group: str = Field(
-        "lasair", description="Consumer group; its members share the partitions.", min_length=1
-    )
-    start: Literal["beginning", "end"] = Field(
-        "beginning", description="Where to start a partition that the archive has no position for."
-    )
     username: str = Field("", description="SASL user name.")
     password: SecretStr = Field(SecretStr(""), description="SASL password.")
     mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
@@ -110,17 +106,9 @@ class KafkaSettings(_Section):
     )
     tls: bool = Field(False, description="Encrypt the connection.")
     ca_file: Path | None = Field(None, description="Certificates of the authorities to trust, PEM.")
-    connect_wait: float = Field(
-        60.0, description="Seconds to wait at the start for a broker that does not answer.", gt=0
-    )
     options: LibrdkafkaOptions = Field(
         default_factory=dict, description="librdkafka's own settings, passed on as they are."
     )
-
-    @field_validator("topics", mode="before")
-    @classmethod
-    def _split_topics(cls, value: object) -> object:
-        return tuple(t.strip() for t in value.split(",") if t.strip()) if isinstance(value, str) else value
 
     def librdkafka(self) -> dict[str, str | int | float | bool]:
         """The configuration of a librdkafka client, secrets in clear; `options` have the last word."""
@@ -138,6 +126,68 @@ class KafkaSettings(_Section):
         for name, value in self.options.items():
             config[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
         return config
+
+
+class KafkaSettings(KafkaConnection):
+    """The surveys' Kafka, and what is read from it."""
+
+    topics: tuple[str, ...] = Field((), description="Topics to read; one beginning with ^ is a pattern.")
+    group: str = Field(
+        "lasair", description="Consumer group; its members share the partitions.", min_length=1
+    )
+    start: Literal["beginning", "end"] = Field(
+        "beginning", description="Where to start a partition that the archive has no position for."
+    )
+    connect_wait: float = Field(
+        60.0, description="Seconds to wait at the start for a broker that does not answer.", gt=0
+    )
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _split_topics(cls, value: object) -> object:
+        return tuple(t.strip() for t in value.split(",") if t.strip()) if isinstance(value, str) else value
+
+
+class DeliverySettings(KafkaConnection):
+    """How hits get to users: our own Kafka (which `bootstrap` and its like name), mail, and the rest."""
+
+    topic_partitions: int = Field(1, description="Partitions of a topic that is made.", ge=1, le=1000)
+    topic_replication: int = Field(
+        -1, description="Copies of a topic that is made; -1: what the brokers have as their default.", ge=-1
+    )
+    topic_days: float = Field(7.0, description="Days for which a topic that is made keeps its hits.", gt=0)
+    mail_host: str = Field("", description="Mail server (SMTP); none: e-mail outputs fail, and say so.")
+    mail_port: int = Field(25, description="Its port.", ge=1, le=65535)
+    mail_username: str = Field("", description="User name at the mail server.")
+    mail_password: SecretStr = Field(SecretStr(""), description="Password at the mail server.")
+    mail_security: Literal["none", "starttls", "tls"] = Field(
+        "none", description="How the connection to the mail server is encrypted."
+    )
+    mail_from: str = Field("lasair@localhost", description="Sender of e-mails.")
+    digest_hour: int = Field(13, description="Hour (UTC) at which daily digests are sent.", ge=0, le=23)
+    site_url: str = Field(
+        "", description="Address of the site, https://…; links in e-mails begin with it. None: no links."
+    )
+    allowed_networks: tuple[str, ...] = Field(
+        (),
+        description="Private networks that webhooks and notifications may reach all the same (CIDR).",
+    )
+    workers: int = Field(8, description="Outputs served at once.", ge=1, le=256)
+    budget: float = Field(
+        30.0, description="Seconds an attempt at one output may take before it counts as failed.", gt=0
+    )
+
+    @field_validator("allowed_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return tuple(n.strip() for n in value.split(",") if n.strip()) if isinstance(value, str) else value
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)
+        return value
 
 
 class SchemaSettings(_Section):
@@ -196,6 +246,7 @@ class Settings(BaseSettings):
 
     archive: ArchiveSettings = ArchiveSettings()
     kafka: KafkaSettings = KafkaSettings()
+    delivery: DeliverySettings = DeliverySettings()
     schemas: SchemaSettings = SchemaSettings()
     stream: StreamSettings = StreamSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -1,0 +1,107 @@
+"""One attempt at one output: from its cursor to what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from lasair_broker.archive import Archive
+from lasair_broker.packets import mjd_tai_now
+
+from ._light_curves import alerts_of
+from ._outputs import Channel, Cursor, Kind, LightCurve, Outcome, Output
+from ._parcel import Parcel
+from ._sender import DeliveryError, Sender
+
+__all__ = ["Attempts"]
+
+_log = structlog.get_logger(__name__)
+
+_MOST_WITH_LIGHT_CURVES = 200
+"""Hits that are read at once with light curves, which may be a hundred times as large as the hits."""
+
+
+class Attempts:
+    """Makes attempts. It keeps nothing between them, and may be used by many threads.
+
+    Parameters
+    ----------
+    archive
+        Where hits are.
+    senders
+        By channel.
+    budget
+        Seconds an attempt may take.
+    """
+
+    def __init__(self, archive: Archive, senders: Mapping[Channel, Sender], budget: float) -> None:
+        self._archive = archive
+        self._senders = senders
+        self._budget = budget
+
+    def make(self, output: Output) -> tuple[Outcome, bool]:
+        """Try to send what waits, and tell what became of it and whether more may be waiting."""
+        began = time.monotonic()
+        kind = Kind.SUMMARY if output.held_back else Kind.AGAIN if output.again else Kind.NEW
+        hits: tuple[Cursor, ...] = ()
+        try:
+            sender = self._senders.get(output.channel)
+            if sender is None:
+                raise DeliveryError(f"this installation does not deliver by {output.channel}")
+            if kind is Kind.SUMMARY:
+                sender.summarise(output, output.held_back, self._budget)
+                return self._ended(Outcome(output, kind, held_back=output.held_back), began), True
+            page, cursor, full = self._page(output, sender)
+            places = Parcel(page).places
+            sent = page if kind is Kind.AGAIN else page.slice(0, output.limit)
+            hits = places[: len(sent)]
+            refused = self._send(sender, output, sent) if len(sent) else {}
+            return (
+                self._ended(
+                    Outcome(
+                        output,
+                        kind,
+                        hits,
+                        cursor=cursor,
+                        held_back=len(page) - len(sent),
+                        refused=refused,
+                        finished=not full,
+                        pause=sender.pause if len(sent) and kind is Kind.NEW else 0.0,
+                    ),
+                    began,
+                ),
+                full or kind is Kind.AGAIN,
+            )
+        except DeliveryError as error:
+            reason = str(error)
+        except Exception as error:
+            # The text of an unforeseen error might hold an address, so it goes nowhere.
+            _log.exception("a delivery failed", output=output.output_id)
+            reason = f"an error inside the broker ({type(error).__name__})"
+        return self._ended(Outcome(output, kind, hits, error=reason), began), False
+
+    def _page(self, output: Output, sender: Sender) -> tuple[pa.Table, Cursor, bool]:
+        """The next hits, oldest first, the cursor after them, and whether there may be more."""
+        again = output.again
+        most = sender.most
+        if output.light_curve is not LightCurve.NONE:
+            most = min(most, _MOST_WITH_LIGHT_CURVES)
+        after, until = (output.cursor, output.digest_until) if again is None else (again.after, again.until)
+        hits = self._archive.hits_after(output.filter_id, after, until=until, limit=most)
+        places = Parcel(hits).places
+        if again is not None and again.only is not None:
+            hits = hits.filter(pc.is_in(hits.column("hitId"), value_set=pa.array(sorted(again.only))))
+        return hits, places[-1] if places else after, len(places) == most
+
+    def _send(self, sender: Sender, output: Output, hits: pa.Table) -> Mapping[str, str]:
+        alerts = alerts_of(self._archive, hits.column("diaObjectId").to_pylist(), output.light_curve)
+        return sender.send(output, Parcel(hits, alerts), self._budget)
+
+    @staticmethod
+    def _ended(outcome: Outcome, began: float) -> Outcome:
+        return replace(outcome, seconds=time.monotonic() - began, at=mjd_tai_now())

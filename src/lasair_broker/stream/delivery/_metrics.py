@@ -1,0 +1,79 @@
+"""What Prometheus is shown of deliveries."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from ._outputs import Kind, Outcome
+
+__all__ = ["DeliveryMetrics"]
+
+_BOUNDS = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 86400], np.float64)
+_DAY_SECONDS = 86400.0
+
+
+class DeliveryMetrics(Collector):
+    """Attempts and hits by channel, and the time from a hit's commit to its delivery. Register it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._hits: Counter[str] = Counter()
+        self._held_back: Counter[str] = Counter()
+        self._latency: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
+        self._sums: Counter[str] = Counter()
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count what became of attempts."""
+        with self._lock:
+            for outcome in outcomes:
+                channel = str(outcome.output.channel)
+                self._attempts[channel, "failed" if outcome.error else "delivered"] += 1
+                if outcome.error or outcome.kind is Kind.SUMMARY:
+                    continue
+                self._hits[channel] += len(outcome.hits) - len(outcome.refused)
+                self._held_back[channel] += outcome.held_back
+                if outcome.kind is Kind.NEW and outcome.hits:
+                    self._time(channel, outcome)
+
+    def _time(self, channel: str, outcome: Outcome) -> None:
+        committed = np.array([mjd for mjd, _ in outcome.hits])
+        seconds = (outcome.at - committed) * _DAY_SECONDS
+        counts = self._latency.setdefault(channel, np.zeros(len(_BOUNDS) + 1, np.int64))
+        counts += np.bincount(np.searchsorted(_BOUNDS, seconds, side="left"), minlength=len(counts))
+        self._sums[channel] += float(seconds.sum())
+
+    def collect(self) -> Iterator[Metric]:
+        with self._lock:
+            attempts, hits, held = dict(self._attempts), dict(self._hits), dict(self._held_back)
+            latency = {name: counts.copy() for name, counts in self._latency.items()}
+            sums = dict(self._sums)
+        tried = CounterMetricFamily(
+            "lasair_delivery_attempts", "Attempts to deliver hits.", labels=["channel", "result"]
+        )
+        for (channel, result), count in attempts.items():
+            tried.add_metric([channel, result], count)
+        yield tried
+        for name, meaning, counter in (
+            ("lasair_delivered_hits", "Hits delivered; one that goes to two outputs counts twice.", hits),
+            ("lasair_held_back_hits", "Hits above outputs' limits, summed up instead.", held),
+        ):
+            family = CounterMetricFamily(name, meaning, labels=["channel"])
+            for channel, count in counter.items():
+                family.add_metric([channel], count)
+            yield family
+        bounds = [*(f"{bound:g}" for bound in _BOUNDS), "+Inf"]
+        histogram = HistogramMetricFamily(
+            "lasair_delivery_latency_seconds", "From a hit's commit to its delivery.", labels=["channel"]
+        )
+        for channel, counts in latency.items():
+            cumulative = np.cumsum(counts).astype(float).tolist()
+            histogram.add_metric([channel], list(zip(bounds, cumulative, strict=True)), sums[channel])
+        yield histogram
