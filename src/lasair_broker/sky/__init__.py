@@ -1,4 +1,4 @@
-"""Positions on the sky: HEALPix and HTM cells, separations, cones, galactic coordinates."""
+"""Positions on the sky: HEALPix and HTM cells, separations, cones, catalogues, galactic coordinates."""
 
 from lasair_broker.sky._cones import cone_ranges, contains_cone
 from lasair_broker.sky._galactic import galactic_coordinates, galactic_latitude
@@ -7,6 +7,8 @@ from lasair_broker.sky._htm import htm16
 from lasair_broker.sky._moc import Moc, MocError
 from lasair_broker.sky._moc_index import WatchmapIndex, WatchmapMatches
 from lasair_broker.sky._separation import separation_arcsec
+from lasair_broker.sky._sorted_cells import SortedCells
+from lasair_broker.sky._watchlist_angles import angles
 from lasair_broker.sky._watchlist_columns import UploadError
 from lasair_broker.sky._watchlist_trigger_kernel import TriggerEvents, evaluate_triggers
 from lasair_broker.sky._watchlist_triggers import (
@@ -34,6 +36,7 @@ __all__ = [
     "Moc",
     "MocError",
     "RowProblem",
+    "SortedCells",
     "Trigger",
     "TriggerEvents",
     "TriggerKind",
@@ -46,6 +49,7 @@ __all__ = [
     "WatchlistUpload",
     "WatchmapIndex",
     "WatchmapMatches",
+    "angles",
     "cone_ranges",
     "contains_cone",
     "evaluate_triggers",

@@ -1,0 +1,43 @@
+"""Catalogues: imported once, sorted by place, and matched with batches of positions."""
+
+from lasair_broker.context.catalogues._catalogue import Catalogue, Matches
+from lasair_broker.context.catalogues._columns import COLUMNS, Column, column_of
+from lasair_broker.context.catalogues._description import (
+    ColumnMapping,
+    Description,
+    TextFormat,
+    read_description,
+    shipped_descriptions,
+)
+from lasair_broker.context.catalogues._layout import Version, schema_of
+from lasair_broker.context.catalogues._motion import propagate
+from lasair_broker.context.catalogues._set import CatalogueSet, CatalogueState
+from lasair_broker.context.catalogues._version_writer import remove_catalogue, write_catalogue
+from lasair_broker.context.catalogues.errors import (
+    CatalogueDamagedError,
+    CatalogueError,
+    CatalogueUnavailableError,
+)
+
+__all__ = [
+    "COLUMNS",
+    "Catalogue",
+    "CatalogueDamagedError",
+    "CatalogueError",
+    "CatalogueSet",
+    "CatalogueState",
+    "CatalogueUnavailableError",
+    "Column",
+    "ColumnMapping",
+    "Description",
+    "Matches",
+    "TextFormat",
+    "Version",
+    "column_of",
+    "propagate",
+    "read_description",
+    "remove_catalogue",
+    "schema_of",
+    "shipped_descriptions",
+    "write_catalogue",
+]
