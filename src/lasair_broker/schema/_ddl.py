@@ -52,8 +52,11 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def ddl(name: str, engine: Engine, table_name: str | None = None) -> str:
+def ddl(name: str, engine: Engine, table_name: str | None = None, *, compressed: bool = True) -> str:
     """Statements, separated by semicolons, that make table `name` in `engine`, under its own or another name.
+
+    Where rows stay only until they are sorted in, DuckDB need not spend its time on compressing them
+    (`compressed` false).
 
     DuckDB gets no primary key and no index: it cannot delete and insert the same key in one transaction, and
     its indexes make large upserts hopeless. PostgreSQL gets both, and the descriptions as comments.
@@ -65,9 +68,10 @@ def ddl(name: str, engine: Engine, table_name: str | None = None) -> str:
     """
     definition = table(name)
     target = quoted(table_name or name)
-    lines = [_column_line(column, engine) for column in definition.columns]
     if engine == "duckdb":
-        return _create(target, lines)
+        how = "" if compressed else " USING COMPRESSION uncompressed"
+        return _create(target, [_column_line(column, engine, how) for column in definition.columns])
+    lines = [_column_line(column, engine) for column in definition.columns]
     lines.append(f"PRIMARY KEY ({_list(definition.primary_key)})")
     return ";\n".join(
         [_create(target, lines), *_indexes(definition, target, table_name), *_comments(definition, target)]
@@ -78,10 +82,9 @@ def _create(target: str, lines: list[str]) -> str:
     return f"CREATE TABLE {target} (\n  " + ",\n  ".join(lines) + "\n)"
 
 
-def _column_line(column: Column, engine: Engine) -> str:
-    return (
-        f"{quoted(column.name)} {sql_type(column.datatype, engine)}{'' if column.nullable else ' NOT NULL'}"
-    )
+def _column_line(column: Column, engine: Engine, how: str = "") -> str:
+    always = "" if column.nullable else " NOT NULL"
+    return f"{quoted(column.name)} {sql_type(column.datatype, engine)}{how}{always}"
 
 
 def _list(names: tuple[str, ...]) -> str:

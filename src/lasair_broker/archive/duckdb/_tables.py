@@ -86,7 +86,7 @@ def column_list(table: str) -> str:
 
 def create(part: Part) -> str:
     """The statement that makes a stored table."""
-    return ddl(part.table, "duckdb", part.name)
+    return ddl(part.table, "duckdb", part.name, compressed=part.name != f"{part.table}_recent")
 
 
 def missing_columns(part: Part, present: set[str]) -> list[str]:
