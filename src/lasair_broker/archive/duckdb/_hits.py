@@ -56,6 +56,8 @@ class CommitTimes:
 def store_hits(connection: Any, hits: pa.Table, new_sources: Int64, committedMjdTai: float) -> int:
     """Store hits that are not there yet; how many these were.
 
+    Hits of one `hitId` are of one object, so that only those of the same objects have to be looked at.
+
     Parameters
     ----------
     connection
@@ -116,7 +118,7 @@ def hits_after(
     What is old is searched window by window of time until there are enough, so that a page of an old interval
     does not cost a look at everything since.
     """
-    time, hit = after
+    time, hit = float(after[0]), after[1]
     pages: list[pa.Table] = []
     with snapshot(connection):
         place = _place_of(connection, time)
@@ -129,19 +131,21 @@ def hits_after(
             if high is not None and high[0] <= low:
                 window *= 2  # more hits than that were committed at once
                 continue
-            if until is not None and (high is None or high[0] > until):
-                bound = f"committedMjdTai <= {float(until)!r}"
-            else:
-                bound = "TRUE" if high is None else f"committedMjdTai < {high[0]!r}"
+            last = high is None or (until is not None and high[0] > until)
+            bound, values = "TRUE", [int(filterId), low, time, hit]
+            if last and until is not None:
+                bound, values = "committedMjdTai <= ?", [*values, float(until)]
+            elif high is not None:
+                bound, values = "committedMjdTai < ?", [*values, high[0]]
             places = connection.execute(
-                f"SELECT rowid AS place FROM filter_hits WHERE filterId = ? "
-                f"AND committedMjdTai >= {float(low)!r} AND {bound} "
-                f"AND (committedMjdTai > ? OR hitId > ?) ORDER BY committedMjdTai, hitId LIMIT ?",
-                [int(filterId), time, hit, int(limit)],
+                "SELECT rowid AS place FROM filter_hits WHERE filterId = ? AND committedMjdTai >= ? "
+                f"AND (committedMjdTai > ? OR hitId > ?) AND {bound} "
+                "ORDER BY committedMjdTai, hitId LIMIT ?",
+                [*values, int(limit)],
             ).to_arrow_table()
             pages.append(read_places(connection, "filter_hits", _NAMES, places))
             limit -= places.num_rows
-            if high is None or (until is not None and high[0] > until):
+            if last:
                 break
             place, low, window = place + window, high[0], _WINDOW_ROWS
     hits = pa.concat_tables([arrow_schema("filter_hits").empty_table(), *pages])
@@ -151,7 +155,7 @@ def hits_after(
 def _place_of(connection: Any, time: float) -> int | None:
     """The row id of some hit committed at this time or, if there is none, after it; None if there is none."""
     found = connection.execute(
-        f"SELECT rowid FROM filter_hits WHERE committedMjdTai >= {float(time)!r} LIMIT 1"
+        "SELECT rowid FROM filter_hits WHERE committedMjdTai >= ? LIMIT 1", [float(time)]
     ).fetchone()
     return None if found is None else int(found[0])
 

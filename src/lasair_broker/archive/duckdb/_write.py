@@ -322,7 +322,7 @@ class Writing:
     def _replace(self, name: str, rows: pa.Table) -> None:
         if rows.num_rows:
             key = TABLES[name].primary_key
-            rows = conform(last_of(rows, key), name)
+            rows = last_of(conform(rows, name), key)
             replace_rows(self._connection, parts(name), rows, key)
 
     def _store_hits(self) -> None:
@@ -351,7 +351,7 @@ def replace_list_hits(connection: Any, name: str, list_id: int, hits: pa.Table, 
     if name not in _LISTS:
         raise ValueError(f"{name!r} is not a table of hits of lists: {', '.join(_LISTS)}")
     key, column = TABLES[name].primary_key, _LISTS[name]
-    rows = conform(last_of(hits, key), name)
+    rows = last_of(conform(hits, name), key)
     if not pc.all(pc.equal(rows.column(column), list_id), min_count=0).as_py():
         raise ValueError(f"some of the hits are not of {column} {list_id}")
     if first:
