@@ -12,7 +12,16 @@ from ._signals import stop_on_signals
 from ._simulated import SimulatorSource
 from ._source import Partition, Positions, Source, SourceError, Taken
 from ._stages import standard_stages
-from ._subscriptions import ActiveFilter, ActiveFilters, ActiveLists, Renotify, Subscriptions, TriggeredBy
+from ._subscription_file import SubscriptionFile, SubscriptionFileError
+from ._subscriptions import (
+    ActiveFilter,
+    ActiveFilters,
+    ActiveLists,
+    FilterRun,
+    Renotify,
+    Subscriptions,
+    TriggeredBy,
+)
 from ._times import StageTime, StageTimes
 from ._warm import warm_up
 
@@ -23,6 +32,7 @@ __all__ = [
     "AtStep",
     "CommitStage",
     "FileSource",
+    "FilterRun",
     "KafkaSource",
     "Metrics",
     "OnProgress",
@@ -41,6 +51,8 @@ __all__ = [
     "StageBrokenError",
     "StageTime",
     "StageTimes",
+    "SubscriptionFile",
+    "SubscriptionFileError",
     "Subscriptions",
     "Taken",
     "TriggeredBy",

@@ -247,9 +247,8 @@ class _Loop:
             tables = self._tables(processed)
             try:
                 with self._pipeline.times.measure("archive", len(taken.messages)):
-                    more = {"tables": tables} if tables else {}
                     report = self._archive.write(
-                        processed.batches, processed.rejected, taken.positions, **more
+                        processed.batches, processed.rejected, taken.positions, tables
                     )
             except ArchiveFullError as error:
                 self._full.failed(str(error))

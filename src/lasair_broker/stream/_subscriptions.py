@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +13,15 @@ import pyarrow as pa
 from lasair_broker.query import Query
 from lasair_broker.sky import Triggers, WatchlistIndex, WatchmapIndex
 
-__all__ = ["ActiveFilter", "ActiveFilters", "ActiveLists", "Renotify", "Subscriptions", "TriggeredBy"]
+__all__ = [
+    "ActiveFilter",
+    "ActiveFilters",
+    "ActiveLists",
+    "FilterRun",
+    "Renotify",
+    "Subscriptions",
+    "TriggeredBy",
+]
 
 
 class TriggeredBy(StrEnum):
@@ -61,6 +70,8 @@ class ActiveFilter:
         Checked against what the filter's owner may read.
     triggered_by, renotify
         Its rules.
+    topics
+        The annotators whose annotations run it: those that its owner may read. None: all.
     """
 
     filter_id: int
@@ -69,6 +80,30 @@ class ActiveFilter:
     query: Query
     triggered_by: TriggeredBy = TriggeredBy.ALERT
     renotify: Renotify = Renotify()
+    topics: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilterRun:
+    """What running a filter on batches came to.
+
+    Attributes
+    ----------
+    batches, alerts, rows, failures
+        Batches that it ran on, their objects, the rows it gave, and the batches on which it failed or took
+        too long.
+    seconds, longest
+        Wall time of all runs, and of the longest.
+    """
+
+    filter_id: int
+    version: int
+    batches: int = 0
+    alerts: int = 0
+    rows: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    longest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +115,20 @@ class ActiveFilters:
 
 @dataclass(frozen=True, slots=True)
 class ActiveLists:
-    """All lists and maps that are matched, as they are at one moment."""
+    """All lists and maps that are matched, as they are at one moment.
+
+    Attributes
+    ----------
+    watchlists, watchmaps, triggers
+        Ready to be matched.
+    token
+        What tells this moment from all others.
+    """
 
     watchlists: WatchlistIndex = field(default_factory=WatchlistIndex)
     watchmaps: WatchmapIndex = field(default_factory=WatchmapIndex)
     triggers: Triggers = field(default_factory=lambda: Triggers.of([]))
+    token: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
 
 class Subscriptions(Protocol):
@@ -110,3 +154,6 @@ class Subscriptions(Protocol):
 
     def filters_recovered(self, filters: Sequence[tuple[int, int]]) -> None:
         """These (filter, version) had failed before and have run well again."""
+
+    def filters_ran(self, runs: Sequence[FilterRun]) -> None:
+        """What filters did since this was told last, about once a minute."""

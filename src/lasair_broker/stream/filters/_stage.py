@@ -1,0 +1,151 @@
+"""Filters in the committing half of the loop: each batch's hits become part of its commit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+
+from lasair_broker.archive import Archive
+from lasair_broker.packets import AlertBatch
+from lasair_broker.query import BatchFrame
+from lasair_broker.schema import arrow_schema
+
+from .._subscriptions import ActiveFilter, Subscriptions, TriggeredBy
+from ._evaluate import evaluate
+from ._isolation import Budget, Isolation
+from ._metrics import FilterMetrics
+from ._plans import Plan, Plans
+from ._subjects import Subjects, annotated, newly_alerted
+from ._tables import state_of_objects, tables_of_batches
+
+__all__ = ["ANNOTATIONS", "FilterStage"]
+
+_log = structlog.get_logger(__name__)
+
+ANNOTATIONS = ("annotations", 0)
+"""The stream whose position says which annotations are in the archive."""
+
+_MOST_ANNOTATIONS = 5000
+_REPORT_SECONDS = 60.0
+
+
+class FilterStage:
+    """Runs all active filters: on each batch, and on the objects of new annotations.
+
+    Hits are rows of table `filter_hits` in the same transaction as what caused them. A filter that fails or
+    takes too long loses its own hits on that batch and is told of through `Subscriptions.filter_failed`; the
+    others do not notice. An error of the archive is nobody's filter's, and is raised.
+
+    Parameters
+    ----------
+    archive
+        Where state is read from, and annotations are written to.
+    subscriptions
+        Which filters run, and what was annotated.
+    budget
+        What a filter may take.
+    clock
+        Seconds, steadily increasing.
+    """
+
+    name = "filters"
+
+    def __init__(
+        self,
+        archive: Archive,
+        subscriptions: Subscriptions,
+        budget: Budget | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._archive = archive
+        self._subscriptions = subscriptions
+        self.metrics = FilterMetrics()
+        self._isolation = Isolation(budget or Budget(), self._failed, self.metrics, clock)
+        self._plans = Plans(self._tell)
+        self._clock = clock
+        self._reported = clock()
+
+    def tables(self, batches: Sequence[AlertBatch], tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
+        plans = self._plans.of(self._subscriptions.filters(), TriggeredBy.ALERT)
+        if not plans or not batches:
+            return {}
+        subjects = newly_alerted(batches)
+        if not len(subjects):
+            return {}
+        read = {name for plan in plans for name in plan.tables}
+        frame = BatchFrame(tables_of_batches(self._archive, batches, tables, read), subjects.now)
+        hits = self._evaluated(plans, frame, subjects)
+        return {"filter_hits": hits} if hits.num_rows else {}
+
+    def committed(self) -> None:
+        recovered = self._isolation.take_recovered()
+        if recovered:
+            self._subscriptions.filters_recovered(recovered)
+
+    def idle(self) -> None:
+        while self._take_annotations():
+            pass
+        if self._clock() - self._reported >= _REPORT_SECONDS:
+            self.report()
+
+    def report(self) -> None:
+        """Tell what filters did since the last report."""
+        self._reported = self._clock()
+        runs = self._isolation.take_runs()
+        if runs:
+            self._subscriptions.filters_ran(runs)
+
+    def _take_annotations(self) -> bool:
+        """Store annotations and what they made filters find, in one commit; whether there may be more."""
+        position = self._archive.positions().get(ANNOTATIONS, 0)
+        rows, after = self._subscriptions.annotations(position, _MOST_ANNOTATIONS)
+        if after <= position:
+            return False
+        plans = self._plans.of(self._subscriptions.filters(), TriggeredBy.ANNOTATION)
+        hits = self._hits_of_annotations(plans, rows) if plans and rows.num_rows else None
+        tables = {"annotations": rows}
+        if hits is not None and hits.num_rows:
+            tables["filter_hits"] = hits
+        self._archive.write([], positions={ANNOTATIONS: after}, tables=tables)
+        self.committed()
+        return bool(rows.num_rows >= _MOST_ANNOTATIONS)
+
+    def _hits_of_annotations(self, plans: Sequence[Plan], rows: pa.Table) -> pa.Table:
+        everything = annotated(rows)
+        read = {name for plan in plans for name in plan.tables}
+        ids = everything.diaObjectId.tolist()
+        tables = state_of_objects(self._archive, ids, {"annotations": rows}, read)
+        frame = BatchFrame(tables, everything.now)
+        hits = []
+        for topics, some in _by_topics(plans).items():
+            subjects = everything
+            if topics is not None:
+                seen = rows.filter(pc.is_in(rows.column("topic"), pa.array(sorted(topics), pa.string())))
+                if not seen.num_rows:
+                    continue
+                subjects = annotated(seen)
+            hits.append(self._evaluated(some, frame, subjects))
+        return pa.concat_tables([arrow_schema("filter_hits").empty_table(), *hits])
+
+    def _evaluated(self, plans: Sequence[Plan], frame: BatchFrame, subjects: Subjects) -> pa.Table:
+        return evaluate(plans, frame, subjects, self._isolation.run, self._archive.newest_hits)
+
+    def _failed(self, plan: Plan, message: str) -> None:
+        self._tell(plan.filter, message)
+
+    def _tell(self, each: ActiveFilter, message: str) -> None:
+        _log.info("a filter failed", filter=each.filter_id, version=each.version, reason=message)
+        self._subscriptions.filter_failed(each.filter_id, each.version, message)
+
+
+def _by_topics(plans: Iterable[Plan]) -> dict[frozenset[str] | None, list[Plan]]:
+    """The plans by the annotators that they listen to."""
+    found: dict[frozenset[str] | None, list[Plan]] = {}
+    for plan in plans:
+        found.setdefault(plan.filter.topics, []).append(plan)
+    return found
