@@ -88,7 +88,7 @@ class ArchiveSettings(_Section):
         ge=1024**2,
     )
     memory_limit: str = Field(
-        "800MB",
+        "500MB",
         description="How much memory the embedded engine may take.",
         pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$",
     )
@@ -205,7 +205,7 @@ class StreamSettings(_Section):
 
     batch_alerts: int = Field(5000, description="Alerts in a batch, at most.", ge=1, le=1_000_000)
     batch_bytes: int = Field(
-        192 * 1024**2, description="Bytes of messages in a batch, at most (one message may be more).", ge=1024
+        128 * 1024**2, description="Bytes of messages in a batch, at most (one message may be more).", ge=1024
     )
     batch_wait: float = Field(
         1.0, description="Seconds a batch waits to fill after its first alert, at most.", gt=0, le=600

@@ -31,7 +31,7 @@ class Database:
     folder
         Where the file ``archive.duckdb`` is; made if it is not there.
     memory_limit
-        Memory that DuckDB may use, for instance "800MB".
+        Memory that DuckDB may use, for instance "500MB".
     threads
         Threads of DuckDB.
 

@@ -44,7 +44,7 @@ class DuckDBArchive(Archive):
     pack_bytes
         A pack is closed when it has grown to this size.
     memory_limit
-        Memory that DuckDB may use, for instance "800MB".
+        Memory that DuckDB may use, for instance "500MB".
     threads
         Threads of DuckDB.
     settle_bytes
@@ -66,7 +66,7 @@ class DuckDBArchive(Archive):
         folder: str | Path,
         *,
         pack_bytes: int = 512 * 1024**2,
-        memory_limit: str = "800MB",
+        memory_limit: str = "500MB",
         threads: int = 2,
         settle_bytes: int = 256 * 1024**2,
     ) -> None:
