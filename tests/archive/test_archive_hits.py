@@ -145,10 +145,13 @@ def test_hits_by_object_and_by_time(emptied, monkeypatch, commits, window, limit
         assert found == expected
     newest = {(row["filterId"], row["diaObjectId"]): row["hitId"] for row in reference.rows}
     for filters, objects in (([1, 2, 3], [1, 2, 3, 4, 99]), ([2, 2], [4, 1]), ([], [1]), ([1], [])):
+        narrow = emptied.newest_hits(filters, objects, ["diaObjectId", "filterId"])
         rows = emptied.newest_hits(filters, objects).to_pylist()
         expected = {key: hit for key, hit in newest.items() if key[0] in filters and key[1] in objects}
         assert len(rows) == len(expected)
         assert {(row["filterId"], row["diaObjectId"]): row["hitId"] for row in rows} == expected
+        assert narrow.column_names == ["diaObjectId", "filterId"]
+        assert {(row["filterId"], row["diaObjectId"]) for row in narrow.to_pylist()} == set(expected)
 
 
 def deliveries(*rows: tuple[str, float | None, int, str | None]) -> pa.Table:

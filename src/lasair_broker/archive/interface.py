@@ -232,8 +232,16 @@ class Archive(ABC):
         has for these objects, in no order."""
 
     @abstractmethod
-    def newest_hits(self, filterIds: Sequence[int], diaObjectIds: Sequence[int]) -> pa.Table:
-        """For each filter and object of these the newest row of `filter_hits`, whatever its version."""
+    def newest_hits(
+        self,
+        filterIds: Sequence[int],
+        diaObjectIds: Sequence[int],
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """For each filter and object of these the newest row of `filter_hits`, whatever its version.
+
+        Without text among `columns` (all by default) it is several times as fast.
+        """
 
     @abstractmethod
     def hits_after(

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lasair_broker.packets import mjd_tai_now
-from lasair_broker.schema import TABLES, arrow_schema
+from lasair_broker.schema import TABLES, arrow_schema, table
 
 from ._rows import incoming, last_of, read_places, snapshot
 
@@ -92,22 +92,26 @@ def _stored_ids(connection: Any, hits: pa.Table) -> pa.ChunkedArray:
     return read_places(connection, "filter_hits", ["hitId"], places).column("hitId")
 
 
-def newest_hits(connection: Any, filterIds: Sequence[int], diaObjectIds: Sequence[int]) -> pa.Table:
+def newest_hits(
+    connection: Any, filterIds: Sequence[int], diaObjectIds: Sequence[int], columns: Sequence[str] | None
+) -> pa.Table:
     """The newest hit of each filter and object; of hits committed together the one that was given last."""
     filters = pa.table({"filterId": pa.array(filterIds, pa.int64())})
     objects = pa.table({"diaObjectId": pa.array(diaObjectIds, pa.int64())})
+    definition = table("filter_hits")
+    names = _NAMES if columns is None else [definition.column(name).name for name in columns]
     with snapshot(connection):
         with incoming(connection, filters=filters, objects=objects):
             found = connection.execute(
                 "SELECT rowid AS place, filterId, diaObjectId, committedMjdTai FROM filter_hits "
                 "SEMI JOIN objects USING (diaObjectId) SEMI JOIN filters USING (filterId)"
-            ).fetchnumpy()
-        order = np.lexsort([found[name] for name in ("place", "committedMjdTai", "diaObjectId", "filterId")])
-        of_filter, of_object = found["filterId"][order], found["diaObjectId"][order]
-        last = np.ones(len(order), np.bool_)
-        last[:-1] = (of_filter[1:] != of_filter[:-1]) | (of_object[1:] != of_object[:-1])
-        places = pa.table({"place": pa.array(found["place"][order][last], pa.int64())})
-        return read_places(connection, "filter_hits", _NAMES, places)
+            ).to_arrow_table()
+        keys = ("place", "committedMjdTai", "diaObjectId", "filterId")
+        order = np.lexsort([found.column(name).to_numpy() for name in keys])
+        newest = last_of(found.take(order), ("filterId", "diaObjectId"))
+        if set(names) <= set(found.column_names):
+            return newest.select(names)
+        return read_places(connection, "filter_hits", names, newest.select(["place"]))
 
 
 def hits_after(

@@ -207,9 +207,14 @@ class DuckDBArchive(Archive):
         with self._database.reader() as connection:
             return _lookups.rows_of_objects(connection, name, diaObjectIds, columns)
 
-    def newest_hits(self, filterIds: Sequence[int], diaObjectIds: Sequence[int]) -> pa.Table:
+    def newest_hits(
+        self,
+        filterIds: Sequence[int],
+        diaObjectIds: Sequence[int],
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
         with self._database.reader() as connection:
-            return _hits.newest_hits(connection, filterIds, diaObjectIds)
+            return _hits.newest_hits(connection, filterIds, diaObjectIds, columns)
 
     def hits_after(
         self, filterId: int, after: tuple[float, str], *, until: float | None = None, limit: int = 1000
