@@ -1,3 +1,37 @@
-"""What is known at a place on the sky: catalogues and what follows from them."""
+"""What is known at a place on the sky: catalogues and what follows from them.
 
-__all__ = ()
+`enrich` is the stage; `ContextLoader` opens what it needs. The contextual classifier is described by
+`Rules`, a YAML file; package `catalogues` holds the catalogues.
+"""
+
+from lasair_broker.context._dust import Dust, Reddening, open_dust
+from lasair_broker.context._enrich import ContextResources, classify, enrich
+from lasair_broker.context._galaxies import (
+    HostModel,
+    directional_light_radius,
+    host_probabilities,
+    tangent_offset,
+)
+from lasair_broker.context._loader import ContextLoader
+from lasair_broker.context._rules import CLASSES, Rules, read_rules
+from lasair_broker.context._sources import Sources
+from lasair_broker.context.errors import ContextError
+
+__all__ = [
+    "CLASSES",
+    "ContextError",
+    "ContextLoader",
+    "ContextResources",
+    "Dust",
+    "HostModel",
+    "Reddening",
+    "Rules",
+    "Sources",
+    "classify",
+    "directional_light_radius",
+    "enrich",
+    "host_probabilities",
+    "open_dust",
+    "read_rules",
+    "tangent_offset",
+]

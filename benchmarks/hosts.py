@@ -1,0 +1,225 @@
+"""How often the host galaxy is the right one, and whether its probability is to be believed.
+
+Known transients with a stated host position are matched with GLADE+. A transient counts if GLADE+ has a
+galaxy within 5″ of that position and the transient lies within 300″ of it; the answer is right if it is that
+galaxy. The rules that others use (nearest galaxy, smallest projected distance, separation over semi-major
+axis, and the directional light radius alone) choose among the same galaxies in the same run.
+
+The four constants of `HostModel` come from one half of the transients (`--fit` finds them again); the other
+half has had no part in it, and its figures stand apart. For the calibration, transients whose stated host
+GLADE+ does not have count too: there the right answer is that no catalogued galaxy is the host. Left out are
+those whose stated host lies off the centre of a catalogued galaxy but within its ellipse, for nobody knows
+which is meant.
+
+    python benchmarks/hosts.py [--quick] [--fit]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.optimize import minimize
+
+from _glade import glade_plus
+from lasair_broker.context import (
+    ContextLoader,
+    HostModel,
+    classify,
+    directional_light_radius,
+    host_probabilities,
+    tangent_offset,
+)
+from lasair_broker.context.catalogues import CatalogueSet
+from lasair_broker.sky import separation_arcsec
+
+Float64 = npt.NDArray[np.float64]
+Bool = npt.NDArray[np.bool_]
+
+DATA = Path(os.environ.get("LASAIR_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+HOST_WITHIN, FARTHEST = 5.0, 300.0
+
+
+@dataclass
+class Truth:
+    """Transients with a stated host: positions, the galaxy of GLADE+ (-1: not there), and which may be
+    counted."""
+
+    ra: Float64
+    decl: Float64
+    host: npt.NDArray[np.int64]
+    separation: Float64
+    unclear: Bool
+    fitted: Bool
+
+
+def names_of(catalogues: CatalogueSet, row: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Names, which are numbers here, of rows of GLADE+."""
+    return catalogues["glade_plus"].take(row, ["name"]).column(0).cast(pa.int64()).to_numpy()
+
+
+def read_truth(catalogues: CatalogueSet, limit: int | None) -> Truth:
+    table = pq.read_table(DATA / "catalogues" / "known_transients.parquet")
+    columns = ("ra_deg", "dec_deg", "host_ra_deg", "host_dec_deg")
+    ra, decl, host_ra, host_decl = (table.column(c).to_numpy(zero_copy_only=False) for c in columns)
+    # The same transients are on the same side in every run.
+    half = np.random.default_rng(5).random(len(ra)) < 0.5
+    some = np.flatnonzero(np.isfinite(ra + decl + host_ra + host_decl))[:limit]
+    ra, decl, host_ra, host_decl, half = (v[some] for v in (ra, decl, host_ra, host_decl, half))
+    glade = catalogues["glade_plus"]
+    nearest = glade.match(host_ra, host_decl, HOST_WITHIN, k=1)
+    host = np.full(len(ra), -1, np.int64)
+    host[nearest.position] = names_of(catalogues, nearest.row)
+    separation = separation_arcsec(ra, decl, host_ra, host_decl)
+    host[separation > FARTHEST] = -1
+    around = glade.match(host_ra, host_decl, FARTHEST)
+    axis = glade.take(around.row, ["major_axis"]).column(0).to_numpy() / 2.0
+    within = around.arcsec < np.maximum(axis, 2.0 * HOST_WITHIN)
+    unclear = np.zeros(len(ra), np.bool_)
+    unclear[around.position[within]] = True
+    unclear &= host < 0
+    return Truth(ra, decl, host, separation, unclear, half)
+
+
+@dataclass
+class Pairs:
+    """Transients and the galaxies within 300″ of each."""
+
+    transient: npt.NDArray[np.int64]
+    galaxy: npt.NDArray[np.int64]
+    arcsec: Float64
+    ddlr: Float64
+    axis: Float64
+    ratio: Float64
+    magnitude: Float64
+    kpc: Float64
+
+
+def pairs_of(truth: Truth, catalogues: CatalogueSet) -> Pairs:
+    glade = catalogues["glade_plus"]
+    found = glade.match(truth.ra, truth.decl, FARTHEST)
+    names = ["ra", "decl", "mag_B", "major_axis", "minor_axis", "position_angle", "redshift"]
+    table = glade.take(found.row, names)
+    ra, decl, magnitude, major, minor, angle, z = (
+        c.cast(pa.float64()).to_numpy(zero_copy_only=False) for c in table.columns
+    )
+    who = found.position
+    east, north = tangent_offset(truth.ra[who], truth.decl[who], ra, decl)
+    ddlr = directional_light_radius(east, north, major / 2.0, minor / major, angle)
+    # Proportional to kpc for small redshifts, which is all that a comparison needs.
+    kpc = found.arcsec * z / (1.0 + z) ** 2
+    return Pairs(
+        who, names_of(catalogues, found.row), found.arcsec, ddlr, major / 2.0, minor / major, magnitude, kpc
+    )
+
+
+def chosen(score: Float64, pairs: Pairs, n: int) -> npt.NDArray[np.int64]:
+    """The galaxy with the lowest score for each transient, -1 if it has no galaxy."""
+    order = np.lexsort((np.nan_to_num(score, nan=np.inf), pairs.transient))
+    who, first = np.unique(pairs.transient[order], return_index=True)
+    out = np.full(n, -1, np.int64)
+    out[who] = pairs.galaxy[order[first]]
+    return out
+
+
+def fit(truth: Truth, pairs: Pairs) -> HostModel:
+    """The constants that make the truth of the fitted half most probable."""
+    use = truth.fitted & ~truth.unclear
+    right = truth.host[pairs.transient] == pairs.galaxy
+
+    def cost(p: Float64) -> float:
+        model = HostModel(float(np.exp(p[0])), *map(float, p[1:]))
+        host, none = host_probabilities(
+            pairs.transient, pairs.ddlr, pairs.magnitude, pairs.axis, pairs.ratio, len(truth.ra), model
+        )
+        probability = np.where(truth.host < 0, none, 0.0)
+        probability[pairs.transient[right]] = host[right]
+        return float(-np.log(probability[use] + 1e-9).sum())
+
+    start = np.array([-0.6, 0.6, 0.5, -4.0])
+    found = minimize(
+        cost, start, method="Nelder-Mead", options={"maxiter": 600, "xatol": 1e-3, "fatol": 1e-2}
+    )
+    return HostModel(float(np.exp(found.x[0])), *(float(x) for x in found.x[1:]))
+
+
+def calibration(probability: Float64, right: Bool) -> float:
+    """Print how often what is said to have a probability is true; returns the expected calibration error."""
+    edges = np.array([0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1.0])
+    part = np.clip(np.digitize(probability, edges) - 1, 0, len(edges) - 2)
+    error = 0.0
+    print("   said        mean said   true     number")
+    for k in range(len(edges) - 1):
+        here = part == k
+        if here.any():
+            said, true = probability[here].mean(), right[here].mean()
+            print(f"   {edges[k]:.2f}-{edges[k + 1]:.2f}   {said:9.4f} {true:9.4f} {here.sum():8,}")
+            error += abs(said - true) * here.sum() / len(probability)
+    return error
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="the first 1,500 transients only")
+    parser.add_argument("--fit", action="store_true", help="find the constants of HostModel again")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        glade_plus(Path(folder), DATA)
+        catalogues = CatalogueSet.open(folder)
+        truth = read_truth(catalogues, 1500 if given.quick else None)
+        pairs = pairs_of(truth, catalogues)
+        n, known = len(truth.ra), truth.host >= 0
+        print(f"{n:,} transients with a stated host; GLADE+ has {known.sum():,} of these hosts")
+        print(f"{truth.unclear.sum():,} are left out of the calibration: nobody knows which galaxy is meant")
+        if given.fit:
+            print("fitted on one half:", fit(truth, pairs))
+        resources = ContextLoader(Path(folder)).current()
+        classify(truth.ra[:8], truth.decl[:8], None, resources)  # compiles
+        began = time.perf_counter()
+        said, _ = classify(truth.ra, truth.decl, None, resources)
+        took = time.perf_counter() - began
+        ours = np.array([-1 if name is None else int(name) for name in said.column("hostId").to_pylist()])
+        methods = {
+            "nearest": chosen(pairs.arcsec, pairs, n),
+            "smallest kpc": chosen(pairs.kpc, pairs, n),
+            "separation over semi-major axis": chosen(pairs.arcsec / pairs.axis, pairs, n),
+            "directional light radius": chosen(pairs.ddlr, pairs, n),
+            "Lasair": ours,
+        }
+        held = known & ~truth.fitted
+        bins = ((0, 5), (5, 20), (20, 60), (60, 300))
+        print(
+            "\nright hosts                        all    held out   "
+            + "   ".join(f"{a}-{b}″" for a, b in bins)
+        )
+        for name, choice in methods.items():
+            right = choice == truth.host
+            by_bin = [right[known & (truth.separation >= a) & (truth.separation < b)].mean() for a, b in bins]
+            print(
+                f"{name:<32} {right[known].mean():.4f}  {right[held].mean():.4f}    "
+                + "  ".join(f"{x:.3f}" for x in by_bin)
+            )
+        right = ours == truth.host
+        probability = np.nan_to_num(
+            said.column("hostProbability").to_numpy(zero_copy_only=False).astype(np.float64)
+        )
+        some = (ours >= 0) & ~truth.unclear & ~truth.fitted
+        print("\nprobability of the best host, held-out half, hosts that GLADE+ has not included:")
+        print(f"expected calibration error {calibration(probability[some], right[some]):.4f}")
+        sure = some & (probability > 0.9)
+        print(f"said with more than 0.9: {sure.sum():,}, of these right {right[sure].mean():.4f}")
+        print(f"\n{took / n * 1e6:.1f} µs a transient, classes, hosts and redshifts included")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""The context stage: what is known at the place of each object, and how much dust lies before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lasair_broker.context._associate import associate
+from lasair_broker.context._dust import Dust
+from lasair_broker.context._sources import Sources
+from lasair_broker.context._tables import classifications, crossmatches
+from lasair_broker.context._verdict import judge
+from lasair_broker.context.errors import ContextError
+from lasair_broker.lightcurve import Cosmology
+from lasair_broker.packets import AlertBatch
+
+__all__ = ["ContextResources", "classify", "enrich"]
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ContextResources:
+    """What `enrich` needs beside the batch.
+
+    Attributes
+    ----------
+    sources
+        Catalogues under the rules; None if there is none that a rule names.
+    dust
+        A map of reddening.
+    cosmology
+        For distances.
+    """
+
+    sources: Sources | None
+    dust: Dust
+    cosmology: Cosmology = field(default_factory=Cosmology)
+
+
+def enrich(batch: AlertBatch, resources: ContextResources) -> AlertBatch:
+    """Add reddening to `objects`, and the tables `sherlock_classifications` and `sherlock_crossmatches`.
+
+    Parameters
+    ----------
+    batch
+        Needs `diaObjectId`, `ra` and `decl` (degrees) in its objects; with `lastDiaSourceMjdTai` there, or
+        else the times of its alerts, stars with proper motion are matched where they stood then.
+    resources
+        Catalogues, rules and dust.
+
+    Returns
+    -------
+    The batch with `ebv`, `ebvErr` and `ebvSource`. With catalogues, with both tables: every object is
+    classified anew each time it is seen, by its newest position and the newest catalogues. Objects whose
+    newest detection belongs to a body of the solar system are not classified.
+    """
+    ra, decl = (_floats(batch.objects, name) for name in ("ra", "decl"))
+    batch = batch.with_object_columns(_dust(ra, decl, resources.dust))
+    if resources.sources is None:
+        return batch
+    rows = np.flatnonzero(~_solar_system(batch))
+    ids = batch.objects.column("diaObjectId").combine_chunks().take(pa.array(rows))
+    ra, decl, mjd = ra[rows], decl[rows], _times(batch)[rows]
+    verdicts, matches = _classified(ids, ra, decl, mjd, resources.sources, resources.cosmology)
+    return batch.with_table("sherlock_crossmatches", matches).with_table("sherlock_classifications", verdicts)
+
+
+def classify(
+    ra: npt.ArrayLike, decl: npt.ArrayLike, mjd: npt.ArrayLike | None, resources: ContextResources
+) -> tuple[pa.Table, pa.Table]:
+    """What is known at positions that belong to no object.
+
+    Parameters
+    ----------
+    ra, decl
+        ICRS, degrees, shape (n,).
+    mjd
+        Times (MJD TAI) at which stars with proper motion are to be matched, one for all or shape (n,); None:
+        at the epochs of their catalogues.
+
+    Returns
+    -------
+    Rows of `sherlock_classifications`, one for each position, and of `sherlock_crossmatches`; in the place of
+    `diaObjectId` stands the number of the position, from 0.
+
+    Raises
+    ------
+    ContextError
+        If there are no catalogues.
+    """
+    if resources.sources is None:
+        raise ContextError("there are no catalogues; import some: lasair catalogue add NAME SOURCE")
+    lon, lat = (np.atleast_1d(np.asarray(v, np.float64)) for v in (ra, decl))
+    time = np.broadcast_to(np.asarray(np.nan if mjd is None else mjd, np.float64), lon.shape)
+    ids = pa.array(np.arange(len(lon)))
+    return _classified(ids, lon, lat, time, resources.sources, resources.cosmology)
+
+
+def _classified(
+    ids: pa.Array, ra: Float64, decl: Float64, mjd: Float64, sources: Sources, cosmology: Cosmology
+) -> tuple[pa.Table, pa.Table]:
+    found = sources.find(ra, decl, mjd)
+    said = associate(found, ra, decl, sources, cosmology)
+    verdict = judge(found, said, len(ra), cosmology)
+    matches = crossmatches(ids, ra, decl, found, said, verdict, sources)
+    return classifications(ids, matches, found, said, verdict, sources), matches
+
+
+def _dust(ra: Float64, decl: Float64, dust: Dust) -> dict[str, pa.Array]:
+    found = dust(ra, decl)
+    known = np.isfinite(found.ebv)
+    return {
+        "ebv": pa.array(found.ebv.astype(np.float32), mask=~known),
+        "ebvErr": pa.array(found.error.astype(np.float32), mask=~np.isfinite(found.error)),
+        "ebvSource": pa.array([found.source], pa.string()).take(
+            pa.array(np.zeros(len(ra), np.int32), mask=~known)
+        ),
+    }
+
+
+def _floats(table: pa.Table, name: str) -> Float64:
+    values: Float64 = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _times(batch: AlertBatch) -> Float64:
+    """When each object was seen last, MJD TAI; NaN if nothing tells."""
+    newest = np.full(batch.objects.num_rows, np.nan)
+    offsets = batch.diaSources.offsets
+    if len(batch.diaSources):
+        time = batch.diaSources.numpy("midpointMjdTai")
+        some = offsets[1:] > offsets[:-1]
+        newest[some] = time[offsets[1:][some] - 1]  # rows of an object are in the order of time
+    if "lastDiaSourceMjdTai" in batch.objects.column_names:
+        newest = np.fmax(newest, _floats(batch.objects, "lastDiaSourceMjdTai"))
+    return newest
+
+
+def _solar_system(batch: AlertBatch) -> npt.NDArray[np.bool_]:
+    """Objects whose newest alert of this batch is linked to a body of the solar system."""
+    out = np.zeros(batch.objects.num_rows, np.bool_)
+    alerts = batch.alerts
+    if not alerts.num_rows or "ssObjectId" not in alerts.column_names:
+        return out
+    linked = pc.fill_null(pc.not_equal(alerts.column("ssObjectId"), 0), False)
+    if not pc.any(linked).as_py():
+        return out
+    row = pc.index_in(
+        alerts.column("diaObjectId"), value_set=batch.objects.column("diaObjectId").combine_chunks()
+    )
+    row = pc.fill_null(row, -1).to_numpy()
+    order = np.argsort(_floats(alerts, "midpointMjdTai"), kind="stable")
+    order = order[row[order] >= 0]
+    # The newest alert of an object writes last.
+    out[row[order]] = linked.to_numpy(zero_copy_only=False)[order]
+    return out

@@ -1,0 +1,8 @@
+"""How the kernels of this package are compiled."""
+
+from __future__ import annotations
+
+from numba import njit
+
+kernel = njit(cache=True, nogil=True, error_model="numpy")
+"""Compiled once and kept, without the interpreter's lock; a division by zero gives no exception."""
