@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from ._errors import QueryError
+from ._regions import cast_to_geometry
 from ._tree import Call, Case, Const, Expr
 from ._types import BOOLEAN, DOUBLE, TIMESTAMP, integer, text
 from ._typing import as_kind, as_real, compared, converted, number
@@ -25,6 +26,8 @@ def cast_to(expression: Expr, to: exp.Expression, place: int | None) -> Expr:
         If there is no such type, or no such conversion.
     """
     target = str(getattr(to.this, "name", to.this))
+    if target == "USERDEFINED":
+        target = str(to.args.get("kind")).upper()
     have = expression.type.kind
     if target in _BITS:
         bits = _BITS[target]
@@ -48,6 +51,8 @@ def cast_to(expression: Expr, to: exp.Expression, place: int | None) -> Expr:
         if have == "real":
             raise QueryError("a fraction has no one spelling as text", place, "CAST it to BIGINT first")
         return as_kind(expression, "text", place)
+    if target in ("POINT", "CIRCLE", "POLYGON"):
+        return cast_to_geometry(target, expression, place)
     if target in ("TIMESTAMP", "TIMESTAMPTZ"):
         if isinstance(expression, Const) and have == "text":
             like = compared("eq", expression, Const(None, TIMESTAMP), place)

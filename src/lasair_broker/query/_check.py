@@ -6,6 +6,7 @@ language is exactly what these two modules read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -35,7 +36,7 @@ from ._tree import (
     Source,
     TableSource,
 )
-from ._types import BOOLEAN, Type
+from ._types import BOOLEAN, UNKNOWN, Type
 
 __all__ = ["Checker"]
 
@@ -46,8 +47,9 @@ LARGEST_LIMIT = 2**31 - 1
 class Checker:
     """Checks one query against a catalogue."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, extensions: Sequence[QueryError]) -> None:
         self._catalogue = catalogue
+        self._extensions = extensions
         self.names = Names()
 
     def check(self, node: exp.Expression) -> QueryTree:
@@ -58,7 +60,10 @@ class Checker:
         QueryError
             If the query has no meaning, or one that is not allowed.
         """
-        return self._query(node, Scope(self.names), None)
+        tree = self._query(node, Scope(self.names), None)
+        if self.names.form_only and self._extensions:
+            raise self._extensions[0]
+        return tree
 
     def _query(self, node: exp.Expression, around: Scope, parent: Scope | None) -> QueryTree:
         """A query in which the named queries of `around` are known; `parent` is the SELECT around it."""
@@ -92,7 +97,9 @@ class Checker:
             if found_in(dict.fromkeys(scope.named, BOOLEAN), called) is not None:
                 raise QueryError(f"WITH defines {called} twice", position_of(cte))
             tree = _renamed(
-                self._query(cte.this, Scope(self.names, scope.named, around), None), cte.args["alias"]
+                self._query(cte.this, Scope(self.names, scope.named, around), None),
+                cte.args["alias"],
+                self.names.form_only,
             )
             named.append((called, tree))
             columns = {output.name: output.expression.type for output in tree.outputs}
@@ -106,6 +113,8 @@ class Checker:
         inner = Scope(self.names, around.named, around)
         left = self._query(node.this, inner, parent)
         right = self._query(node.expression, inner, parent)
+        if self.names.form_only:
+            right = left  # the columns of * are not known
         if len(left.outputs) != len(right.outputs):
             raise QueryError(
                 f"{type(node).__name__.upper()} joins {len(left.outputs)} columns with {len(right.outputs)}",
@@ -124,11 +133,11 @@ class Checker:
         order = []
         for item in self._order_items(node):
             name = _output_name(item.this, outputs)
-            if name is None:
+            if name is None and not self.names.form_only:
                 raise QueryError(
                     "a set operation is ordered by its columns, by name or number", position_of(item)
                 )
-            order.append(Ordering(name, bool(item.args.get("desc"))))
+            order.append(Ordering(name or "", bool(item.args.get("desc"))))
         return QueryTree(body, order=tuple(order), limit=_count(node, "limit"), offset=_count(node, "offset"))
 
     # SELECT
@@ -147,7 +156,7 @@ class Checker:
         )
         outputs = self._outputs(node, scope, expressions)
         where = self._condition(node, "where", expressions)
-        if where is not None and contains_aggregate(where):
+        if where is not None and contains_aggregate(where) and not self.names.form_only:
             raise QueryError(
                 "WHERE looks at single rows",
                 position_of(node.args["where"]),
@@ -158,7 +167,9 @@ class Checker:
         distinct = self._distinct(node)
         order = self._order(node, expressions, outputs, distinct)
         ordered = [o.by for o in order if not isinstance(o.by, str)]
-        if group or having is not None or any(contains_aggregate(o.expression) for o in outputs):
+        if self.names.form_only:
+            pass
+        elif group or having is not None or any(contains_aggregate(o.expression) for o in outputs):
             items = node.expressions if len(node.expressions) == len(outputs) else [node] * len(outputs)
             for output, item in zip(outputs, items, strict=True):
                 _check_grouped(output.expression, group, position_of(item))
@@ -236,7 +247,7 @@ class Checker:
                     group.append(next(o.expression for o in outputs if o.name == name))
             else:
                 group.append(expressions.value(item))
-            if contains_aggregate(group[-1]):
+            if contains_aggregate(group[-1]) and not self.names.form_only:
                 raise QueryError("GROUP BY cannot look into the groups it makes", position_of(item))
         return tuple(group)
 
@@ -262,7 +273,7 @@ class Checker:
                 continue
             expression = expressions.value(item.this)
             same = next((o.name for o in outputs if o.expression == expression), None)
-            if same is None and distinct:
+            if same is None and distinct and not self.names.form_only:
                 raise QueryError("DISTINCT is ordered by what it selects", position_of(item))
             order.append(Ordering(same if same is not None else expression, descending))
         return tuple(order)
@@ -304,6 +315,8 @@ class Checker:
             scope.add(entry, position)
             return NamedQuery(entry.alias, known)
         relation = self._catalogue.relation(name, position)
+        if relation.columns and all(kind == UNKNOWN for kind in relation.columns.values()):
+            self.names.form_only = True
         entry = Entry(called, self.names.new(called), relation.columns, relation.place)
         scope.add(entry, position)
         return TableSource(entry.alias, relation.name, relation.only)
@@ -319,7 +332,9 @@ class Checker:
         if called is None:
             raise QueryError("a query in FROM needs a name", position_of(node), "write (SELECT …) AS name")
         tree = _renamed(
-            self._query(node.this, Scope(self.names, scope.named, scope), None), node.args["alias"]
+            self._query(node.this, Scope(self.names, scope.named, scope), None),
+            node.args["alias"],
+            self.names.form_only,
         )
         entry = Entry(called, self.names.new(called), {o.name: o.expression.type for o in tree.outputs})
         scope.add(entry, position_of(node))
@@ -360,7 +375,12 @@ class Checker:
         if kind or side:
             if how == "CROSS":
                 return Join("CROSS", left, right, None)
-            raise QueryError("JOIN needs ON, USING or NATURAL", position_of(node.this))
+            if not self.names.form_only:
+                raise QueryError(
+                    "JOIN needs a condition",
+                    position_of(node.this),
+                    "write ON a.diaObjectId = b.diaObjectId, or NATURAL JOIN",
+                )
         return Join("CROSS", left, right, None)
 
 
@@ -369,12 +389,14 @@ def _alias(node: exp.Expression) -> str | None:
     return name_of(alias.this) if alias is not None and alias.this is not None else None
 
 
-def _renamed(tree: QueryTree, alias: exp.Expression) -> QueryTree:
+def _renamed(tree: QueryTree, alias: exp.Expression, form_only: bool) -> QueryTree:
     """With the column names that stand behind the alias, if any do."""
     columns = alias.args.get("columns") or []
     if not columns:
         return tree
     if len(columns) != len(tree.outputs):
+        if form_only:
+            return tree
         raise QueryError(f"{len(columns)} names for {len(tree.outputs)} columns", position_of(alias))
     names = [name_of(column) for column in columns]
     if len({name.casefold() for name in names}) < len(names):
@@ -452,8 +474,8 @@ def _column_of(entries: list[Entry], name: str, position: int | None) -> Expr:
 
 
 def _shown(expression: Expr, node: exp.Expression) -> Expr:
-    if expression.type.kind in ("point", "region"):
-        raise QueryError("a position or region cannot be shown", position_of(node), "select ra and decl")
+    if expression.type.kind == "region":
+        raise QueryError("a Union, Intersection or Not of regions cannot be shown", position_of(node))
     return expression
 
 

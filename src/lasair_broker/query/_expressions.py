@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
 from lasair_broker.schema import closest
 
 from ._casts import cast_to
+from ._containment import containment, contains, distance, intersects
 from ._errors import QueryError
 from ._functions import AGGREGATES, FUNCTIONS
 from ._parse import FUNCTION_MARK, position_of
-from ._regions import contains, is_containment, point_of, region_of
+from ._regions import area_of, centroid_of, coordinate, of_text, shape, system_of
 from ._scope import Scope
 from ._tree import Aggregate, Call, Case, Const, Exists, Expr, In, InQuery, QueryTree, Scalar
-from ._types import BOOLEAN, DOUBLE, JSON, UNKNOWN, Type, integer, text
+from ._types import BOOLEAN, DOUBLE, GEOMETRY, JSON, UNKNOWN, Type, integer, text
 from ._typing import as_kind, as_real, common_type, compared, contains_aggregate, converted, number, parts
-from ._written import WRITTEN
+from ._written import WRITTEN, operands
 
 __all__ = [
     "Expressions", "common_type", "compared", "contains_aggregate", "converted", "only", "parts",
@@ -46,7 +48,7 @@ _SYNONYMS = {
 _SPECIAL = {
     "MOD", "ROUND", "TRUNCATE", "COALESCE", "IFNULL", "NULLIF", "GREATEST", "LEAST", "IF", "CONCAT",
     "JSON_EXTRACT", "JSON_VALUE", "MJDNOW", "RAND", "DISTANCE", "CONTAINS", "INTERSECTS", "POINT", "CIRCLE",
-    "POLYGON", "COORD1", "COORD2",
+    "POLYGON", "BOX", "REGION", "CENTROID", "AREA", "COORDSYS", "COORD1", "COORD2",
 }  # fmt: skip
 
 
@@ -95,6 +97,14 @@ class Expressions:
         QueryError
             If it has no meaning.
         """
+        expression = self._value(node)
+        scalar = expression.type.kind in ("integer", "real", "text", "timestamp", "json", "region")
+        if self._scope.names.form_only and scalar and containment(expression) is None:
+            # Without a description of the tables, a type is no ground to refuse anything.
+            return replace(expression, type=UNKNOWN)
+        return expression
+
+    def _value(self, node: exp.Expression) -> Expr:
         place = position_of(node)
         operator = _COMPARISONS.get(type(node))
         if operator is not None:
@@ -130,9 +140,8 @@ class Expressions:
                 only(node, "this", "expression", "safe")
                 return _concatenated([self.value(node.this), self.value(node.expression)], place)
             case exp.And() | exp.Or():
-                only(node, "this", "expression")
                 name = "and" if isinstance(node, exp.And) else "or"
-                return Call(name, (self.condition(node.this), self.condition(node.expression)), BOOLEAN)
+                return _joined(name, [self.condition(part) for part in operands(node)])
             case exp.Not():
                 inner = self.value(node.this)
                 if isinstance(inner, Call) and inner.function == "is_null":
@@ -174,9 +183,9 @@ class Expressions:
                 return cast_to(self.value(node.this), node.args["to"], place)
             case exp.Subquery():
                 tree = self._query(node)
-                if len(tree.outputs) != 1:
+                if len(tree.outputs) != 1 and not self._scope.names.form_only:
                     raise QueryError("a query used as a value selects one column", place)
-                return Scalar(tree, tree.outputs[0].expression.type)
+                return Scalar(tree, tree.outputs[0].expression.type if tree.outputs else UNKNOWN)
             case exp.Anonymous():
                 return self._function(node, place)
             case exp.Star():
@@ -197,7 +206,7 @@ class Expressions:
     def _comparison(self, operator: str, node: exp.Expression, place: int | None) -> Expr:
         left, right = self.value(node.this), self.value(node.expression)
         for test, other, sign in ((left, right, operator), (right, left, _MIRRORED[operator])):
-            inside = is_containment(test)
+            inside = containment(test)
             if (
                 inside is not None
                 and isinstance(other, Const)
@@ -213,6 +222,8 @@ class Expressions:
         query = node.args.get("query")
         if query is not None:
             tree = self._query(query)
+            if self._scope.names.form_only:
+                return InQuery(value, tree)
             if len(tree.outputs) != 1:
                 raise QueryError("IN takes a query of one column", position_of(query))
             like = compared("eq", value, tree.outputs[0].expression, place)
@@ -284,7 +295,7 @@ class Expressions:
         if name == "COUNT":
             return Aggregate(name, value, distinct, integer(48))
         if name in ("MIN", "MAX"):
-            if value.type.kind in ("boolean", "binary", "point", "region"):
+            if value.type.kind in ("boolean", "binary", *GEOMETRY):
                 raise QueryError(f"{name} takes numbers, texts and times", place)
             return Aggregate(name, value, distinct, value.type)
         if name == "SUM" and value.type.kind == "integer" and value.type.bits <= 31:
@@ -349,19 +360,28 @@ class Expressions:
             case "RAND":
                 _count_arguments(name, args, (0, 1), place)
                 return Call("RAND", (), DOUBLE)
-            case "DISTANCE":
-                if len(args) == 2:
-                    args = [*point_of(args[0], place), *point_of(args[1], place)]
-                _count_arguments(name, args, (4,), place)
-                return Call("separation", tuple(as_kind(a, "real", place) for a in args), DOUBLE)
             case "CONTAINS" | "INTERSECTS":
                 _count_arguments(name, args, (2,), place)
-                return contains(args[0], args[1], name == "INTERSECTS", place)
-            case "COORD1" | "COORD2":
-                _count_arguments(name, args, (1,), place)
-                return point_of(args[0], place)[0 if name == "COORD1" else 1]
+                return (contains if name == "CONTAINS" else intersects)(args[0], args[1], place)
+            case "DISTANCE":
+                _count_arguments(name, args, (2, 4), place)
+                if len(args) == 4:
+                    return Call("separation", tuple(as_kind(a, "real", place) for a in args), DOUBLE)
+                return distance(args[0], args[1], place)
+            case "POINT" | "CIRCLE" | "BOX" | "POLYGON":
+                return shape(name, args, self._scope.names.form_only, place)
+        _count_arguments(name, args, (1,), place)
+        match name:
+            case "REGION":
+                return of_text(args[0], self._scope.names.form_only, place)
+            case "CENTROID":
+                return centroid_of(args[0], place)
+            case "AREA":
+                return area_of(args[0], place)
+            case "COORDSYS":
+                return system_of(args[0], place)
             case _:
-                return region_of(name, args, place)
+                return coordinate(args[0], 0 if name == "COORD1" else 1, place)
 
     @staticmethod
     def coalesce(args: Sequence[Expr], place: int | None) -> Expr:
@@ -440,6 +460,14 @@ def _path(path: object, place: int | None) -> str:
     if not isinstance(path, str) or not re.fullmatch(r"\$(\.\w+|\[\d{1,4}\]){1,20}", path):
         raise QueryError("a JSON path is written like '$.name' or '$.list[0]'", place)
     return path
+
+
+def _joined(name: str, conditions: Sequence[Expr]) -> Expr:
+    """The conditions in a balanced tree, so that thousands of them do not nest thousands deep."""
+    if len(conditions) == 1:
+        return conditions[0]
+    half = len(conditions) // 2
+    return Call(name, (_joined(name, conditions[:half]), _joined(name, conditions[half:])), BOOLEAN)
 
 
 def _size(expression: Expr) -> int:

@@ -152,6 +152,11 @@ _LIST = (
     Function("negate", (), _same, "(-{0})", "(-{0})", None, "negative"),
     Function("integer_mod", (), _same, _if("{1} <> 0", "{0} % {1}"), _if("{1} <> 0", "{0} % {1}"), None, "remainder"),
     _numbers("real_mod", _if("{1} <> 0 AND abs({0}) < 1e300", "{0} - {1} * trunc({0} / {1})"), _remainder, "remainder", 2),
+    *(
+        Function(name, (), _same, "[{0}]", "ARRAY[{0}]", None, "a row of numbers, which `_render` writes")
+        for name in ("point", "circle", "polygon")
+    ),
+    Function("element", (), _real, "({0})[{1}]", "({0})[{1}]", None, "number of a position or region"),
     Function("concatenate", ("text", "text"), _same, "({0} || {1})", "({0} || {1})", None, "two texts as one"),
     Function("to_real", (), _real, "CAST({0} AS DOUBLE)", "CAST({0} AS double precision)", None, "as double precision"),
     Function("to_long", (), _same, "CAST({0} AS BIGINT)", "CAST({0} AS bigint)", None, "as 64-bit integer"),

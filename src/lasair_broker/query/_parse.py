@@ -18,25 +18,17 @@ from sqlglot.tokenizer_core import Token, TokenType
 from sqlglot.tokens import Tokenizer
 
 from ._errors import QueryError
+from ._grammar import Grammar
+from ._words import RESERVED
 from ._written import mark_conditions
 
-__all__ = ["FUNCTION_MARK", "RESERVED", "parse_text", "position_of"]
+__all__ = ["FUNCTION_MARK", "parse_text", "position_of"]
 
 FUNCTION_MARK = "fn:"
 """Set before the name of every function, so that sqlglot takes it for one that it does not know."""
 
 LONGEST_TEXT = 20_000
 DEEPEST_NESTING = 60
-
-_RESERVED_WORDS = """
-    ALL AND ANY AS ASC BETWEEN BY CASE CAST CROSS DESC DISTINCT ELSE END EXCEPT EXISTS FROM FULL
-    GROUP HAVING ILIKE IN INNER INTERSECT INTO IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL OFFSET
-    ON OR ORDER OUTER RIGHT SELECT THEN TOP UNION USING WHEN WHERE WITH CREATE DELETE DROP
-    INSERT UPDATE
-"""
-RESERVED = frozenset(_RESERVED_WORDS.split())
-"""Words that are names only between double quotes. Fewer than ADQL reserves: Lasair's tables have columns
-`timestamp`, `distance` and `type`, which users write as they are."""
 
 _PUNCTUATION = {
     TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA, TokenType.DOT, TokenType.DASH, TokenType.PLUS,
@@ -46,6 +38,7 @@ _PUNCTUATION = {
 _SIZED_TYPES = (TokenType.CHAR, TokenType.VARCHAR)
 _BEFORE_JOIN = ("INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL")
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_BLANK_OR_COMMENT = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z))*")
 _HEXADECIMAL = re.compile(r"[xX][0-9a-fA-F]{1,15}")
 
 
@@ -57,8 +50,8 @@ class _Adql(Dialect):
     Tokenizer = _AdqlTokenizer
 
 
-def parse_text(text: str, strings_in_double_quotes: bool = False) -> exp.Expression:
-    """sqlglot's tree of one SELECT or set operation.
+def parse_text(text: str, strings_in_double_quotes: bool = False) -> tuple[exp.Expression, list[QueryError]]:
+    """sqlglot's tree of one SELECT or set operation, and what it has that ADQL has not.
 
     Parameters
     ----------
@@ -80,6 +73,8 @@ def parse_text(text: str, strings_in_double_quotes: bool = False) -> exp.Express
     except SqlglotError as error:
         raise _translated(error, text) from None
     tokens = _checked(tokens, text, strings_in_double_quotes)
+    grammar = Grammar(tokens, len(text.rstrip()))
+    grammar.check()
     logger = logging.getLogger("sqlglot")
     level = logger.level
     logger.setLevel(logging.CRITICAL)  # it warns of statements that we refuse anyway
@@ -91,10 +86,10 @@ def parse_text(text: str, strings_in_double_quotes: bool = False) -> exp.Express
         raise QueryError("the query is nested too deeply") from None
     finally:
         logger.setLevel(level)
-    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation):
+    if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation | exp.Subquery):
         raise QueryError("a query is one SELECT, or several joined by UNION, EXCEPT or INTERSECT", 0)
     mark_conditions(trees[0], tokens, text)
-    return trees[0]
+    return trees[0], grammar.extensions
 
 
 def position_of(node: exp.Expression | None) -> int | None:
@@ -123,12 +118,15 @@ def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> 
             raise QueryError("only one query at a time", token.start, "leave out what follows the semicolon")
         touches = previous is not None and previous.end + 1 == token.start
         if touches and previous is not None and previous.text == "0" and _HEXADECIMAL.fullmatch(token.text):
-            result[-1] = _like(previous, TokenType.NUMBER, str(int(token.text[1:], 16)))
+            value = str(int(token.text[1:], 16))
+            result[-1] = Token(
+                TokenType.NUMBER, value, line=token.line, col=token.col, start=previous.start, end=token.end
+            )
             continue
         depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
         if depth > DEEPEST_NESTING:
             raise QueryError("the query is nested too deeply", token.start)
-        _check_neighbours(token, previous, following)
+        _check_neighbours(token, previous, following, text)
         if kind == TokenType.JOIN and (previous is None or previous.text.upper() not in _BEFORE_JOIN):
             result.append(_like(token, TokenType.INNER, "INNER"))  # sqlglot takes a bare JOIN for a comma
         names_type = previous is not None and previous.token_type == TokenType.ALIAS and kind in _SIZED_TYPES
@@ -136,27 +134,18 @@ def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> 
     return result
 
 
-def _check_neighbours(token: Token, previous: Token | None, following: Token | None) -> None:
-    kind, word = token.token_type, token.text.upper()
+def _check_neighbours(token: Token, previous: Token | None, following: Token | None, text: str) -> None:
+    kind = token.token_type
+    begin = previous.end + 1 if previous else 0
+    between = _BLANK_OR_COMMENT.match(text, begin, token.start)
+    if between is None or between.end() < token.start:
+        raise QueryError("comments begin with -- and end with the line", begin)
     after = following.token_type if following else None
     ends = after in (None, TokenType.R_PAREN, TokenType.COMMA) or (
         following is not None and following.text.upper() in ("FROM", "WHERE", "GROUP", "ORDER", "HAVING")
     )
     if kind == TokenType.COMMA and ends:
         raise QueryError("a comma with nothing after it", token.start, "leave it out")
-    if kind == TokenType.EQ and token.text != "=":
-        raise QueryError(f"there is no operator {token.text!r}", token.start, "write =")
-    if kind == TokenType.IN and after != TokenType.L_PAREN:
-        raise QueryError("IN needs a list or a query in parentheses", token.start)
-    if kind == TokenType.IS and (following is None or following.text.upper() not in ("NULL", "NOT")):
-        raise QueryError("IS goes with NULL or NOT NULL only", token.start, "compare other values with =")
-    if (
-        word == "NOT"
-        and previous is not None
-        and previous.token_type == TokenType.IS
-        and after != TokenType.NULL
-    ):
-        raise QueryError("IS NOT goes with NULL only", token.start, "compare other values with <>")
 
 
 def _as_adql(token: Token, following: Token | None, strings_in_double_quotes: bool) -> Token:

@@ -9,13 +9,14 @@ from lasair_broker.schema import Engine
 
 from ._catalogue import PUBLIC, Catalogue
 from ._check import Checker
+from ._errors import QueryError
 from ._parse import parse_text
 from ._render import Renderer
 from ._scope import Names
 from ._tree import Join, QueryTree, SetOperation, Source, TableSource
 from ._types import Type
 
-__all__ = ["Query", "mjd_now", "parse"]
+__all__ = ["Query", "checked", "mjd_now", "parse"]
 
 _UNIX_EPOCH_MJD = 40587.0
 _TAI_MINUS_UTC = 37.0
@@ -65,7 +66,10 @@ class Query:
         QueryError
             If the query is too large.
         """
-        return Renderer(engine, mjd_now() if now is None else now).query(self.tree)
+        try:
+            return Renderer(engine, mjd_now() if now is None else now).query(self.tree)
+        except RecursionError:
+            raise QueryError("the query is nested too deeply") from None
 
 
 def parse(text: str, catalogue: Catalogue = PUBLIC) -> Query:
@@ -83,8 +87,17 @@ def parse(text: str, catalogue: Catalogue = PUBLIC) -> Query:
     QueryError
         If it is no query, names what is not there, or asks for what is not allowed.
     """
-    checker = Checker(catalogue)
-    return Query(text, checker.check(parse_text(text)), checker.names)
+    return checked(text, catalogue)
+
+
+def checked(text: str, catalogue: Catalogue, strings_in_double_quotes: bool = False) -> Query:
+    """As `parse`, also for texts with strings in double quotes."""
+    try:
+        tree, extensions = parse_text(text, strings_in_double_quotes)
+        checker = Checker(catalogue, extensions)
+        return Query(text, checker.check(tree), checker.names)
+    except RecursionError:
+        raise QueryError("the query is nested too deeply") from None
 
 
 def mjd_now() -> float:

@@ -1,4 +1,4 @@
-"""Positions and regions of ADQL. They exist only within a query, as the numbers they are made of."""
+"""Positions and regions of ADQL as values: double precision numbers in a row, as DALI writes them."""
 
 from __future__ import annotations
 
@@ -6,155 +6,190 @@ import math
 from collections.abc import Sequence
 
 from ._errors import QueryError
-from ._tree import Call, Case, Const, Expr
-from ._types import BOOLEAN, DOUBLE, Type, integer
+from ._sphere import area, centroid, position, vector
+from ._stcs import Shape, in_icrs, numbers, region
+from ._tree import Call, Const, Expr
+from ._types import DOUBLE, GEOMETRY, UNKNOWN, Type, integer, text
 from ._typing import as_kind
 
-__all__ = ["contains", "is_containment", "point_of", "region_of"]
+__all__ = [
+    "area_of", "cast_to_geometry", "centroid_of", "coordinate", "coordinates", "fixed", "is_geometry",
+    "of_text", "shape", "system_of",
+]  # fmt: skip
 
-POINT, REGION = Type("point"), Type("region")
+_FIXED_NUMBERS = {"POINT": 2, "CIRCLE": 3, "BOX": 4}
+_TAKES = {
+    "POINT": "right ascension and declination",
+    "CIRCLE": "a centre and a radius in degrees",
+    "BOX": "a centre, a width and a height in degrees",
+    "POLYGON": "three or more positions",
+}
+_WHOLE_SKY = 4.0 * math.pi * (180.0 / math.pi) ** 2
 
 
-def region_of(name: str, args: Sequence[Expr], place: int | None) -> Expr:
-    """POINT, CIRCLE or POLYGON; a coordinate system before the numbers may be ICRS only.
+def is_geometry(kind: Type) -> bool:
+    """Whether a type is a position's or a region's."""
+    return kind.kind in GEOMETRY
+
+
+def shape(name: str, args: Sequence[Expr], any_system: bool, place: int | None) -> Expr:
+    """POINT, CIRCLE, BOX or POLYGON; before the numbers may stand a coordinate system, which must mean ICRS
+    unless `any_system`.
 
     Raises
     ------
     QueryError
         If the arguments are not those of the shape.
     """
-    numbers = list(args)
-    if _begins_with_system(name, numbers):
-        system = numbers.pop(0)
-        assert isinstance(system, Const)  # noqa: S101 - for the type checker: just tested
-        if str(system.value or "ICRS").upper() != "ICRS":
-            raise QueryError(f"positions are ICRS here, not {system.value}", place)
-    flat = [part for argument in numbers for part in (argument.args if _is_point(argument) else (argument,))]  # type: ignore[union-attr]
-    flat = [as_kind(part, "real", place) for part in flat]
-    if name == "POINT":
-        if len(flat) != 2:
-            raise QueryError("POINT takes right ascension and declination", place)
-        return Call("point", tuple(flat), POINT)
-    if name == "CIRCLE":
-        if len(flat) != 3:
-            raise QueryError("CIRCLE takes a centre and a radius in degrees", place)
-        return Call("circle", tuple(flat), REGION)
-    if len(flat) < 6 or len(flat) % 2:
-        raise QueryError("POLYGON takes three or more positions", place)
-    return Call("polygon", tuple(flat), REGION)
+    rest = list(args)
+    if _begins_with_system(name, rest):
+        system = rest.pop(0)
+        written = system.value if isinstance(system, Const) else ""
+        if not any_system and not in_icrs(str(written or "")):
+            raise QueryError(f"positions are ICRS here, not {written}", place, "convert them before")
+    flat: list[Expr] = []
+    for argument in rest:
+        flat += coordinates(argument) if argument.type.kind == "point" else (argument,)
+    return _made(name, [as_kind(part, "real", place) for part in flat], place)
+
+
+def _made(name: str, flat: Sequence[Expr], place: int | None) -> Expr:
+    wanted = _FIXED_NUMBERS.get(name)
+    wrong = len(flat) != wanted if wanted else len(flat) < 6 or len(flat) % 2
+    if wrong:
+        raise QueryError(f"{name} takes {_TAKES[name]}", place)
+    if name == "BOX":
+        return Call("polygon", tuple(_corners_of_box(*flat)), Type("polygon", length=8))
+    kind = {"POINT": Type("point"), "CIRCLE": Type("circle")}.get(name, Type("polygon", length=len(flat)))
+    return Call(name.lower(), tuple(flat), kind)
+
+
+def _corners_of_box(ra: Expr, decl: Expr, width: Expr, height: Expr) -> list[Expr]:
+    """ADQL's box is the polygon of the places half a width and half a height off the centre."""
+    corners = []
+    for across, up in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
+        corners += [_moved(ra, across, width), _moved(decl, up, height)]
+    return corners
+
+
+def _moved(start: Expr, share: float, length: Expr) -> Expr:
+    if isinstance(start, Const) and isinstance(length, Const):
+        values = (start.value, length.value)
+        known = [float(v) for v in values if isinstance(v, int | float)]
+        return Const(known[0] + share * known[1] if len(known) == 2 else None, DOUBLE)
+    return Call("add", (start, Call("multiply", (Const(share, DOUBLE), length), DOUBLE)), DOUBLE)
 
 
 def _begins_with_system(name: str, args: Sequence[Expr]) -> bool:
-    """Whether a coordinate system stands before the numbers: a text, or NULL where there is one number too
-    many."""
-    if not args or not isinstance(args[0], Const):
+    """Whether a coordinate system stands before the numbers: a text, or whatever is one too many."""
+    if not args:
         return False
-    if args[0].value is not None or any(_is_point(argument) for argument in args):
-        return isinstance(args[0].value, str)
-    return len(args) == {"POINT": 3, "CIRCLE": 4}.get(name, len(args) | 1)
+    first = args[0]
+    if isinstance(first, Const) and isinstance(first.value, str):
+        return True
+    if is_geometry(first.type):
+        return False
+    if any(argument.type.kind == "point" for argument in args):
+        return name == "POLYGON" or len(args) > _FIXED_NUMBERS[name] - 1
+    return len(args) == _FIXED_NUMBERS.get(name, len(args) // 2 * 2) + 1
 
 
-def point_of(expression: Expr, place: int | None) -> tuple[Expr, Expr]:
-    """Right ascension and declination of a position."""
-    if not _is_point(expression):
-        raise QueryError("a POINT is expected here", place)
-    assert isinstance(expression, Call)  # noqa: S101 - for the type checker: just tested
-    return expression.args[0], expression.args[1]
-
-
-def contains(inner: Expr, outer: Expr, either_way: bool, place: int | None) -> Expr:
-    """1 if a position lies in a region (its rim included), 0 if not; as a `Case` that `is_containment` knows.
+def of_text(written: Expr, any_system: bool, place: int | None) -> Expr:
+    """REGION of an STC-S text.
 
     Raises
     ------
     QueryError
-        If the arguments are others.
+        If it is not a literal, or describes no region.
     """
-    if either_way and not _is_point(inner):
-        inner, outer = outer, inner
-    if not (_is_point(inner) and isinstance(outer, Call) and outer.type == REGION):
-        if (
-            either_way
-            and isinstance(inner, Call)
-            and isinstance(outer, Call)
-            and inner.function == outer.function == "circle"
-        ):
-            apart = Call("separation", (*inner.args[:2], *outer.args[:2]), DOUBLE)
-            return _one_or_zero(
-                Call("le", (apart, Call("add", (inner.args[2], outer.args[2]), DOUBLE)), BOOLEAN)
-            )
-        raise QueryError("a POINT in a CIRCLE or POLYGON is what we can tell", place)
-    assert isinstance(inner, Call)  # noqa: S101 - for the type checker: just tested
-    if outer.function == "circle":
-        apart = Call("separation", (*inner.args, *outer.args[:2]), DOUBLE)
-        return _one_or_zero(Call("le", (apart, outer.args[2]), BOOLEAN))
-    return _one_or_zero(_in_polygon(inner.args, outer.args, place))
+    if not isinstance(written, Const) or not isinstance(written.value, str):
+        raise QueryError("REGION takes a text", place, "write REGION('Circle ICRS 10 20 1')")
+    return _of_shape(region(written.value, any_system, place), place)
 
 
-def is_containment(expression: Expr) -> Expr | None:
-    """The condition of which `expression` is the 1 or 0; None if it is something else."""
-    if isinstance(expression, Case) and len(expression.branches) == 2:
-        (test, one), (denial, zero) = expression.branches
-        values = (one.value, zero.value) if isinstance(one, Const) and isinstance(zero, Const) else ()
-        if values == (1, 0) and denial == Call("not", (test,), BOOLEAN):
-            return test
-    return None
+def _of_shape(described: Shape, place: int | None) -> Expr:
+    if not described.parts:
+        return _made(described.kind, [Const(number, DOUBLE) for number in described.numbers], place)
+    parts = tuple(_of_shape(part, place) for part in described.parts)
+    return Call(described.kind.lower(), parts, Type("region"))
 
 
-def _one_or_zero(test: Expr) -> Expr:
-    bit = integer(1)
-    return Case(
-        ((test, Const(1, bit)), (Call("not", (test,), BOOLEAN), Const(0, bit))), Const(None, bit), bit
+def cast_to_geometry(name: str, written: Expr, place: int | None) -> Expr:
+    """CAST of a text of numbers to POINT, CIRCLE or POLYGON."""
+    if is_geometry(written.type) and written.type.kind == name.lower():
+        return written
+    if not isinstance(written, Const) or not isinstance(written.value, str):
+        raise QueryError(f"CAST to {name} takes a text of numbers", place)
+    return _made(name, [Const(number, DOUBLE) for number in numbers(written.value, place)], place)
+
+
+def coordinates(geometry: Expr) -> tuple[Expr, ...]:
+    """The numbers that a position, a circle or a polygon is made of."""
+    if isinstance(geometry, Call) and geometry.function in ("point", "circle", "polygon"):
+        return geometry.args
+    count = {"point": 2, "circle": 3}.get(geometry.type.kind, geometry.type.length)
+    return tuple(
+        Call("element", (geometry, Const(number + 1, integer(31))), DOUBLE) for number in range(count)
     )
 
 
-def _is_point(expression: Expr) -> bool:
-    return isinstance(expression, Call) and expression.type == POINT
+def fixed(geometry: Expr) -> list[float] | None:
+    """The coordinates, if they are numbers rather than columns."""
+    values = [part.value if isinstance(part, Const) else None for part in coordinates(geometry)]
+    found = [float(value) for value in values if isinstance(value, int | float)]
+    return found if len(found) == len(values) else None
 
 
-def _in_polygon(point: Sequence[Expr], corners: Sequence[Expr], place: int | None) -> Expr:
-    """On the inner side of every edge's great circle, which tells for a convex polygon."""
-    values = [corner.value if isinstance(corner, Const) else None for corner in corners]
-    if any(not isinstance(value, float) for value in values):
-        raise QueryError("the corners of a POLYGON are numbers", place)
-    degrees = [float(value) for value in values if isinstance(value, float)]
-    vectors = [_vector(ra, decl) for ra, decl in zip(degrees[::2], degrees[1::2], strict=True)]
-    normals = [_cross(a, b) for a, b in zip(vectors, vectors[1:] + vectors[:1], strict=True)]
-    sides = {_dot(n, v) > 0 for n in normals for v in vectors if abs(_dot(n, v)) > 1e-15}
-    if len(sides) != 1:
-        raise QueryError("a POLYGON must be convex", place, "divide it into convex ones joined by OR")
-    sign = 1.0 if sides.pop() else -1.0
-    ra, decl = (Call("RADIANS", (part,), DOUBLE) for part in point)
-    across = Call("COS", (decl,), DOUBLE)
-    xyz = (
-        Call("multiply", (across, Call("COS", (ra,), DOUBLE)), DOUBLE),
-        Call("multiply", (across, Call("SIN", (ra,), DOUBLE)), DOUBLE),
-        Call("SIN", (decl,), DOUBLE),
-    )
-    test: Expr | None = None
-    for normal in normals:
-        terms = [
-            Call("multiply", (axis, Const(sign * n, DOUBLE)), DOUBLE)
-            for axis, n in zip(xyz, normal, strict=True)
-        ]
-        total = Call("add", (Call("add", (terms[0], terms[1]), DOUBLE), terms[2]), DOUBLE)
-        inside = Call("ge", (total, Const(0.0, DOUBLE)), BOOLEAN)
-        test = inside if test is None else Call("and", (test, inside), BOOLEAN)
-    assert test is not None  # noqa: S101 - for the type checker: there are edges
-    return test
+def coordinate(geometry: Expr, number: int, place: int | None) -> Expr:
+    """COORD1 or COORD2 of a position."""
+    if geometry.type == UNKNOWN:
+        return Const(None, DOUBLE)
+    if geometry.type.kind != "point":
+        raise QueryError("a POINT is expected here", place)
+    return coordinates(geometry)[number]
 
 
-Vector = tuple[float, float, float]
+def centroid_of(geometry: Expr, place: int | None) -> Expr:
+    """The middle of a region."""
+    match geometry.type.kind:
+        case "unknown":
+            return Const(None, Type("point"))
+        case "point":
+            return geometry
+        case "circle":
+            return Call("point", coordinates(geometry)[:2], Type("point"))
+        case "polygon":
+            corners = fixed(geometry)
+            if corners is None:
+                raise QueryError("CENTROID of a POLYGON takes one whose corners are numbers", place)
+            vectors = [vector(*pair) for pair in zip(corners[::2], corners[1::2], strict=True)]
+            middle = position(centroid(vectors))
+            return Call("point", tuple(Const(number, DOUBLE) for number in middle), Type("point"))
+    raise QueryError("CENTROID takes a CIRCLE, a POLYGON or a BOX", place)
 
 
-def _vector(ra: float, decl: float) -> Vector:
-    a, d = math.radians(ra), math.radians(decl)
-    return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
+def area_of(geometry: Expr, place: int | None) -> Expr:
+    """Square degrees."""
+    match geometry.type.kind:
+        case "unknown":
+            return Const(None, DOUBLE)
+        case "point":
+            return Const(0.0, DOUBLE)
+        case "circle":
+            half = Call("multiply", (coordinates(geometry)[2], Const(math.radians(0.5), DOUBLE)), DOUBLE)
+            square = Call("POWER", (Call("SIN", (half,), DOUBLE), Const(2.0, DOUBLE)), DOUBLE)
+            return Call("multiply", (Const(_WHOLE_SKY, DOUBLE), square), DOUBLE)
+        case "polygon":
+            corners = fixed(geometry)
+            if corners is None:
+                raise QueryError("AREA of a POLYGON takes one whose corners are numbers", place)
+            vectors = [vector(*pair) for pair in zip(corners[::2], corners[1::2], strict=True)]
+            return Const(area(vectors), DOUBLE)
+    raise QueryError("AREA takes a CIRCLE, a POLYGON or a BOX", place)
 
 
-def _cross(a: Vector, b: Vector) -> Vector:
-    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
-
-
-def _dot(a: Vector, b: Vector) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+def system_of(geometry: Expr, place: int | None) -> Expr:
+    """COORDSYS: every position is ICRS."""
+    if not is_geometry(geometry.type) and geometry.type != UNKNOWN:
+        raise QueryError("COORDSYS takes a position or a region", place)
+    return Const("ICRS", text(4))

@@ -8,7 +8,7 @@ import math
 from lasair_broker.schema import Engine, quoted
 
 from ._errors import QueryError
-from ._functions import FUNCTIONS
+from ._functions import FUNCTIONS, Function
 from ._tree import (
     Aggregate,
     Call,
@@ -30,7 +30,7 @@ from ._tree import (
     Source,
     TableSource,
 )
-from ._types import Type
+from ._types import GEOMETRY, Type
 
 __all__ = ["Renderer"]
 
@@ -178,6 +178,8 @@ class Renderer:
             return self._now
         function = FUNCTIONS[call.function]
         args = [self._value(argument) for argument in call.args]
+        if call.type.kind in GEOMETRY:
+            return self._geometry(call, function, args)
         if call.function == "json_path":
             args[1] = self._json_path(str(call.args[1].value))  # type: ignore[union-attr]
         if (
@@ -191,6 +193,17 @@ class Renderer:
         if len(sql) > LONGEST_SQL:
             raise QueryError("the query is too large")
         return f"({sql})" if template.startswith("CASE") else sql
+
+    def _geometry(self, call: Call, function: Function, args: list[str]) -> str:
+        """Its numbers in a row; NULL if one of them is missing."""
+        template = function.duckdb if self._engine == "duckdb" else function.postgresql
+        row = template.format(", ".join(args))
+        known = [
+            f"{sql} IS NOT NULL"
+            for sql, value in zip(args, call.args, strict=True)
+            if not isinstance(value, Const) or value.value is None
+        ]
+        return f"(CASE WHEN {' AND '.join(known)} THEN {row} END)" if known else row
 
     def _json_path(self, path: str) -> str:
         if self._engine == "duckdb":
@@ -244,5 +257,7 @@ class Renderer:
                 return "VARCHAR" if duckdb else "text"
             case "timestamp":
                 return "TIMESTAMPTZ" if duckdb else "timestamp with time zone"
+            case "point" | "circle" | "polygon":
+                return "DOUBLE[]" if duckdb else "double precision[]"
             case _:
                 return ""

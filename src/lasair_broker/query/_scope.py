@@ -10,7 +10,7 @@ from sqlglot import exp
 from lasair_broker.schema import closest
 
 from ._errors import QueryError
-from ._parse import FUNCTION_MARK, RESERVED, position_of
+from ._parse import FUNCTION_MARK, position_of
 from ._tree import ColumnRef, Expr
 from ._types import UNKNOWN, Type
 
@@ -27,10 +27,13 @@ class Names:
         For each alias, what the user calls the source.
     written
         For each condition, the user's text of it.
+    form_only
+        Whether the tables are not described, so that only the form of the query can be judged.
     """
 
     called: dict[str, str] = field(default_factory=dict)
     written: dict[Expr, str] = field(default_factory=dict)
+    form_only: bool = False
 
     def new(self, called: str) -> str:
         alias = f"t{len(self.called) + 1}"
@@ -68,7 +71,8 @@ class Scope:
     hidden: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, entry: Entry, position: int | None) -> None:
-        if any(known.called.casefold() == entry.called.casefold() for known in self.entries):
+        taken = any(known.called.casefold() == entry.called.casefold() for known in self.entries)
+        if taken and not self.names.form_only:
             raise QueryError(
                 f"{entry.called} is in FROM twice", position, "give one another name: … AS other"
             )
@@ -87,6 +91,8 @@ class Scope:
             return self.entry(
                 "objects", position
             )  # Lasair's name for the less used columns of the same table
+        if self.names.form_only:
+            return Entry(called, "", {})
         match = closest(called, known)
         hint = f"did you mean {match}?" if match else f"FROM has {', '.join(known)}"
         raise QueryError(f"{called} is not in FROM", position, hint)
@@ -100,8 +106,10 @@ class Scope:
         if node.args.get("table"):
             entry = self.entry(name_of(node.args["table"]), position)
             exact = found_in(entry.columns, name)
+            if exact is None and self.names.form_only:
+                return ColumnRef(entry.alias, name, UNKNOWN)
             if exact is None:
-                raise _unknown(name, [entry], position)
+                raise _unknown(node, name, [entry], position)
             return ColumnRef(entry.alias, exact, entry.columns[exact])
         scope: Scope | None = self
         while scope is not None:
@@ -109,7 +117,9 @@ class Scope:
             if found is not None:
                 return found
             scope = scope.parent
-        raise _unknown(name, self.entries, position)
+        if self.names.form_only:
+            return ColumnRef("", name, UNKNOWN)
+        raise _unknown(node, name, self.entries, position)
 
     def _own_column(self, name: str, position: int | None) -> Expr | None:
         if name.casefold() in self.merged:
@@ -118,7 +128,7 @@ class Scope:
         if not holders:
             return None
         entry, exact = holders[0]
-        if len(holders) > 1 and entry.columns[exact] != UNKNOWN:
+        if len(holders) > 1 and not self.names.form_only:
             places = " and ".join(f"{e.called}.{c}" for e, c in holders)
             raise QueryError(f"{name} could be {places}", position, "write the table before it")
         return ColumnRef(entry.alias, exact, entry.columns[exact])
@@ -139,18 +149,15 @@ def name_of(node: exp.Expression | str) -> str:
     name = str(node.this).removeprefix(FUNCTION_MARK)
     if not isinstance(node, exp.Identifier):
         raise QueryError("a name is expected here", position_of(node))
-    if not node.args.get("quoted") and name.upper() in RESERVED:
-        raise QueryError(
-            f"{name} is a word of the language",
-            position_of(node),
-            "put it in double quotes to use it as a name",
-        )
     if not name or "\x00" in name:
         raise QueryError("a name may not be empty", position_of(node))
     return name
 
 
-def _unknown(name: str, entries: list[Entry], position: int | None) -> QueryError:
+def _unknown(node: exp.Column, name: str, entries: list[Entry], position: int | None) -> QueryError:
     where = entries[0].called if len(entries) == 1 else "FROM"
     match = closest(name, [column for entry in entries for column in entry.columns])
-    return QueryError(f"{where} has no column {name}", position, f"did you mean {match}?" if match else None)
+    hint = f"did you mean {match}?" if match else None
+    if match is None and node.this.args.get("quoted"):
+        hint = f"if it is a text, put it in single quotes: '{name}'"
+    return QueryError(f"{where} has no column {name}", position, hint)

@@ -7,10 +7,8 @@ import re
 from lasair_broker.schema import closest
 
 from ._catalogue import PUBLIC, Catalogue
-from ._check import Checker
 from ._errors import QueryError
-from ._parse import parse_text
-from ._query import Query
+from ._query import Query, checked
 
 __all__ = ["triple"]
 
@@ -50,8 +48,7 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
         starts_order = re.match(r"\s*(ORDER|GROUP)\s+BY\b", conditions, re.IGNORECASE)
         lines.append(conditions if starts_order else f"WHERE {conditions}")
     text = "\n".join(lines)
-    checker = Checker(catalogue)
-    return Query(text, checker.check(parse_text(text, strings_in_double_quotes=True)), checker.names)
+    return checked(text, catalogue, strings_in_double_quotes=True)
 
 
 def _joins(token: str, catalogue: Catalogue) -> list[str]:

@@ -15,6 +15,7 @@ from lasair_broker.schema import Column
 __all__ = [
     "BOOLEAN",
     "DOUBLE",
+    "GEOMETRY",
     "JSON",
     "TIMESTAMP",
     "UNKNOWN",
@@ -26,13 +27,28 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "boolean", "integer", "real", "text", "timestamp", "binary", "json", "point", "region", "unknown"
+    "boolean",
+    "integer",
+    "real",
+    "text",
+    "timestamp",
+    "binary",
+    "json",
+    "point",
+    "circle",
+    "polygon",
+    "region",
+    "unknown",
 ]
+
+
+GEOMETRY: tuple[Kind, ...] = ("point", "circle", "polygon", "region")
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type: `bits` matters for integers, `length` for texts, `single` for columns of single precision."""
+    """A type: `bits` matters for integers, `length` for texts (and for polygons, whose numbers it counts),
+    `single` for columns of single precision."""
 
     kind: Kind
     bits: int = 0

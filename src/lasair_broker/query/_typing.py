@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ._errors import QueryError
 from ._tree import Aggregate, Call, Case, Const, Exists, Expr, In, InQuery, Scalar
-from ._types import BOOLEAN, DOUBLE, TIMESTAMP, UNKNOWN, Kind, Type, integer, text
+from ._types import BOOLEAN, DOUBLE, GEOMETRY, TIMESTAMP, UNKNOWN, Kind, Type, integer, text
 
 __all__ = [
     "as_kind", "as_real", "common_type", "compared", "contains_aggregate", "converted", "number", "parts",
@@ -16,7 +16,8 @@ __all__ = [
 _NAMES: dict[Kind, str] = {
     "boolean": "a truth value", "integer": "a number", "real": "a number", "text": "a text",
     "timestamp": "a time",
-    "binary": "bytes", "json": "a JSON value", "point": "a position", "region": "a region", "unknown": "NULL",
+    "binary": "bytes", "json": "a JSON value", "point": "a position", "circle": "a circle",
+    "polygon": "a polygon", "region": "a region", "unknown": "NULL",
 }  # fmt: skip
 
 
@@ -73,7 +74,11 @@ def common_type(expressions: Sequence[Expr], position: int | None) -> Type:
     if kinds <= {"text", "json"}:
         return text(max(e.type.length for e in expressions))
     if len(kinds) == 1:
-        return Type(kinds.pop())
+        (kind,) = kinds
+        lengths = {e.type.length for e in expressions if e.type.kind == kind}
+        if kind != "polygon" or len(lengths) == 1:
+            return Type(kind, length=lengths.pop() if kind == "polygon" else 0)
+        raise QueryError("polygons of different numbers of corners do not go together", position)
     first, second, *_ = sorted(_NAMES[kind] for kind in kinds)
     raise QueryError(f"{first} and {second} do not go together", position)
 
@@ -95,7 +100,8 @@ def compared(operator: str, left: Expr, right: Expr, position: int | None) -> Ca
     """A comparison, each side made what the other needs."""
     left, right = _alike(left, right, position), _alike(right, left, position)
     for side in (left, right):
-        if side.type.kind in ("point", "region", "binary"):
+        ordered = side.type.kind in GEOMETRY and operator not in ("eq", "ne")
+        if ordered or side.type.kind in ("region", "binary"):
             raise QueryError(f"{_NAMES[side.type.kind]} cannot be compared", position)
     kind = common_type([left, right], position)
     if kind.kind == "real":

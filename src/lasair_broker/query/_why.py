@@ -178,12 +178,17 @@ def _parts_of(condition: Expr, names: Names) -> tuple[Expr, ...]:
     """The parts that the user wrote, not those that we made of a BETWEEN."""
     if not isinstance(condition, Call) or condition.function not in ("and", "or", "not"):
         return ()
-    if any(part not in names.written for part in condition.args):
-        return ()
     found: list[Expr] = []
     for part in condition.args:
-        chained = isinstance(part, Call) and part.function == condition.function != "not"
-        found += _parts_of(part, names) or (part,) if chained else (part,)
+        if part in names.written:
+            found.append(part)
+        elif isinstance(part, Call) and part.function == condition.function != "not":
+            inner = _parts_of(part, names)
+            if not inner:
+                return ()
+            found += inner
+        else:
+            return ()
     return tuple(found)
 
 

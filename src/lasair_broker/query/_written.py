@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-__all__ = ["WRITTEN", "mark_conditions"]
+__all__ = ["WRITTEN", "mark_conditions", "operands"]
 
 WRITTEN = "written"
 """The key in `meta`."""
@@ -30,6 +30,17 @@ def mark_conditions(tree: exp.Expression, tokens: Sequence[Token], text: str) ->
             marker.clause(node.this, node.key.upper())
         elif isinstance(node, exp.Join) and node.args.get("on") is not None:
             marker.clause(node.args["on"], "ON")
+
+
+def operands(node: exp.And | exp.Or) -> list[exp.Expression]:
+    """All that ANDs, or all that ORs, join in a row; sqlglot nests them to the left."""
+    kind = exp.And if isinstance(node, exp.And) else exp.Or
+    found: list[exp.Expression] = []
+    inner: exp.Expression = node
+    while isinstance(inner, kind):
+        found.append(inner.expression)
+        inner = inner.this
+    return [inner, *reversed(found)]
 
 
 class _Marker:
@@ -67,15 +78,23 @@ class _Marker:
         elif isinstance(node, exp.Not) and self._tokens[first].text.upper() == "NOT":
             self._mark(node.this, first + 1, last)
         elif isinstance(node, exp.And | exp.Or):
-            left, right = self._ends(node.this), self._ends(node.expression)
-            if left is None or right is None:
+            self._mark_operands(node, first, last)
+
+    def _mark_operands(self, node: exp.And | exp.Or, first: int, last: int) -> None:
+        word = TokenType.AND if isinstance(node, exp.And) else TokenType.OR
+        parts = operands(node)
+        ends = [self._ends(part) for part in parts]
+        for part, end, following in zip(parts, ends, [*ends[1:], None], strict=True):
+            if end is None or (following is None and part is not parts[-1]):
                 return
-            word = TokenType.AND if isinstance(node, exp.And) else TokenType.OR
-            for place in range(right[0] - 1, left[1], -1):
-                if self._tokens[place].token_type == word:
-                    self._mark(node.this, first, place - 1)
-                    self._mark(node.expression, place + 1, last)
+            stop = last + 1
+            if following is not None:
+                between = range(end[1] + 1, following[0])
+                stop = next((p for p in between if self._tokens[p].token_type == word), -1)
+                if stop < 0:
                     return
+            self._mark(part, first, stop - 1)
+            first = stop + 1
 
     def _ends(self, node: exp.Expression) -> tuple[int, int] | None:
         """The first and the last token that the tree knows the place of."""
