@@ -11,15 +11,17 @@ import typer
 from rich.markup import escape
 
 from lasair_broker.archive import ArchiveError, ArchiveLockedError, QueryError
+from lasair_broker.context import ContextError
 from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchemaError
 from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
 from lasair_broker.stream import SourceError, StageBrokenError
 
-from . import _archive, _user
+from . import _annotate, _archive, _deliver, _user, _watchlist, _watchmap
 from ._compile import compile_kernels
 from ._context import console, fail
 from ._demo import demo
 from ._ingest import ingest
+from ._latency import show_latency
 from ._object import show_object
 from ._query import run_query
 from ._rejected import rejected
@@ -40,12 +42,18 @@ app.command()(simulate)
 app.command("object")(show_object)
 app.command("query")(run_query)
 app.command("status")(show_status)
+app.command("latency")(show_latency)
 app.command()(rejected)
 app.command()(replay)
 app.command()(demo)
 app.command(hidden=True)(compile_kernels)
 app.add_typer(_archive.app, name="archive")
+app.add_typer(_deliver.app, name="deliver")
 app.add_typer(_user.app, name="user")
+app.add_typer(_watchlist.app, name="watchlist")
+app.add_typer(_watchmap.app, name="watchmap")
+app.add_typer(_annotate.app, name="annotator")
+app.command()(_annotate.annotate)
 
 
 @app.callback()
@@ -76,6 +84,7 @@ def main() -> None:
         _leave(error, "An embedded archive has one user at a time; wait for it, or stop it.")
     except (
         ArchiveError,
+        ContextError,
         PacketFileError,
         QueryError,
         SchemaFileError,

@@ -12,11 +12,31 @@ from rich.console import Console
 from rich.markup import escape
 
 from lasair_broker.archive import Archive, open_archive
+from lasair_broker.context import ContextLoader
+from lasair_broker.lightcurve import Cosmology, FeatureResources
 from lasair_broker.packets import SchemaStore
 from lasair_broker.settings import Settings, load
-from lasair_broker.stream import Pipeline, standard_stages
+from lasair_broker.stream import Pipeline, Resource, standard_stages
 
-__all__ = ["ArchiveOption", "console", "errors", "fail", "opened", "pipeline_of", "settings_for"]
+__all__ = [
+    "ArchiveOption",
+    "console",
+    "context_of",
+    "errors",
+    "fail",
+    "opened",
+    "pipeline_of",
+    "settings_for",
+]
+    "ArchiveOption",
+    "console",
+    "context_of",
+    "errors",
+    "fail",
+    "opened",
+    "pipeline_of",
+    "settings_for",
+]
 
 console = Console()
 errors = Console(stderr=True)
@@ -79,4 +99,19 @@ def pipeline_of(settings: Settings) -> Pipeline:
         registry_password=where.registry_password.get_secret_value(),
         cache_folder=None if "://" in settings.archive.url else Path(settings.archive.url) / "schemas",
     )
-    return Pipeline(schemas, standard_stages(), poison_limit=settings.stream.poison_limit)
+    features = FeatureResources(settings.context.hubble, settings.context.omega_matter)
+    stages = standard_stages(Resource(features), context_of(settings))
+    return Pipeline(schemas, stages, poison_limit=settings.stream.poison_limit)
+
+
+def context_of(settings: Settings) -> ContextLoader:
+    """Catalogues, rules and dust of an installation.
+
+    Raises
+    ------
+    ContextError
+        If rules or map cannot be used.
+    """
+    where = settings.context
+    cosmology = Cosmology(where.hubble, where.omega_matter)
+    return ContextLoader(where.catalogues, where.rules, where.dust, cosmology)

@@ -96,6 +96,6 @@ class ContextLoader:
     def _loaded(self) -> ContextResources:
         usable = list(self._catalogues.values()) if self._catalogues is not None else []
         sources = Sources(self.rules, usable, self._cosmology)
-        for problem in self.problems:
+        for problem in self.problems if self._catalogues is not None else ():
             _log.warning("the context is not complete", problem=problem)
         return ContextResources(sources if sources.names else None, self._dust, self._cosmology)

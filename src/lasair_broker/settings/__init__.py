@@ -3,6 +3,7 @@
 from ._settings import (
     CONFIG_VARIABLE,
     ArchiveSettings,
+    ContextSettings,
     DeliverySettings,
     KafkaConnection,
     KafkaSettings,
@@ -18,6 +19,7 @@ from ._settings import (
 __all__ = [
     "CONFIG_VARIABLE",
     "ArchiveSettings",
+    "ContextSettings",
     "DeliverySettings",
     "KafkaConnection",
     "KafkaSettings",

@@ -33,6 +33,7 @@ from pydantic_settings import (
 __all__ = [
     "CONFIG_VARIABLE",
     "ArchiveSettings",
+    "ContextSettings",
     "DeliverySettings",
     "KafkaConnection",
     "KafkaSettings",
@@ -218,6 +219,24 @@ class StreamSettings(_Section):
     )
 
 
+class ContextSettings(_Section):
+    """What is known at a place on the sky: catalogues, the contextual classifier, dust, distances."""
+
+    catalogues: Path = Field(
+        Path("lasair-catalogues"), description="Folder that `lasair catalogue add` imports into."
+    )
+    rules: Path | None = Field(
+        None, description="Configuration of the contextual classifier, YAML; else the one that we ship."
+    )
+    dust: Path | None = Field(
+        None,
+        description="Map of reddening: a folder with the two files of Schlegel et al. 1998, "
+        "or a HEALPix file; without, a coarse table that comes with Lasair.",
+    )
+    hubble: float = Field(70.0, description="Hubble constant, km/s/Mpc.", gt=10, lt=200)
+    omega_matter: float = Field(0.3, description="Matter density of a flat universe.", ge=0, le=1)
+
+
 class MetricsSettings(_Section):
     """The /metrics page for Prometheus."""
 
@@ -249,6 +268,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = DeliverySettings()
     schemas: SchemaSettings = SchemaSettings()
     stream: StreamSettings = StreamSettings()
+    context: ContextSettings = ContextSettings()
     metrics: MetricsSettings = MetricsSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -1,6 +1,7 @@
 """Catalogues: imported once, sorted by place, and matched with batches of positions."""
 
 from lasair_broker.context.catalogues._catalogue import Catalogue, Matches
+from lasair_broker.context.catalogues._check import check_catalogue
 from lasair_broker.context.catalogues._columns import COLUMNS, Column, column_of
 from lasair_broker.context.catalogues._description import (
     ColumnMapping,
@@ -9,6 +10,7 @@ from lasair_broker.context.catalogues._description import (
     read_description,
     shipped_descriptions,
 )
+from lasair_broker.context.catalogues._import import Progress, add_catalogue
 from lasair_broker.context.catalogues._layout import Version, schema_of
 from lasair_broker.context.catalogues._motion import propagate
 from lasair_broker.context.catalogues._set import CatalogueSet, CatalogueState
@@ -31,8 +33,11 @@ __all__ = [
     "ColumnMapping",
     "Description",
     "Matches",
+    "Progress",
     "TextFormat",
     "Version",
+    "add_catalogue",
+    "check_catalogue",
     "column_of",
     "propagate",
     "read_description",

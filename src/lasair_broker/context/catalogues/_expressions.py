@@ -14,10 +14,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["Expression", "ExpressionError"]
 
 _QUOTED = re.compile(r"`([^`]+)`")
+_LEADING_NUMBER = r"^\s*[<>~(]?\s*\+?(?P<number>-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)"
 _LONGEST = 2000
 
 
@@ -39,6 +42,13 @@ def _missing(value: Any) -> Any:
         if value.dtype == object
         else np.isnan(value)
     )
+
+
+def _number(value: Any) -> Any:
+    """The number that text begins with, as ``17.5`` of ``17.5j`` and ``>17.5:``."""
+    text = pa.array(np.asarray(value, object), pa.string())
+    found = pc.struct_field(pc.extract_regex(text, _LEADING_NUMBER), "number")
+    return np.array(pc.cast(found, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
 def _coalesce(*values: Any) -> Any:
@@ -65,6 +75,7 @@ _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "where": (3, 3, _where),
     "coalesce": (2, 16, _coalesce),
     "missing": (1, 1, _missing),
+    "number": (1, 1, _number),
 }
 
 _ARITHMETIC: dict[type[ast.AST], Callable[..., Any]] = {
@@ -91,8 +102,9 @@ class Expression:
 
     Numbers, text in quotes, columns by name (in `` ` `` if the name is no plain word), ``+ - * / ** %``,
     comparisons, ``and or not``, ``in (…)``, and the functions abs, sqrt, exp, log, log10, sin, cos, radians,
-    degrees, arctan2, hypot, minimum, maximum, where(condition, then, otherwise), coalesce, missing. What
-    cannot be computed, the logarithm of a negative number for instance, is missing.
+    degrees, arctan2, hypot, minimum, maximum, where(condition, then, otherwise), coalesce, missing, number
+    (which text begins with, so that 17.5 is found in ``17.5j`` and ``>17.5``). What cannot be computed, the
+    logarithm of a negative number for instance, is missing.
 
     Parameters
     ----------
@@ -184,6 +196,38 @@ class Expression:
             if name not in available:
                 raise ExpressionError(f"there is no column {name!r}{_choice(available)}")
         return list(dict.fromkeys(names))
+
+    def text_columns(self, *, wanted: bool) -> set[str]:
+        """The columns that are text: those compared with text, and, if text is `wanted`, those handed on."""
+        if self._tree is None:
+            return {self.text} if wanted else set()
+        found: set[str] = set()
+        self._find_text(self._tree, wanted, found)
+        return found | ({self.text} if wanted else set())
+
+    def _find_text(self, node: ast.AST, text: bool, found: set[str]) -> None:
+        match node:
+            case ast.Name(id=name):
+                if text:
+                    found.add(self._quoted.get(name, name))
+                return
+            case ast.Compare(left=left, comparators=right_sides):
+                sides = [left, *right_sides]
+                constants = [
+                    part for side in sides for part in ast.walk(side) if isinstance(part, ast.Constant)
+                ]
+                of_text = any(isinstance(constant.value, str) for constant in constants)
+                inside = [(side, of_text) for side in sides]
+            case ast.Call(func=ast.Name(id="where"), args=[condition, *branches]):
+                inside = [(condition, False), *((branch, text) for branch in branches)]
+            case ast.Call(func=ast.Name(id="coalesce" | "missing"), args=args):
+                inside = [(arg, text) for arg in args]
+            case ast.Call(func=ast.Name(id=name), args=args):
+                inside = [(arg, name == "number") for arg in args]
+            case _:
+                inside = [(part, False) for part in ast.iter_child_nodes(node)]
+        for part, is_text in inside:
+            self._find_text(part, is_text, found)
 
     def evaluate(self, columns: Mapping[str, Any]) -> Any:
         """The value for arrays of columns: float64 with NaN for missing, or text as objects with None.
