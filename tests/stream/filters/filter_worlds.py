@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
+from stream_fixtures import messages
 
+from lasair_broker.packets import SchemaStore, decode
 from lasair_broker.packets.simulator import Simulation
 from lasair_broker.query import ARCHIVE, parse
 from lasair_broker.schema import arrow_schema
@@ -78,7 +80,21 @@ def wish(
     )
 
 
-def night(alerts: int, seed: int) -> list[bytes]:
-    """Simulated alerts of a night, as sent."""
+def night(alerts: int, seed: int, schemas: SchemaStore) -> list[bytes]:
+    """Simulated alerts of a night, as sent; of an object that is seen several times, the first."""
     simulation = Simulation.night(alerts, seed=seed)
-    return [bytes(value) for part in simulation.alerts() for value in part.values]
+    values = [bytes(value) for part in simulation.alerts() for value in part.values]
+    batches, _ = decode(messages(values), schemas)
+    seen: set[int] = set()
+    kept = []
+    for batch in batches:
+        places = zip(
+            batch.alerts.column("offset").to_pylist(),
+            batch.alerts.column("diaObjectId").to_pylist(),
+            strict=True,
+        )
+        for place, number in places:
+            if number is None or number not in seen:
+                kept.append(place)
+                seen.add(number)
+    return [values[place] for place in sorted(kept)]

@@ -14,6 +14,7 @@ from filter_worlds import Wishes, night, wish
 from stream_fixtures import ListSource, messages
 
 from lasair_broker.archive import Archive, ArchiveError, open_archive
+from lasair_broker.packets import SchemaStore
 from lasair_broker.query import ARCHIVE, StreamPlan, of_objects, parse
 from lasair_broker.schema import arrow_schema
 from lasair_broker.stream import Pipeline, Renotify, run
@@ -23,8 +24,8 @@ NIGHT = 150
 
 
 @pytest.fixture(scope="session")
-def alerts() -> list[bytes]:
-    return night(NIGHT, seed=3)
+def alerts(schemas: SchemaStore) -> list[bytes]:
+    return night(NIGHT, 3, schemas)
 
 
 @pytest.fixture
@@ -62,7 +63,8 @@ QUERIES = [
     "WHERE s.psfFlux > 1000 GROUP BY o.diaObjectId, o.ra",
     "SELECT o.diaObjectId, s.band, s.midpointMjdTai FROM objects o JOIN diaSources s "
     "ON o.diaObjectId = s.diaObjectId WHERE s.reliability > 0.5",
-    "SELECT ra FROM objects WHERE diaObjectId IN (SELECT diaObjectId FROM diaForcedSources WHERE psfFlux > 0)",
+    "SELECT ra FROM objects WHERE diaObjectId IN "
+    "(SELECT diaObjectId FROM diaForcedSources WHERE psfFlux > 0)",
     "SELECT o.ra, a.classification FROM objects o LEFT JOIN annotations a ON o.diaObjectId = a.diaObjectId",
     "SELECT ra, decl FROM objects WHERE 1 = CONTAINS(POINT(ra, decl), CIRCLE(0, 0, 170))",
 ]

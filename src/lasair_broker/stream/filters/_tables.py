@@ -4,24 +4,34 @@ objects."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lasair_broker.archive import Archive
 from lasair_broker.packets import AlertBatch
 from lasair_broker.query import ARCHIVE, LINKS, parse
 from lasair_broker.schema import TABLES, arrow_schema
 
-__all__ = ["state_of_objects", "tables_of_batches"]
+__all__ = ["LIGHT_CURVES", "State", "state_of_objects", "tables_of_batches"]
 
-_LIGHT_CURVES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
+LIGHT_CURVES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
 _LINKED_AT_ONCE = 500
 
 
+class State(Protocol):
+    """What is known of objects: an archive, or an archive as it was."""
+
+    def rows_of_objects(self, name: str, diaObjectIds: Sequence[int], /) -> pa.Table:
+        """The rows that a table has for objects; see `Archive.rows_of_objects`."""
+
+    def query(self, sql: str, /, *, max_rows: int | None) -> pa.Table:
+        """The rows of a SELECT statement; see `Archive.query`."""
+
+
 def tables_of_batches(
-    archive: Archive, batches: Sequence[AlertBatch], given: Mapping[str, pa.Table], read: Collection[str]
+    archive: State, batches: Sequence[AlertBatch], given: Mapping[str, pa.Table], read: Collection[str]
 ) -> dict[str, pa.Table]:
     """The tables `read` as they will be, for the objects of the batches, when these are committed.
 
@@ -42,7 +52,7 @@ def tables_of_batches(
     for name in sorted(set(read) - {"objects"} - set(LINKS)):
         if name not in TABLES or "diaObjectId" not in TABLES[name].by_name:
             continue
-        if name in _LIGHT_CURVES or name == "alerts":
+        if name in LIGHT_CURVES or name == "alerts":
             own = [_own_rows(batch, name) for batch in batches]
             rows = _replaced(archive.rows_of_objects(name, ids.to_pylist()), own, name)
         else:
@@ -63,7 +73,7 @@ def tables_of_batches(
 
 
 def state_of_objects(
-    archive: Archive, diaObjectIds: Sequence[int], given: Mapping[str, pa.Table], read: Collection[str]
+    archive: State, diaObjectIds: Sequence[int], given: Mapping[str, pa.Table], read: Collection[str]
 ) -> dict[str, pa.Table]:
     """The tables `read` for objects as the archive holds them, with the rows of `given` in their places."""
     tables = {"objects": archive.rows_of_objects("objects", diaObjectIds)}
@@ -122,7 +132,7 @@ def _distinct(rows: pa.Table, name: str) -> pa.Table:
     return rows if len(last) == rows.num_rows else rows.take(np.sort(last.to_numpy()))
 
 
-def _add_linked(archive: Archive, tables: dict[str, pa.Table], read: Collection[str]) -> None:
+def _add_linked(archive: State, tables: dict[str, pa.Table], read: Collection[str]) -> None:
     """Add tables without diaObjectId: their rows that a column of another table names."""
     for name in sorted(set(read) & set(LINKS)):
         source, column = LINKS[name]
