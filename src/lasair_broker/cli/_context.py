@@ -28,15 +28,6 @@ __all__ = [
     "pipeline_of",
     "settings_for",
 ]
-    "ArchiveOption",
-    "console",
-    "context_of",
-    "errors",
-    "fail",
-    "opened",
-    "pipeline_of",
-    "settings_for",
-]
 
 console = Console()
 errors = Console(stderr=True)
