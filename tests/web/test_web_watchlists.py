@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lasair_broker import sky
+from lasair_broker.sky import WatchlistIndex
+from lasair_broker.web.active_lists import ActiveListsReader
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
+from lasair_broker.web.list_matching import UserListMatching
 from lasair_broker.web.watchlists import rows as stored
 from lasair_broker.web.watchlists import running, services
 from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger, WatchlistVersion
@@ -211,23 +214,111 @@ def test_stream_reloads_only_what_changed(people: Any, stars: Watchlist) -> None
 
 
 def test_match_of_the_archive_is_kept_account_of(people: Any, stars: Watchlist) -> None:
-    (version,) = running.versions_to_match()
-    running.match_began(version, 1000)
-    assert running.versions_to_match() == []
-    running.match_progress(version, 400, 3)
-    version.refresh_from_db()
+    matching = UserListMatching()
+    assert matching.due() is None, "the list is not active"
+    services.set_active(people.ann, stars.pk, True)
+    task = matching.due()
+    assert task is not None
+    assert (task.table, task.list_id) == ("watchlist_hits", stars.pk)
+    index = task.load()
+    assert isinstance(index, WatchlistIndex)
+    assert index.list_ids == {stars.pk}
+    task.began(1000)
+    task.progress(400, 3)
+    version = services.get(people.ann, stars.pk).current
+    assert version is not None
     assert (version.match, version.match_done, version.match_total, version.match_hits) == (
         "running",
         400,
         1000,
         3,
     )
-    running.match_ended(version)
+    assert UserListMatching().due() is not None, "what was begun is due again after a kill"
+    task.ended(3)
+    version.refresh_from_db()
     assert version.match == "done"
+    assert matching.due() is None
+
+
+def test_an_edit_meanwhile_makes_a_list_due_again(people: Any, stars: Watchlist) -> None:
+    services.set_active(people.ann, stars.pk, True)
+    matching = UserListMatching()
+    task = matching.due()
+    assert task is not None
+    task.load()
     services.edit_row(people.ann, stars.pk, 1, ra=1.0)
-    assert running.versions_to_match() == [version]
-    running.match_ended(version, "the disk is full")
-    assert version.match == "failed"
+    task.ended(0)
+    again = matching.due()
+    assert again is not None
+    index = again.load()
+    assert isinstance(index, WatchlistIndex)
+    assert len(index.match([1.0], services.rows(people.ann, stars.pk)["decl"].to_pylist()[:1])) == 1
+    again.ended(1)
+    assert matching.due() is None
+    matching.again("watchlist_hits", stars.pk)
+    assert matching.due() is not None
+
+
+def test_a_failed_match_waits_for_a_change(people: Any, stars: Watchlist) -> None:
+    services.set_active(people.ann, stars.pk, True)
+    matching = UserListMatching()
+    task = matching.due()
+    assert task is not None
+    task.load()
+    task.failed("the disk is full")
+    version = services.get(people.ann, stars.pk).current
+    assert version is not None
+    assert (version.match, version.match_message) == ("failed", "the disk is full")
+    assert matching.due() is None
+    assert UserListMatching().due() is not None, "the next process tries it"
+    services.edit_row(people.ann, stars.pk, 1, ra=1.0)
+    assert matching.due() is not None
+
+
+@pytest.mark.parametrize("how", ["deactivated", "deleted", "owner gone", "while it was matched"])
+def test_hits_of_a_list_no_longer_matched_are_removed(people: Any, stars: Watchlist, how: str) -> None:
+    services.set_active(people.ann, stars.pk, True)
+    matching = UserListMatching()
+    task = matching.due()
+    assert task is not None
+    task.load()
+    if how != "while it was matched":
+        task.ended(5)
+    wl_id = stars.pk
+    if how == "deactivated":
+        services.set_active(people.ann, stars.pk, False)
+    elif how == "owner gone":
+        people.ann.is_active = False
+        people.ann.save()
+    else:
+        services.delete(people.ann, stars.pk)
+    if how == "while it was matched":
+        task.ended(5)
+    removal = matching.due()
+    assert removal is not None
+    assert (removal.table, removal.list_id) == ("watchlist_hits", wl_id)
+    assert removal.load() is None
+    removal.began(0)
+    removal.ended(0)
+    assert matching.due() is None
+
+
+def test_the_stream_is_given_the_same_object_until_something_changes(people: Any, stars: Watchlist) -> None:
+    reader = ActiveListsReader()
+    before = reader.read()
+    assert reader.read() is before
+    services.set_active(people.ann, stars.pk, True)
+    now = reader.read()
+    assert len(now.watchlists) > 0
+    assert now.token != before.token
+    assert reader.read() is now
+    trigger = services.add_trigger(people.ann, stars.pk, magnitude=18.0)
+    with_trigger = reader.read()
+    assert with_trigger.triggers.trigger_id.tolist() == [trigger.pk]
+    assert with_trigger.watchlists is now.watchlists
+    assert reader.read() is with_trigger
+    services.change_trigger(people.ann, trigger.pk, magnitude=17.0)
+    assert reader.read().triggers.limit.tolist() == [17.0]
 
 
 # ---- triggers ----
@@ -248,8 +339,15 @@ def test_triggers(people: Any, stars: Watchlist) -> None:
     assert loaded.bands.tolist() == [0b000110, 0b111111]
     assert loaded.limit.tolist() == [18.0, 1.0]
     assert [math.isnan(m) for m in loaded.baseline_magnitude] == [True, True]
+    services.change_trigger(people.ann, row.pk, name="renamed")
+    assert running.load_triggers().start_mjd.tolist()[1] == 60000.0
+    services.change_trigger(people.ann, row.pk, change=2.0)
+    assert running.load_triggers().start_mjd.tolist()[1] > 60000.0, "a changed rule starts anew"
     services.change_trigger(people.ann, whole.pk, active=False)
     assert running.load_triggers().trigger_id.tolist() == [row.pk]
+    assert [t.pk for t in services.triggers(people.ann, stars.pk)] == [whole.pk, row.pk]
+    with pytest.raises(NotFound):
+        services.triggers(people.bob, stars.pk)
     services.remove_trigger(people.ann, row.pk)
     assert WatchlistTrigger.objects.count() == 1
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lasair_broker.sky import Moc, healpix29
+from lasair_broker.sky import Moc, WatchmapIndex, healpix29
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
+from lasair_broker.web.list_matching import UserListMatching
 from lasair_broker.web.watchmaps import running, services
 from lasair_broker.web.watchmaps.models import Watchmap
 
@@ -58,11 +59,38 @@ def test_stream_reloads_only_what_changed(people: Any) -> None:
 
 def test_match_of_the_archive(people: Any) -> None:
     made = services.create_circle(people.ann, "one", 10, 20, 1)
-    assert running.maps_to_match() == [made]
-    running.note_match(made, "running", done=5, total=10)
-    assert running.maps_to_match() == []
+    matching = UserListMatching()
+    task = matching.due()
+    assert task is not None
+    assert (task.table, task.list_id) == ("area_hits", made.pk)
+    index = task.load()
+    assert isinstance(index, WatchmapIndex)
+    assert index.match(healpix29([10.2], [20.0])).map_id.tolist() == [made.pk]
+    task.began(10)
+    task.progress(5, 2)
+    services.describe(people.ann, made.pk, name="another name")
+    task.ended(3)
+    found = services.get(people.ann, made.pk)
+    assert (found.name, found.match, found.match_done, found.match_total, found.match_hits) == (
+        "another name",
+        "done",
+        5,
+        10,
+        3,
+    )
+    assert matching.due() is None
     services.replace(people.ann, made.pk, b"3/5")
-    assert running.maps_to_match() == [made]
+    again = matching.due()
+    assert again is not None
+    again.load()
+    again.failed("the disk is full")
+    assert services.get(people.ann, made.pk).match_message == "the disk is full"
+    services.delete(people.ann, made.pk)
+    removal = matching.due()
+    assert removal is not None
+    assert removal.load() is None
+    removal.ended(0)
+    assert matching.due() is None
 
 
 def test_what_others_may(people: Any) -> None:

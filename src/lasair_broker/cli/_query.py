@@ -19,7 +19,7 @@ from lasair_broker.query import ARCHIVE, QueryError, parse
 
 from ._context import ArchiveOption, console, errors, fail, opened
 
-__all__ = ["run_query"]
+__all__ = ["run_query", "show_rows"]
 
 
 class Format(StrEnum):
@@ -59,7 +59,7 @@ def run_query(
     cut = result.num_rows > limit
     result = result.slice(0, limit)
     if chosen is Format.table:
-        _show(result)
+        show_rows(result)
     elif chosen is Format.parquet:
         pq.write_table(result, output)
     elif output is None:
@@ -78,7 +78,8 @@ def _by_ending(output: Path | None) -> Format:
     return Format(ending) if ending in {f.value for f in Format} else Format.csv
 
 
-def _show(result: pa.Table) -> None:
+def show_rows(result: pa.Table) -> None:
+    """Show rows as a table for people."""
     shown = Table(*(escape(name) for name in result.column_names), box=None, header_style="bold")
     digits = [6 if pa.types.is_float32(column.type) else 12 for column in result.columns]
     for row in result.to_pylist():

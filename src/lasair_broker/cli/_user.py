@@ -53,7 +53,7 @@ def acting(user: str | None, archive: str | None = None) -> Iterator[User]:
     """
     users_of(archive)
     from lasair_broker.web.accounts.models import User
-    from lasair_broker.web.errors import ServiceError
+    from lasair_broker.web.errors import Invalid, ServiceError
 
     name = user or getpass.getuser()
     found = User.objects.filter(username__iexact=name, is_active=True).first()
@@ -65,7 +65,9 @@ def acting(user: str | None, archive: str | None = None) -> Iterator[User]:
     try:
         yield found
     except ServiceError as error:
-        raise fail(escape(str(error))) from None
+        faults = error.faults if isinstance(error, Invalid) else {}
+        texts = [f"{name}: {text}" if name else text for name, text in faults.items()] or [str(error)]
+        raise fail("\n".join(map(escape, texts))) from None
 
 
 @app.command()

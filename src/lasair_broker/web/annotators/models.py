@@ -70,3 +70,37 @@ class Annotator(Shared):
 
     def __str__(self) -> str:
         return self.topic
+
+
+class AnnotationInbox(models.Model):
+    """The last position given to a pushed annotation: its one row orders those who push at the same time.
+
+    Without that, a position could be committed after a greater one was read, and its annotation be missed.
+    """
+
+    position = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"position {self.position}"
+
+
+class PushedAnnotation(models.Model):
+    """An annotation on its way to the archive; the columns of table `annotations`."""
+
+    position = models.PositiveBigIntegerField(primary_key=True)
+    diaObjectId = models.BigIntegerField()  # as Rubin spells it
+    topic = models.CharField(max_length=255)
+    version = models.CharField(max_length=80, null=True)  # NULL as in the archive
+    timestamp = models.DateTimeField()
+    classification = models.CharField(max_length=80)
+    explanation = models.TextField(null=True)
+    classdict = models.TextField(null=True)
+    url = models.TextField(null=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        indexes: ClassVar = [models.Index(fields=["timestamp"], name="annotators_pushed_timestamp")]
+
+    def __str__(self) -> str:
+        return f"{self.topic} on {self.diaObjectId}"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
+from lasair_broker.archive import Archive
 from lasair_broker.query import QueryError, triple
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import Collaboration, User
+from lasair_broker.web.annotators import inbox
 from lasair_broker.web.annotators.models import Annotator
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 
@@ -88,6 +90,46 @@ def writable(user: User | AnonymousUser | None, topic: str) -> Annotator:
 def share(user: User, topic: str, visibility: str, collaboration: Collaboration | None = None) -> Annotator:
     """Make an annotator private, public, or its collaboration's; see `sharing.share`."""
     return sharing.share(user, Annotator.objects.all(), _visible(user, topic).pk, visibility, collaboration)
+
+
+def visible(user: User | AnonymousUser | None) -> list[Annotator]:
+    """The annotators the user sees, by topic."""
+    seen = Annotator.objects.visible_to(user).select_related("owner", "collaboration")
+    return list(seen.order_by("topic"))
+
+
+def get(user: User | AnonymousUser | None, topic: str) -> Annotator:
+    """An annotator the user sees."""
+    return _visible(user, topic)
+
+
+def push(user: User, topic: str, rows: Sequence[Mapping[str, Any]], archive: Archive) -> range:
+    """Say something of objects under a topic, all or nothing; it reaches the archive within seconds.
+
+    What is said of an object takes the place of what the topic said of it before.
+
+    Parameters
+    ----------
+    rows
+        See `inbox.FIELDS`: diaObjectId (a number or an object's name) and classification, and any of
+        version, explanation, classdict, url.
+    archive
+        Where the objects must be known.
+
+    Returns
+    -------
+    The numbers (annotationID) of the annotations, in their order.
+
+    Raises
+    ------
+    NotFound, NotAllowed
+        As `writable`.
+    Invalid
+        Naming each row that is wrong, by its place from 1, and what to give instead.
+    """
+    annotator = writable(user, topic)
+    checked = inbox.checked(rows, archive)
+    return inbox.store(annotator, user, checked)
 
 
 def _visible(user: User | AnonymousUser | None, topic: str) -> Annotator:

@@ -146,6 +146,16 @@ class WatchlistEdit(models.Model):
         return f"{self.name} in {self.version}"
 
 
+class MatchedWatchlist(models.Model):
+    """A list of which the archive holds hits, or may; it stays when the list goes, until they have gone."""
+
+    wl_id = models.BigIntegerField(primary_key=True)
+    revision = models.PositiveBigIntegerField(help_text="Of the list that the hits are of; 0: not known.")
+
+    def __str__(self) -> str:
+        return f"watchlist {self.wl_id}, revision {self.revision}"
+
+
 class WatchlistTriggerQuerySet(models.QuerySet["WatchlistTrigger"]):
     """Triggers, narrowed to what a user may see or change."""
 

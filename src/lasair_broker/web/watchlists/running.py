@@ -6,11 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+from django.db import transaction
 from django.utils import timezone
 
 from lasair_broker.sky import Triggers, WatchlistIndex
 from lasair_broker.web.watchlists import rows as stored_rows
-from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger, WatchlistVersion
+from lasair_broker.web.watchlists.models import (
+    MatchedWatchlist,
+    Watchlist,
+    WatchlistTrigger,
+    WatchlistVersion,
+)
 
 
 @dataclass(frozen=True)
@@ -48,10 +54,38 @@ def load_triggers() -> Triggers:
     return Triggers.of([trigger.as_kernel_trigger() for trigger in found.order_by("pk")])
 
 
-def versions_to_match() -> list[WatchlistVersion]:
-    """Current versions not yet matched against the archive, oldest first."""
-    waiting = WatchlistVersion.objects.filter(current_of__isnull=False, match=WatchlistVersion.Match.WAITING)
-    return list(waiting.select_related("watchlist").order_by("created"))
+def to_match() -> list[tuple[int, int]]:
+    """Active lists of which the archive has not the hits of their newest rows: (wl_id, revision).
+
+    Those changed first come first.
+    """
+    held = dict(MatchedWatchlist.objects.values_list("wl_id", "revision"))
+    now = Watchlist.objects.running().order_by("modified").values_list("pk", "revision")
+    return [(pk, revision) for pk, revision in now if held.get(pk) != revision]
+
+
+def to_remove() -> list[int]:
+    """Lists whose hits the archive holds though they are matched no more."""
+    running = set(Watchlist.objects.running().values_list("pk", flat=True))
+    return sorted(set(MatchedWatchlist.objects.values_list("wl_id", flat=True)) - running)
+
+
+def to_be_matched(wl_id: int) -> tuple[WatchlistVersion, int, WatchlistIndex] | None:
+    """The rows of an active list, their version, and the list's revision; None if it is not active."""
+    with transaction.atomic():
+        found = Watchlist.objects.running().filter(pk=wl_id).select_related("current").first()
+        if found is None or found.current is None:
+            return None
+        rows = stored_rows.load(found.current)
+    return found.current, found.revision, WatchlistIndex.build({wl_id: rows})
+
+
+def hits_are(wl_id: int, revision: int | None) -> None:
+    """Note of which revision the archive's hits of a list are: 0 for a mixture, None if there are none."""
+    if revision is None:
+        MatchedWatchlist.objects.filter(wl_id=wl_id).delete()
+    else:
+        MatchedWatchlist.objects.update_or_create(wl_id=wl_id, defaults={"revision": revision})
 
 
 def match_began(version: WatchlistVersion, total: int) -> None:
@@ -77,6 +111,7 @@ def match_ended(version: WatchlistVersion, message: str = "") -> None:
 
 
 def _note(version: WatchlistVersion, **values: object) -> None:
+    """Note it, if the version is still there: its list may have been removed meanwhile."""
     for name, value in values.items():
         setattr(version, name, value)
-    version.save(update_fields=list(values))
+    WatchlistVersion.objects.filter(pk=version.pk).update(**values)

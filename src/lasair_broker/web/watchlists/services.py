@@ -184,6 +184,17 @@ def all_rows(user: User | AnonymousUser | None, list_id: int) -> pa.Table:
     return stored_rows.load(found.current) if found.current else stored_rows.STORED_SCHEMA.empty_table()
 
 
+def visible(user: User | AnonymousUser | None) -> list[Watchlist]:
+    """The lists the user sees, by number."""
+    seen = Watchlist.objects.visible_to(user).select_related("current", "owner", "collaboration")
+    return list(seen.order_by("pk"))
+
+
+def get(user: User | AnonymousUser | None, list_id: int) -> Watchlist:
+    """A list the user sees."""
+    return _visible(user, list_id)
+
+
 @transaction.atomic
 def describe(user: User, list_id: int, **values: Any) -> Watchlist:
     """Change any of name, description, default_radius."""
@@ -270,10 +281,21 @@ def add_trigger(user: User, list_id: int, **values: Any) -> WatchlistTrigger:
 
 @transaction.atomic
 def change_trigger(user: User, trigger_id: int, **values: Any) -> WatchlistTrigger:
-    """Change a magnitude trigger."""
+    """Change a magnitude trigger.
+
+    Unless just its name changes, or it is turned off, it starts anew, now or at start_mjd: what lies before
+    is judged by the new rule, but causes no event.
+    """
     trigger = _trigger(user, trigger_id)
+    if set(values) - {"name", "active"} or values.get("active"):
+        values.setdefault("start_mjd", _now_mjd())
     _set_trigger(trigger, values)
     return trigger
+
+
+def triggers(user: User | AnonymousUser | None, list_id: int) -> list[WatchlistTrigger]:
+    """The triggers of a list the user sees, oldest first."""
+    return list(_visible(user, list_id).triggers.order_by("pk"))
 
 
 @transaction.atomic

@@ -49,6 +49,7 @@ class Watchmap(Shared):
     match = models.CharField(max_length=7, choices=Match, default=Match.WAITING, editable=False)
     match_done = models.PositiveBigIntegerField(default=0, editable=False)
     match_total = models.PositiveBigIntegerField(default=0, editable=False)
+    match_hits = models.PositiveBigIntegerField(default=0, editable=False)
     match_message = models.TextField(blank=True, editable=False)
 
     objects: ClassVar[WatchmapQuerySet] = WatchmapQuerySet.as_manager()  # type: ignore[assignment]
@@ -64,3 +65,13 @@ class Watchmap(Shared):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MatchedWatchmap(models.Model):
+    """A map of which the archive holds hits, or may; it stays when the map goes, until they have gone."""
+
+    ar_id = models.BigIntegerField(primary_key=True)
+    revision = models.PositiveBigIntegerField(help_text="Of the map that the hits are of; 0: not known.")
+
+    def __str__(self) -> str:
+        return f"watchmap {self.ar_id}, revision {self.revision}"

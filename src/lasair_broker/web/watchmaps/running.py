@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lasair_broker.sky import Moc, WatchmapIndex
-from lasair_broker.web.watchmaps.models import Watchmap
+from lasair_broker.web.watchmaps.models import MatchedWatchmap, Watchmap
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,38 @@ def load_watchmaps(before: LoadedWatchmaps | None = None) -> LoadedWatchmaps:
     return LoadedWatchmaps(index, now)
 
 
-def maps_to_match() -> list[Watchmap]:
-    """Active maps not yet matched against the archive, oldest first."""
-    return list(Watchmap.objects.running().filter(match=Watchmap.Match.WAITING).order_by("created"))
+def to_match() -> list[tuple[int, int]]:
+    """Active maps of which the archive has not the hits of their newest region: (ar_id, revision)."""
+    held = dict(MatchedWatchmap.objects.values_list("ar_id", "revision"))
+    now = Watchmap.objects.running().order_by("modified").values_list("pk", "revision")
+    return [(pk, revision) for pk, revision in now if held.get(pk) != revision]
 
 
-def note_match(found: Watchmap, match: str, *, done: int = 0, total: int = 0, message: str = "") -> None:
-    """Note how far the match of a map against the archive has come."""
-    found.match, found.match_done, found.match_total, found.match_message = match, done, total, message
-    found.save(update_fields=["match", "match_done", "match_total", "match_message"])
+def to_remove() -> list[int]:
+    """Maps whose hits the archive holds though they are matched no more."""
+    running = set(Watchmap.objects.running().values_list("pk", flat=True))
+    return sorted(set(MatchedWatchmap.objects.values_list("ar_id", flat=True)) - running)
+
+
+def to_be_matched(ar_id: int) -> tuple[Watchmap, int, WatchmapIndex] | None:
+    """An active map, its revision and region; None if it is not active."""
+    found = Watchmap.objects.running().filter(pk=ar_id).first()
+    if found is None:
+        return None
+    return found, found.revision, WatchmapIndex.build({ar_id: Moc.read(bytes(found.moc))})
+
+
+def hits_are(ar_id: int, revision: int | None) -> None:
+    """Note of which revision the archive's hits of a map are: 0 for a mixture, None if there are none."""
+    if revision is None:
+        MatchedWatchmap.objects.filter(ar_id=ar_id).delete()
+    else:
+        MatchedWatchmap.objects.update_or_create(ar_id=ar_id, defaults={"revision": revision})
+
+
+def note_match(found: Watchmap, **values: object) -> None:
+    """Note how far the match of a map against the archive has come: any of its fields match….
+
+    The rest of the row is left alone: its owner may change it meanwhile.
+    """
+    Watchmap.objects.filter(pk=found.pk).update(**values)

@@ -73,6 +73,17 @@ def replace(user: User, map_id: int, data: bytes) -> Watchmap:
     return found
 
 
+def visible(user: User | AnonymousUser | None) -> list[Watchmap]:
+    """The maps the user sees, by number, without their regions."""
+    seen = Watchmap.objects.visible_to(user).select_related("owner", "collaboration").defer("moc")
+    return list(seen.order_by("pk"))
+
+
+def get(user: User | AnonymousUser | None, map_id: int) -> Watchmap:
+    """A map the user sees."""
+    return sharing.visible(Watchmap.objects.select_related("owner", "collaboration"), user, map_id)
+
+
 def region(user: User | AnonymousUser | None, map_id: int) -> Moc:
     """The region of a map the user sees, to show or download."""
     return Moc.read(bytes(sharing.visible(Watchmap.objects.all(), user, map_id).moc))

@@ -1,0 +1,261 @@
+"""Lists, maps and triggers while the stream runs: always the newest ones, and the archive brought up to them.
+
+Three threads meet here. The one that commits calls `tables`, `committed` and `idle`, and is the only one that
+writes hits into the archive, so that a match with the whole archive and the stream never overtake each other.
+A second looks for changed lists, a third works out the hits of the archive's objects.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import structlog
+
+from lasair_broker.archive import Archive
+from lasair_broker.packets import AlertBatch
+from lasair_broker.sky import WatchlistIndex, WatchmapIndex
+
+from .._pipeline import Resource
+from .._subscriptions import Subscriptions
+from ._matching import ListMatching, MatchTask, empty_hits, hits_of_places, number_of_objects, parts
+from ._stages import fresh_hits
+from ._triggers import trigger_tables
+
+__all__ = ["ListKeeper"]
+
+_log = structlog.get_logger(__name__)
+
+_LIST_OF = {"watchlist_hits": "wl_id", "area_hits": "ar_id"}
+
+
+class _StoppedError(Exception):
+    """The process ends before the match has."""
+
+
+class _Match:
+    """A match with the archive on its way from the thread that computes to the one that commits."""
+
+    def __init__(self, task: MatchTask, index: WatchlistIndex | WatchmapIndex | None) -> None:
+        self.task = task
+        self.index = index
+        self.begun = threading.Event()
+        self.parts: queue.Queue[pa.Table | None] = queue.Queue(2)
+        self.over = threading.Event()
+        self.error: Exception | None = None
+        self.touched: list[npt.NDArray[np.int64]] = []
+
+
+class ListKeeper:
+    """The stage of the committing half that sees to lists (a `CommitStage`), and its threads.
+
+    Parameters
+    ----------
+    subscriptions
+        Where the lists are.
+    archive
+        Where hits are stored.
+    matching
+        What is to be matched with the whole archive; None: nothing.
+    every_seconds
+        How often changes are looked for.
+
+    Attributes
+    ----------
+    lists
+        What the stages of `list_stages` need.
+    """
+
+    name = "lists"
+
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        archive: Archive,
+        matching: ListMatching | None = None,
+        *,
+        every_seconds: float = 1.0,
+    ) -> None:
+        self._subscriptions = subscriptions
+        self._archive = archive
+        self._matching = matching
+        self._every = every_seconds
+        self._looking = threading.Lock()
+        self._stop = threading.Event()
+        self._match: _Match | None = None
+        self._again: set[tuple[str, int]] = set()
+        self._said: dict[str, str] = {}
+        self._threads: list[threading.Thread] = []
+        self.lists = Resource(subscriptions.lists())
+
+    # While it runs
+
+    def start(self) -> None:
+        """Look for changes from now on."""
+        loops = [self.look] if self._matching is None else [self.look, self.match_next]
+        for step in loops:
+            name = f"lasair-lists-{step.__name__}"
+            thread = threading.Thread(target=self._repeat, args=(step,), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; a match that has not ended is begun anew by the next process."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    @contextmanager
+    def running(self) -> Iterator[ListKeeper]:
+        """Started within, stopped afterwards."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+
+    # The thread that commits
+
+    def tables(self, batches: Sequence[AlertBatch], tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
+        """Events and states of triggers; and the hits of batches matched before the lists last changed."""
+        lists = self.lists.get()
+        fresh = [fresh_hits(batch, lists) for batch in batches]
+        late = [(old, new) for old, new in zip(batches, fresh, strict=True) if old is not new]
+        rows = dict(trigger_tables(fresh, lists.triggers, self._archive))
+        for name in _LIST_OF if late else ():
+            rows[name] = pa.concat_tables([new.tables[name].replace_schema_metadata() for _, new in late])
+            for old, new in late:
+                self._again |= _lost(name, old.tables.get(name), new.tables[name])
+        if self._match is not None and self._match.begun.is_set():
+            self._match.touched.extend(batch.objects.column("diaObjectId").to_numpy() for batch in batches)
+        return rows
+
+    def committed(self) -> None:
+        """Nothing is to be done then."""
+
+    def idle(self) -> None:
+        """Store a part of what the match with the archive has found."""
+        match = self._match
+        if match is None:
+            return
+        try:
+            self._store(match)
+        except Exception as error:  # a match may fail; the stream goes on, and says so itself if it cannot
+            match.error = error
+            self._match = None
+            match.begun.set()
+            match.over.set()
+
+    def _store(self, match: _Match) -> None:
+        table, list_id = match.task.table, match.task.list_id
+        if not match.begun.is_set():
+            self._archive.replace_list_hits(table, list_id, empty_hits(table), first=True)
+            match.begun.set()  # from here on the stream gives what it touches the right hits itself
+            return
+        try:
+            part = match.parts.get_nowait()
+        except queue.Empty:
+            return
+        hits = self._touched_hits(match) if part is None else part
+        if hits.num_rows:
+            self._archive.replace_list_hits(table, list_id, hits, first=False)
+        if part is None:
+            self._match = None
+            match.over.set()
+
+    def _touched_hits(self, match: _Match) -> pa.Table:
+        """The hits of objects of which an alert came meanwhile: what was worked out may be of old places."""
+        if not match.touched or match.index is None:
+            return empty_hits(match.task.table)
+        ids = np.unique(np.concatenate(match.touched))
+        places = self._archive.rows_of_objects("objects", ids.tolist(), ["diaObjectId", "ra", "decl"])
+        return hits_of_places(match.index, places)
+
+    # The threads that look and match
+
+    def look(self) -> None:
+        """Take over the lists as they are now."""
+        with self._looking:
+            now = self._subscriptions.lists()
+            if now is not self.lists.get():
+                self.lists.swap(now)
+                _log.info("lists changed", watchlist_rows=len(now.watchlists), maps=len(now.watchmaps))
+
+    def match_next(self) -> None:
+        """Match with the archive what is due, while another thread calls `idle`."""
+        if self._matching is None:
+            return
+        for lost in list(self._again):
+            self._matching.again(*lost)
+            self._again.discard(lost)
+        while not self._stop.is_set() and (task := self._matching.due()) is not None:
+            try:
+                # First what is to be matched, then the lists: the stream has it too when the match begins.
+                match = _Match(task, task.load())
+                self.look()
+                found = self._run(match)
+            except _StoppedError:
+                return
+            except Exception as error:
+                _log.warning("a list could not be matched with the archive", reason=str(error))
+                task.failed(str(error))
+            else:
+                task.ended(found)
+
+    def _run(self, match: _Match) -> int:
+        task = match.task
+        task.began(number_of_objects(self._archive))
+        self._match = match
+        self._wait(match.begun)
+        done = found = 0
+        for looked_at, hits in parts(match.index, self._archive) if match.index is not None else ():
+            self._put(match, hits)
+            done, found = done + looked_at, found + hits.num_rows
+            task.progress(done, found)
+        self._put(match, None)
+        self._wait(match.over)
+        if match.error is not None:
+            raise match.error
+        return found
+
+    def _put(self, match: _Match, hits: pa.Table | None) -> None:
+        while not match.over.is_set():
+            if self._stop.is_set():
+                raise _StoppedError
+            try:
+                match.parts.put(hits, timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+    def _wait(self, event: threading.Event) -> None:
+        while not event.wait(0.2):
+            if self._stop.is_set():
+                raise _StoppedError
+
+    def _repeat(self, step: object) -> None:
+        assert callable(step)  # noqa: S101 - for the type checker
+        name = getattr(step, "__name__", "")
+        while not self._stop.wait(self._every):
+            try:
+                step()
+                self._said.pop(name, None)
+            except Exception as error:  # the user database may be away for a while: say it once
+                if self._said.get(name) != str(error):
+                    self._said[name] = str(error)
+                    _log.warning("lists could not be looked up; it is tried again", reason=str(error))
+
+
+def _lost(name: str, old: pa.Table | None, new: pa.Table) -> set[tuple[str, int]]:
+    """The lists that had hits in `old` which they have no more in `new`."""
+    if old is None:
+        return set()
+    keys = [key for key in ("diaObjectId", _LIST_OF[name], "cone_id") if key in new.column_names]
+    gone = old.select(keys).join(new.select(keys), keys, join_type="left anti")
+    return {(name, int(list_id)) for list_id in gone.column(_LIST_OF[name]).unique().to_pylist()}

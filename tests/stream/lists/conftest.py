@@ -1,0 +1,8 @@
+"""Lists, and alerts as plain values for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "archive"))  # packets_model is the archive's

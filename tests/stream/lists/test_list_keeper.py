@@ -1,0 +1,379 @@
+"""Whatever changes while the stream runs, in the end the archive's hits are those of the lists and objects as
+they are: told by brute force."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from packets_model import Packet, Row, batch_of
+
+from lasair_broker.archive import Archive, ArchiveError, open_archive
+from lasair_broker.sky import (
+    Moc,
+    Trigger,
+    Triggers,
+    WatchlistIndex,
+    WatchmapIndex,
+    healpix29,
+    separation_arcsec,
+)
+from lasair_broker.stream import ActiveFilters, ActiveLists, Resource
+from lasair_broker.stream.lists import ListKeeper, list_stages, match_archive
+
+Rows = dict[int, tuple[float, float, float]]
+
+
+class Lists:
+    """Lists and maps in memory: what `Subscriptions` and `ListMatching` ask of the user database."""
+
+    def __init__(self) -> None:
+        self.lists: dict[int, Rows] = {}
+        self.maps: dict[int, Moc] = {}
+        self.revisions: dict[tuple[str, int], int] = {}
+        self.held: dict[tuple[str, int], int] = {}
+        self.failures: list[str] = []
+        self.lock = threading.RLock()
+        self._count = 0
+        self._active = ActiveLists()
+
+    def put(self, wl_id: int, rows: Rows) -> None:
+        with self.lock:
+            self.lists[wl_id] = rows
+            self._changed("watchlist_hits", wl_id)
+
+    def drop(self, wl_id: int) -> None:
+        with self.lock:
+            del self.lists[wl_id]
+            del self.revisions["watchlist_hits", wl_id]
+            self._changed()
+
+    def put_map(self, ar_id: int, moc: Moc) -> None:
+        with self.lock:
+            self.maps[ar_id] = moc
+            self._changed("area_hits", ar_id)
+
+    def _changed(self, *key: object) -> None:
+        self._count += 1
+        if key:
+            self.revisions[key] = self._count  # type: ignore[index]
+        self._active = ActiveLists(
+            WatchlistIndex.build({wl_id: table_of(rows) for wl_id, rows in self.lists.items()}),
+            WatchmapIndex.build(self.maps),
+        )
+
+    def lists_now(self) -> ActiveLists:
+        return self._active
+
+    def due(self) -> Task | None:
+        with self.lock:
+            for key in self.held:
+                if key not in self.revisions:
+                    return Task(self, key, 0)
+            for key, revision in self.revisions.items():
+                if self.held.get(key) != revision:
+                    return Task(self, key, revision)
+        return None
+
+    def again(self, table: str, list_id: int) -> None:
+        self.held[table, list_id] = 0
+
+
+class Task:
+    """A list to be matched, of `Lists`."""
+
+    def __init__(self, lists: Lists, key: tuple[str, int], revision: int) -> None:
+        self.lists, self.key, self.revision = lists, key, revision
+        self.table, self.list_id = key
+        self.seen: list[tuple[int, int]] = []
+
+    def load(self) -> WatchlistIndex | WatchmapIndex | None:
+        with self.lists.lock:
+            self.lists.held[self.key] = 0
+            self.gone = self.key not in self.lists.revisions
+            if self.gone:
+                return None
+            self.revision = self.lists.revisions[self.key]
+            if self.table == "area_hits":
+                return WatchmapIndex.build({self.list_id: self.lists.maps[self.list_id]})
+            return WatchlistIndex.build({self.list_id: table_of(self.lists.lists[self.list_id])})
+
+    def began(self, total: int) -> None:
+        self.total = total
+
+    def progress(self, done: int, hits: int) -> None:
+        self.seen.append((done, hits))
+
+    def ended(self, hits: int) -> None:
+        with self.lists.lock:
+            self.lists.held[self.key] = self.revision
+            if self.gone:
+                del self.lists.held[self.key]
+
+    def failed(self, message: str) -> None:
+        self.lists.failures.append(message)
+        self.lists.held[self.key] = self.revision  # not tried again
+
+
+class Subscribed:
+    """`Subscriptions` of which only the lists are used."""
+
+    def __init__(self, lists: Lists) -> None:
+        self._lists = lists
+
+    def lists(self) -> ActiveLists:
+        return self._lists.lists_now()
+
+    def filters(self) -> ActiveFilters:
+        return ActiveFilters()
+
+    def annotations(self, after: int, most: int) -> tuple[pa.Table, int]:
+        raise AssertionError
+
+    def filter_failed(self, filter_id: int, version: int, message: str) -> None:
+        raise AssertionError
+
+    def filters_recovered(self, filters: object) -> None:
+        raise AssertionError
+
+
+def table_of(rows: Rows) -> pa.Table:
+    return pa.table(
+        {
+            "cone_id": pa.array(list(rows), pa.int64()),
+            "name": pa.array([f"source {cone}" for cone in rows], pa.string()),
+            "ra": pa.array([row[0] for row in rows.values()], pa.float64()),
+            "decl": pa.array([row[1] for row in rows.values()], pa.float64()),
+            "radius": pa.array([row[2] for row in rows.values()], pa.float64()),
+        }
+    )
+
+
+def places(archive: Archive) -> Mapping[int, tuple[float, float]]:
+    table = archive.query("SELECT diaObjectId, ra, decl FROM objects", max_rows=None)
+    return {row["diaObjectId"]: (row["ra"], row["decl"]) for row in table.to_pylist()}
+
+
+def brute_force(archive: Archive, lists: Lists) -> tuple[set[tuple[int, int, int]], set[tuple[int, int]]]:
+    inside = set()
+    within = set()
+    for key, (ra, decl) in places(archive).items():
+        for wl_id, rows in lists.lists.items():
+            for cone_id, (cone_ra, cone_decl, radius) in rows.items():
+                if separation_arcsec(ra, decl, cone_ra, cone_decl) <= radius:
+                    within.add((key, wl_id, cone_id))
+        cell = int(healpix29([ra], [decl])[0])
+        for ar_id, moc in lists.maps.items():
+            if any(low <= cell < high for low, high in moc.ranges.tolist()):
+                inside.add((key, ar_id))
+    return within, inside
+
+
+def held(archive: Archive) -> tuple[set[tuple[int, int, int]], set[tuple[int, int]]]:
+    found = []
+    for text in (
+        "SELECT diaObjectId, wl_id, cone_id FROM watchlist_hits",
+        "SELECT diaObjectId, ar_id FROM area_hits",
+    ):
+        rows = [tuple(row.values()) for row in archive.query(text, max_rows=None).to_pylist()]
+        assert len(rows) == len(set(rows)), "a hit stands twice"
+        found.append(set(rows))
+    return found[0], found[1]
+
+
+class Stream:
+    """A stream of one thread, whose batches are processed some time before they are committed."""
+
+    def __init__(self, archive: Archive, lists: Lists) -> None:
+        self.archive = archive
+        self.keeper = ListKeeper(Subscribed(lists), archive, lists, every_seconds=0.01)
+        self.processed: list[tuple[pa.Table, ...]] = []
+        self.sources = 0
+
+    def process(self, packets: list[Packet]) -> None:
+        batch = batch_of(packets, first_offset=self.sources)
+        for stage in list_stages(self.keeper.lists):
+            batch = stage(batch)
+        self.processed.append(batch)  # type: ignore[arg-type]
+
+    def commit(self) -> None:
+        for batch in self.processed:
+            tables = self.keeper.tables([batch], {})  # type: ignore[list-item]
+            self.archive.write([batch], tables=tables)  # type: ignore[list-item]
+            self.keeper.committed()
+            self.keeper.idle()
+        self.processed.clear()
+
+    def packet(self, key: int, ra: float, decl: float) -> Packet:
+        self.sources += 1
+        when = 61_000 + self.sources / 100
+        own = Row(self.sources, when)
+        return Packet(key, self.sources, when, (own,), ra=ra, decl=decl, images=False)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with open_archive(tmp_path / "archive") as opened:
+        yield opened
+
+
+def settle(stream: Stream, lists: Lists) -> None:
+    """Let the background match be done while the stream idles."""
+    for _ in range(30_000):
+        stream.keeper.idle()
+        time.sleep(0.002)
+        if lists.due() is None and not stream.keeper._again:
+            return
+    raise AssertionError("the match does not end")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lists_change_while_the_stream_runs(archive: Archive, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lists = Lists()
+    stream = Stream(archive, lists)
+
+    def somewhere() -> tuple[float, float]:
+        return 10 + rng.normal() * 0.01, -20 + rng.normal() * 0.01
+
+    def rows() -> Rows:
+        return {
+            int(cone): (*somewhere(), float(rng.uniform(1, 40)))
+            for cone in rng.choice(30, rng.integers(1, 20), replace=False)
+        }
+
+    with stream.keeper.running():
+        for _ in range(40):
+            match rng.integers(7):
+                case 0:
+                    lists.put(int(rng.integers(1, 4)), rows())
+                case 1 if lists.lists:
+                    lists.drop(int(rng.choice(list(lists.lists))))
+                case 2:
+                    lists.put_map(int(rng.integers(1, 3)), Moc.circle(*somewhere(), 0.01))
+                case 3 | 4:
+                    keys = rng.choice(60, 10, replace=False)
+                    stream.process([stream.packet(int(key) + 1, *somewhere()) for key in keys])
+                case 5:
+                    stream.commit()
+                case _:
+                    stream.keeper.idle()
+        stream.commit()
+        settle(stream, lists)
+    assert lists.failures == []
+    assert held(archive) == brute_force(archive, lists)
+    assert len(places(archive)) > 0
+
+
+def test_hits_have_separation_and_name(archive: Archive) -> None:
+    lists = Lists()
+    lists.put(7, {3: (10.0, -20.0, 5.0)})
+    stream = Stream(archive, lists)
+    stream.process([stream.packet(1, 10.0005, -20.0), stream.packet(2, 10.1, -20.0)])
+    stream.commit()
+    (row,) = archive.query("SELECT * FROM watchlist_hits").to_pylist()
+    assert row["arcsec"] == pytest.approx(float(separation_arcsec(10.0005, -20.0, 10.0, -20.0)), rel=1e-6)
+    assert (row["diaObjectId"], row["wl_id"], row["cone_id"], row["name"]) == (1, 7, 3, "source 3")
+
+
+def test_a_batch_matched_before_the_list_came_has_its_hits(archive: Archive) -> None:
+    lists = Lists()
+    stream = Stream(archive, lists)
+    stream.process([stream.packet(1, 10.0, -20.0)])
+    lists.put(1, {1: (10.0, -20.0, 5.0)})
+    lists.put_map(4, Moc.circle(10.0, -20.0, 1.0))
+    stream.keeper.look()
+    stream.commit()
+    assert held(archive) == ({(1, 1, 1)}, {(1, 4)})
+
+
+def test_a_batch_matched_before_the_list_went_leaves_nothing(archive: Archive) -> None:
+    lists = Lists()
+    lists.put(1, {1: (10.0, -20.0, 5.0)})
+    stream = Stream(archive, lists)
+    stream.process([stream.packet(1, 10.0, -20.0)])
+    lists.drop(1)
+    with stream.keeper.running():
+        stream.keeper.look()
+        stream.commit()
+        settle(stream, lists)
+    assert held(archive) == (set(), set())
+
+
+def test_what_was_begun_is_done_again_after_a_stop(archive: Archive) -> None:
+    lists = Lists()
+    stream = Stream(archive, lists)
+    stream.process([stream.packet(key, 10.0, -20.0) for key in range(1, 30)])
+    stream.commit()
+    lists.put(1, {1: (10.0, -20.0, 5.0)})
+    matching = threading.Thread(target=stream.keeper.match_next)
+    matching.start()
+    stream.keeper.stop()  # nobody calls idle: the match cannot end
+    matching.join()
+    assert lists.due() is not None
+    other = Stream(archive, lists)
+    with other.keeper.running():
+        settle(other, lists)
+    assert held(archive) == brute_force(archive, lists)
+    assert len(held(archive)[0]) == 29
+
+
+def test_a_match_that_fails_is_told_and_the_stream_goes_on(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = Lists()
+    stream = Stream(archive, lists)
+    stream.process([stream.packet(1, 10.0, -20.0)])
+    stream.commit()
+
+    def full(*_: object, **__: object) -> None:
+        raise ArchiveError("the disk is full")
+
+    with monkeypatch.context() as patch, stream.keeper.running():
+        patch.setattr(archive, "replace_list_hits", full)
+        lists.put(1, {1: (10.0, -20.0, 5.0)})
+        settle(stream, lists)
+    assert lists.failures == ["the disk is full"]
+    stream.process([stream.packet(2, 10.0, -20.0)])
+    stream.commit()
+    assert held(archive)[0] == {(2, 1, 1)}
+
+
+def test_match_without_a_stream(archive: Archive) -> None:
+    lists = Lists()
+    stream = Stream(archive, lists)
+    rng = np.random.default_rng(5)
+    stream.process(
+        [stream.packet(key, *(np.array([10, -20]) + rng.normal(size=2) * 0.01)) for key in range(1, 200)]
+    )
+    stream.commit()
+    lists.put(1, {cone: (10 + rng.normal() * 0.01, -20.0, float(rng.uniform(1, 60))) for cone in range(50)})
+    lists.put_map(1, Moc.circle(10, -20, 0.01))
+    told: list[tuple[int, int]] = []
+    while (task := lists.due()) is not None:
+        count = match_archive(task, archive, lambda done, total: told.append((done, total)))
+        assert task.seen[-1][1] == count > 0
+        assert task.total == 199
+    assert told
+    assert held(archive) == brute_force(archive, lists)
+    lists.drop(1)
+    task = lists.due()
+    assert task is not None
+    assert match_archive(task, archive) == 0
+    assert held(archive)[0] == set()
+
+
+def test_a_stage_takes_new_lists_from_the_next_batch_on() -> None:
+    lists = Lists()
+    lists.put(1, {1: (10.0, -20.0, 5.0)})
+    resource = Resource(lists.lists_now())
+    watchlists, _ = list_stages(resource)
+    batch = batch_of([Packet(1, 1, 61_000.0, (Row(1, 61_000.0),))])
+    assert watchlists(batch).tables["watchlist_hits"].num_rows == 1
+    resource.swap(ActiveLists(triggers=Triggers.of([Trigger(1, 1, magnitude=20.0)])))
+    assert watchlists(batch).tables["watchlist_hits"].num_rows == 0
