@@ -64,7 +64,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         open_archive(Path(folder) / "archive") as archive,
     ):
-            for night in range(1, NIGHTS + 1):
+        for night in range(1, NIGHTS + 1):
             parts = [part for _ in range(2) for _, part in next(visits)[1]]
             topic = create_topic(bootstrap, PARTITIONS)
             sent = put(bootstrap, topic, parts)
