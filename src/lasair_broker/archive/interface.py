@@ -375,9 +375,22 @@ class Archive(ABC):
         """Compare the tables with each other and with the packs; empty if all is well."""
 
     @abstractmethod
-    def compact(self, progress: Progress | None = None) -> None:
-        """Sort everything in, so that look-ups are as fast as they can be. It can be interrupted and
-        resumed."""
+    def unknown_packs(self) -> dict[str, int]:
+        """Packs in which no alert is known, and their sizes in bytes.
+
+        A crash may leave one, or it comes from a time after the back-up that the archive was restored from;
+        so nothing but `compact` removes it, when told to.
+        """
+
+    @abstractmethod
+    def compact(self, progress: Progress | None = None, *, remove_unknown_packs: bool = False) -> None:
+        """Sort everything in, so that look-ups are as fast as they can be. It can be interrupted and resumed.
+
+        Parameters
+        ----------
+        remove_unknown_packs
+            Remove the packs that `unknown_packs` names, for good.
+        """
 
     @abstractmethod
     def export_parquet(

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from ._context import ArchiveOption, console, fail, opened
+from ._format import bytes_size
 from ._progress import work
 
 __all__ = ["app"]
@@ -29,14 +30,33 @@ def check(archive: ArchiveOption = None) -> None:
         )
     if any(finding.severity == "error" for finding in findings):
         raise fail("the archive is damaged", "What can be read can be exported: lasair archive export FOLDER")
+    if any("no alert is known in this pack" in finding.message for finding in findings):
+        console.print("To remove such packs: lasair archive compact --remove-unknown-packs", highlight=False)
     console.print("The archive is sound.")
 
 
 @app.command()
-def compact(archive: ArchiveOption = None) -> None:
+def compact(
+    archive: ArchiveOption = None,
+    remove_unknown_packs: Annotated[
+        bool,
+        typer.Option(
+            "--remove-unknown-packs",
+            help="Also remove pack files in which no alert is known. A crash leaves such files; but they may "
+            "also be newer than the back-up that the archive was restored from, and are then worth keeping.",
+        ),
+    ] = False,
+) -> None:
     """Sort everything in, so that look-ups are as fast as they can be. Can be interrupted and run again."""
-    with opened(archive) as store, work("compacting") as progress:
-        store.compact(progress)
+    with opened(archive) as store:
+        if remove_unknown_packs:
+            packs = store.unknown_packs()
+            for pack, size in packs.items():
+                console.print(f"removing {escape(pack)}, {bytes_size(size)}", highlight=False)
+            if not packs:
+                console.print("There are no unknown packs.")
+        with work("compacting") as progress:
+            store.compact(progress, remove_unknown_packs=remove_unknown_packs)
     console.print("Everything is sorted in.")
 
 

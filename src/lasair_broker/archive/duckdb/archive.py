@@ -304,7 +304,20 @@ class DuckDBArchive(Archive):
         with self._database.reader() as connection:
             return _check.check(connection, self._reader, progress)
 
-    def compact(self, progress: Progress | None = None) -> None:
+    def unknown_packs(self) -> dict[str, int]:
+        with self._write_lock, self._failing_well():
+            self._recover_if_needed()
+            return self._unknown_packs()
+
+    def _unknown_packs(self) -> dict[str, int]:
+        known = self._committed_packs()
+        return {pack: size for pack, size in self._reader.sizes().items() if pack not in known}
+
+    def compact(self, progress: Progress | None = None, *, remove_unknown_packs: bool = False) -> None:
+        if remove_unknown_packs:
+            with self._write_lock, self._failing_well():
+                self._recover_if_needed()
+                self._packs.remove(self._unknown_packs())
         connection: Any = None
         while True:
             # Between two steps others may write, and a failed write may have opened the database anew.

@@ -7,7 +7,7 @@ import fcntl
 import mmap
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,6 +158,18 @@ class PackWriter:
         self._created.clear()
         self._resume(committed)
 
+    def remove(self, packs: Iterable[str]) -> None:
+        """Remove whole packs, none of which has anything that counts.
+
+        Raises
+        ------
+        OSError
+            If one cannot be removed.
+        """
+        for pack in packs:
+            (self._folder / pack).unlink(missing_ok=True)
+        self._sync_folder()
+
     def close(self) -> None:
         """Close the pack; what was not committed is cut off at the next start."""
         self._close()
@@ -195,6 +207,9 @@ class PackWriter:
         path = self._folder / self._name
         self._file = _open(path, os.O_CREAT | os.O_EXCL)
         self._created.append(path)
+        self._sync_folder()
+
+    def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
