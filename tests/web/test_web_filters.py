@@ -14,6 +14,7 @@ from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.filters import outputs, running, services
 from lasair_broker.web.filters.models import Filter, FilterActivation, FilterOutput, FilterVersion
 from lasair_broker.web.filters.services import ActivationRefused, Preview, Wording
+from lasair_broker.web.watchlists.models import Watchlist
 
 FAINT = Wording(adql="SELECT diaObjectId\nFROM objects\nWHERE g_psfFlux < 100")
 BRIGHT = replace(FAINT, adql=FAINT.adql.replace("<", ">"))
@@ -122,20 +123,32 @@ def test_wrong_wordings_are_refused_and_leave_nothing(wording: Wording, field: s
 
 
 def test_query_is_checked_for_the_owner(people: Any, team: Any) -> None:
-    asked = []
-
-    def check(wording: Wording, user: Any) -> None:
-        asked.append((wording.tables, user.username))
-        if "watchlist:3" in wording.tables:
-            raise Invalid({"tables": "there is no watchlist 3"})
-
-    made = services.create(people.ann, "mine", FAINT, check=check)
+    with pytest.raises(Invalid, match="watchlist 3 does not exist, or is not yours"):
+        services.create(people.ann, "mine", TRIPLE)
+    theirs = Watchlist.objects.create(owner=people.bob, name="bob's")
+    triple = replace(TRIPLE, tables=f"objects,watchlist:{theirs.pk}")
+    made = services.create(people.ann, "mine", FAINT)
     ours = team("T", manager=people.ann, editor=people.bob)
     services.share(people.ann, made.pk, "group", ours)
-    with pytest.raises(Invalid, match="no watchlist 3"):
-        services.save_version(people.bob, made.pk, TRIPLE, check=check)
-    assert asked == [("", "ann"), ("objects,watchlist:3", "ann")]
+    with pytest.raises(Invalid, match="not yours"):  # bob's rights are not those of ann's filter
+        services.save_version(people.bob, made.pk, triple)
     assert made.versions.count() == 1
+    services.create(people.bob, "bob's own", triple)
+
+
+@pytest.mark.parametrize(
+    ("wording", "says"),
+    [
+        (Wording(adql="SELECT diaObjectId\nFROM objects WHERE g_psfFlx > 1"), "line 2, column 20.*g_psfFlux"),
+        (Wording(adql="SELECT COUNT(*) AS n FROM objects"), "groups rows of several objects"),
+        (Wording(selected="ra", tables="objects,watchlists:3"), "did you mean watchlist:N"),
+        (replace(FAINT, renotify="again", renotify_columns=["ra"]), "ra is to be watched.*not selected"),
+    ],
+)
+def test_faults_of_queries_are_told_with_their_place(wording: Wording, says: str, people: Any) -> None:
+    with pytest.raises(Invalid, match=f"(?s){says}"):
+        services.create(people.ann, "x", wording)
+    assert not Filter.objects.exists()
 
 
 def test_names_and_topics(people: Any) -> None:

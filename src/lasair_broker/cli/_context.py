@@ -16,7 +16,8 @@ from lasair_broker.context import ContextLoader
 from lasair_broker.lightcurve import Cosmology, FeatureResources
 from lasair_broker.packets import SchemaStore
 from lasair_broker.settings import Settings, load
-from lasair_broker.stream import Pipeline, Resource, standard_stages
+from lasair_broker.stream import ActiveLists, Pipeline, Resource, standard_stages
+from lasair_broker.stream.lists import list_stages
 
 __all__ = [
     "ArchiveOption",
@@ -79,8 +80,8 @@ def opened(archive: str | None) -> Iterator[Archive]:
         yield found
 
 
-def pipeline_of(settings: Settings) -> Pipeline:
-    """The pipeline of an installation: where it finds schemas, and its stages."""
+def pipeline_of(settings: Settings, lists: Resource[ActiveLists] | None = None) -> Pipeline:
+    """The pipeline of an installation: where it finds schemas, and its stages; `lists` are matched in it."""
     where = settings.schemas
     schemas = SchemaStore(
         where.folders,
@@ -91,7 +92,8 @@ def pipeline_of(settings: Settings) -> Pipeline:
         cache_folder=None if "://" in settings.archive.url else Path(settings.archive.url) / "schemas",
     )
     features = FeatureResources(settings.context.hubble, settings.context.omega_matter)
-    stages = standard_stages(Resource(features), context_of(settings))
+    matching = () if lists is None else list_stages(lists)
+    stages = (*matching, *standard_stages(Resource(features), context_of(settings)))
     return Pipeline(schemas, stages, poison_limit=settings.stream.poison_limit)
 
 

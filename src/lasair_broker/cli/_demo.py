@@ -19,9 +19,9 @@ from lasair_broker.packets.simulator import Simulation
 from lasair_broker.settings import Settings
 from lasair_broker.stream import Progress, SimulatorSource
 
+from ._broker import run_stream
 from ._context import console, fail, settings_for
 from ._format import bytes_size, magnitude, number
-from ._ingest import run_stream
 
 __all__ = ["demo"]
 

@@ -217,6 +217,18 @@ class StreamSettings(_Section):
         "at more the stage is broken, and the worker stops.",
         ge=1,
     )
+    subscriptions: Path | None = Field(
+        None, description="YAML file of filters, lists and maps to run instead of those of the user database."
+    )
+    filter_seconds: float = Field(
+        2.0, description="Seconds a filter may take for a batch; then it is stopped.", gt=0
+    )
+    filter_strikes: int = Field(
+        3, description="A filter that takes too long so often in a row is paused for a while.", ge=1
+    )
+    filter_fraction: float = Field(
+        0.1, description="A filter that passes a larger part of the alerts is not activated.", gt=0, le=1
+    )
 
 
 class ContextSettings(_Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from wsgiref.simple_server import WSGIServer
 
 import numpy as np
@@ -83,6 +83,7 @@ class Metrics(Collector):
             ("rejected_messages", progress.rejected, "Messages that could not be read or processed."),
             ("new_objects", progress.new_objects, "Objects seen for the first time."),
             ("updated_objects", progress.updated_objects, "Times an object was given a newer state."),
+            ("filter_hits", progress.filter_hits, "Hits of filters stored with batches of alerts."),
             ("commits", progress.batches, "Batches committed."),
         ):
             yield CounterMetricFamily(f"lasair_{name}", meaning, value=value)
@@ -100,7 +101,9 @@ class Metrics(Collector):
         yield from (alerts, seconds, cpu, failures)
 
 
-def serve_metrics(metrics: Metrics, port: int, address: str = "127.0.0.1") -> WSGIServer:
+def serve_metrics(
+    metrics: Collector, port: int, address: str = "127.0.0.1", *, more: Iterable[Collector] = ()
+) -> WSGIServer:
     """Serve /metrics from a thread; `server.server_port` is the port, `server.shutdown()` ends it.
 
     Raises
@@ -109,6 +112,7 @@ def serve_metrics(metrics: Metrics, port: int, address: str = "127.0.0.1") -> WS
         If the port is taken.
     """
     registry = CollectorRegistry()
-    registry.register(metrics)
+    for collector in (metrics, *more):
+        registry.register(collector)
     server, _ = start_http_server(port, addr=address, registry=registry)
     return server

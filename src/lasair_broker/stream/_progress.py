@@ -28,6 +28,8 @@ class Progress:
         Of these: alerts stored, alerts the archive already had, messages that could not be read.
     new_objects, updated_objects
         Objects seen for the first time, and times a known one was given a newer state.
+    filter_hits
+        Hits of filters stored with these alerts.
     batches
         Commits so far.
     seconds
@@ -49,6 +51,7 @@ class Progress:
     rejected: int = 0
     new_objects: int = 0
     updated_objects: int = 0
+    filter_hits: int = 0
     batches: int = 0
     seconds: float = 0.0
     alerts_per_second: float = 0.0
@@ -96,6 +99,7 @@ class Tally:
             rejected=old.rejected + rejected,
             new_objects=old.new_objects + report.new_objects,
             updated_objects=old.updated_objects + report.updated_objects,
+            filter_hits=old.filter_hits + report.filter_hits,
             batches=old.batches + 1,
             seconds=now - self._began,
             alerts_per_second=(done - before) / max(now - since, 1e-9),

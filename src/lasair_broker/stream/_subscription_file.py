@@ -184,9 +184,8 @@ class SubscriptionFile:
 
     def _lists_of(self, contents: _Contents) -> ActiveLists:
         folder = self._path.parent
-        stamps = tuple(
-            _stamp_of(folder / entry.file) for entry in (*contents.watchlists, *contents.watchmaps)
-        )
+        files = [each.file for each in contents.watchlists] + [each.file for each in contents.watchmaps]
+        stamps = tuple(_stamp_of(folder / file) for file in files)
         entries = (contents.watchlists, contents.watchmaps, stamps)
         if entries == self._entries:
             return self._lists

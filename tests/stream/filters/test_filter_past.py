@@ -48,7 +48,9 @@ def test_replay_finds_what_the_stream_found(
         found = hits(archive, each.filter_id)
         assert found
         steps: list[tuple[int, int]] = []
-        replayed = replay_filter(archive, pipeline, each, *EVER, on_progress=lambda *s: steps.append(s))
+        replayed = replay_filter(
+            archive, pipeline, each, *EVER, on_progress=lambda *step, into=steps: into.append(step)
+        )
         again = replayed.hits.to_pylist()
         assert (replayed.alerts, replayed.batches, replayed.failures) == (len(values), 6, ())
         assert steps[-1] == (len(values), len(found))
@@ -92,8 +94,8 @@ def test_preview_counts(archive: Archive, pipeline: Pipeline, schemas: SchemaSto
     empty = preview(archive, parse("SELECT ra FROM objects", ARCHIVE))
     assert (empty.count, empty.fraction, empty.per_night, empty.nights) == (0, 0.0, 0.0, ())
     run(ListSource(night(150, 3, schemas), 100), pipeline, archive)
-    query = parse("SELECT objectName, nDiaSources FROM objects WHERE nDiaSources > 5 ORDER BY nDiaSources DESC",
-                  ARCHIVE)  # fmt: skip
+    text = "SELECT objectName, nDiaSources FROM objects WHERE nDiaSources > 5 ORDER BY nDiaSources DESC"
+    query = parse(text, ARCHIVE)
     found = preview(archive, query, sample=4)
     objects = archive.query("SELECT * FROM objects").to_pylist()
     passing = [row for row in objects if row["nDiaSources"] > 5]
@@ -124,7 +126,10 @@ def test_hits_by_night(archive: Archive, pipeline: Pipeline, visit: list[bytes])
 
 def test_why(archive: Archive, pipeline: Pipeline, supernova: list[bytes]) -> None:
     run(ListSource(supernova, 50), pipeline, archive)
-    text = "SELECT o.ra FROM objects o JOIN annotations a ON o.diaObjectId = a.diaObjectId WHERE o.nDiaSources > 3"
+    text = (
+        "SELECT o.ra FROM objects o JOIN annotations a ON o.diaObjectId = a.diaObjectId "
+        "WHERE o.nDiaSources > 3"
+    )
     found = verdict(archive, parse(text, ARCHIVE), "ZTF21abiuvdk")
     assert found is not None
     assert (found.objectName, found.passes) == ("ZTF21abiuvdk", False)

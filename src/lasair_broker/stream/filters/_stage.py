@@ -48,6 +48,8 @@ class FilterStage:
         Which filters run, and what was annotated.
     budget
         What a filter may take.
+    on_hits
+        Called when hits have been committed: be quick.
     clock
         Seconds, steadily increasing.
     """
@@ -60,6 +62,7 @@ class FilterStage:
         subscriptions: Subscriptions,
         budget: Budget | None = None,
         *,
+        on_hits: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
@@ -67,10 +70,13 @@ class FilterStage:
         self.metrics = FilterMetrics()
         self._isolation = Isolation(budget or Budget(), self._failed, self.metrics, clock)
         self._plans = Plans(self._tell)
+        self._on_hits = on_hits or (lambda: None)
+        self._found = False
         self._clock = clock
         self._reported = clock()
 
     def tables(self, batches: Sequence[AlertBatch], tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
+        self._found = False
         plans = self._plans.of(self._subscriptions.filters(), TriggeredBy.ALERT)
         if not plans or not batches:
             return {}
@@ -80,9 +86,12 @@ class FilterStage:
         read = {name for plan in plans for name in plan.tables}
         frame = BatchFrame(tables_of_batches(self._archive, batches, tables, read), subjects.now)
         hits = self._evaluated(plans, frame, subjects)
-        return {"filter_hits": hits} if hits.num_rows else {}
+        self._found = hits.num_rows > 0
+        return {"filter_hits": hits} if self._found else {}
 
     def committed(self) -> None:
+        if self._found:
+            self._on_hits()
         recovered = self._isolation.take_recovered()
         if recovered:
             self._subscriptions.filters_recovered(recovered)
@@ -109,7 +118,8 @@ class FilterStage:
         plans = self._plans.of(self._subscriptions.filters(), TriggeredBy.ANNOTATION)
         hits = self._hits_of_annotations(plans, rows) if plans and rows.num_rows else None
         tables = {"annotations": rows}
-        if hits is not None and hits.num_rows:
+        self._found = hits is not None and hits.num_rows > 0
+        if hits is not None and self._found:
             tables["filter_hits"] = hits
         self._archive.write([], positions={ANNOTATIONS: after}, tables=tables)
         self.committed()

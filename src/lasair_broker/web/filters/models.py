@@ -191,6 +191,28 @@ class FilterActivation(models.Model):
         return f"{self.version} from {self.began:%Y-%m-%d %H:%M}"
 
 
+class FilterStatistics(models.Model):
+    """What running a version on the stream came to in a night (UTC−12 h, as Rubin counts them)."""
+
+    version = models.ForeignKey(FilterVersion, models.CASCADE, related_name="statistics")
+    night = models.DateField()
+    batches = models.PositiveBigIntegerField(default=0)
+    alerts = models.PositiveBigIntegerField(default=0)
+    rows = models.PositiveBigIntegerField(default=0)
+    failures = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0)
+    longest = models.FloatField(default=0.0, help_text="Seconds of the slowest run.")
+
+    class Meta:
+        ordering: ClassVar = ["-night"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "night"], name="filters_statistics_once_a_night")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version} on {self.night:%Y-%m-%d}"
+
+
 class FilterFailure(models.Model):
     """An error of a running version: counted at each batch, told to the owner once."""
 
@@ -204,6 +226,26 @@ class FilterFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version}: {self.message[:60]}"
+
+
+_LOCAL_SCHEMES = frozenset(
+    [
+        "dbus",
+        "file",
+        "glib",
+        "gnome",
+        "kde",
+        "macosx",
+        "mailto",
+        "mailtos",
+        "qt",
+        "rsyslog",
+        "smpp",
+        "syslog",
+        "windows",
+    ]
+)
+"""Apprise's services that would act on the server itself, and e-mail, which is an output of its own."""
 
 
 class OutputKind(models.TextChoices):
@@ -268,7 +310,7 @@ class FilterOutput(models.Model):
     url = models.CharField(max_length=2000, blank=True, help_text="For webhook and apprise.")
     secret = models.CharField(max_length=200, blank=True, help_text="Signs webhooks.")
     hourly_limit = models.PositiveIntegerField(
-        default=1000, help_text="More hits an hour are summed up in one."
+        null=True, blank=True, help_text="More hits an hour are summed up in one. Empty: no limit."
     )
     created = models.DateTimeField(auto_now_add=True)
 
@@ -293,9 +335,7 @@ class FilterOutput(models.Model):
             faults["recipient"] = "say who gets the e-mail"
         if self.kind == OutputKind.WEBHOOK and (parts.scheme != "https" or not parts.hostname):
             faults["url"] = "give an https:// address"
-        if self.kind == OutputKind.APPRISE and (
-            not parts.scheme or parts.scheme in ("file", "dbus", "syslog")
-        ):
+        if self.kind == OutputKind.APPRISE and (not parts.scheme or parts.scheme in _LOCAL_SCHEMES):
             faults["url"] = "give the address of an apprise service, such as slack://…"
         if self.kind not in (OutputKind.WEBHOOK, OutputKind.APPRISE) and self.url:
             faults["url"] = f"{self.get_kind_display()} needs no address"

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.dispatch import Signal
 
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters.models import Filter, FilterOutput, OutputKind, new_webhook_secret
+
+READABLE_AN_HOUR = 1000
+"""The limit an output for people has if none is given."""
+
+resumed = Signal()
+"""Sent with `output` when an output is switched on again."""
 
 _SETTABLE = {"enabled", "light_curve", "format", "frequency", "recipient", "url", "hourly_limit"}
 
@@ -17,6 +24,8 @@ _SETTABLE = {"enabled", "light_curve", "format", "frequency", "recipient", "url"
 @transaction.atomic
 def add(user: User, filter_id: int, kind: str, **values: Any) -> FilterOutput:
     """A new output of a filter. A webhook gets a new secret; an e-mail goes to the user if to nobody else.
+
+    It gets the hits that are found from now on.
 
     Parameters
     ----------
@@ -36,15 +45,20 @@ def add(user: User, filter_id: int, kind: str, **values: Any) -> FilterOutput:
         output.secret = new_webhook_secret()
     if kind == OutputKind.EMAIL:
         values.setdefault("recipient", user)
+    if kind not in (OutputKind.KAFKA, OutputKind.BROWSER):
+        values.setdefault("hourly_limit", READABLE_AN_HOUR)
     _set(output, values)
     return output
 
 
 @transaction.atomic
 def change(user: User, output_id: int, **values: Any) -> FilterOutput:
-    """Change an output; as `add`."""
+    """Change an output; as `add`. One that is switched on again gets the hits that are found from then on."""
     output = _editable(user, output_id)
+    was_enabled = output.enabled
     _set(output, values)
+    if output.enabled and not was_enabled:
+        resumed.send(FilterOutput, output=output)
     return output
 
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from lasair_broker.web.filters.models import Filter, FilterActivation, FilterFailure, FilterVersion
-from lasair_broker.web.filters.services import Wording, wording_of
+from lasair_broker.stream import FilterRun
+from lasair_broker.web.filters.models import (
+    Filter,
+    FilterActivation,
+    FilterFailure,
+    FilterStatistics,
+    FilterVersion,
+)
+from lasair_broker.web.filters.wording import Wording, wording_of
 
 
 @dataclass(frozen=True)
@@ -86,3 +94,41 @@ def record_failure(version_id: int, message: str) -> bool:
 def record_recovery(version_ids: Sequence[int]) -> None:
     """Note that versions ran without error again."""
     FilterFailure.objects.filter(version__in=version_ids, resolved=None).update(resolved=timezone.now())
+
+
+@transaction.atomic
+def record_runs(runs: Sequence[FilterRun], now: datetime | None = None) -> None:
+    """Add what running filters came to, to the statistics of the night."""
+    night = night_of(now or timezone.now())
+    numbers = {(v.filter_id, v.number): v.pk for v in _versions([(r.filter_id, r.version) for r in runs])}
+    known = [
+        (run, numbers[run.filter_id, run.version]) for run in runs if (run.filter_id, run.version) in numbers
+    ]
+    FilterStatistics.objects.bulk_create(
+        [FilterStatistics(version_id=version, night=night) for _, version in known], ignore_conflicts=True
+    )
+    for run, version in known:
+        FilterStatistics.objects.filter(version=version, night=night).update(
+            batches=F("batches") + run.batches,
+            alerts=F("alerts") + run.alerts,
+            rows=F("rows") + run.rows,
+            failures=F("failures") + run.failures,
+            seconds=F("seconds") + run.seconds,
+            longest=Greatest(F("longest"), run.longest),
+        )
+
+
+def version_ids(versions: Sequence[tuple[int, int]]) -> list[int]:
+    """The versions' own numbers, given (filter, number in it); those that are gone are left out."""
+    return [version.pk for version in _versions(versions)]
+
+
+def night_of(moment: datetime) -> date:
+    """The night that a moment belongs to: the date 12 hours ago in UTC, as Rubin counts observing days."""
+    return (moment.astimezone(UTC) - timedelta(hours=12)).date()
+
+
+def _versions(versions: Sequence[tuple[int, int]]) -> list[FilterVersion]:
+    wanted = set(versions)
+    found = FilterVersion.objects.filter(filter__in={number for number, _ in wanted})
+    return [version for version in found if (version.filter_id, version.number) in wanted]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -19,29 +19,15 @@ from lasair_broker.web.filters.models import (
     Filter,
     FilterActivation,
     FilterVersion,
-    Renotify,
-    Trigger,
     VersionState,
 )
+from lasair_broker.web.filters.queries import check
+from lasair_broker.web.filters.wording import Wording, wording_of
 
 MAX_FRACTION = 0.1
 """A filter that passes more of the alerts than this is refused activation."""
 
 _TOPIC_LENGTH = 128
-
-
-@dataclass(frozen=True)
-class Wording:
-    """The query of a version and its rules: ADQL, or Lasair's triple; see FilterVersion."""
-
-    adql: str = ""
-    selected: str = ""
-    tables: str = ""
-    conditions: str = ""
-    trigger: str = Trigger.ALERT
-    renotify: str = Renotify.EVERY
-    renotify_days: float | None = None
-    renotify_columns: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,10 +38,6 @@ class Preview:
     fraction: float
     per_night: float
     seconds: float
-
-
-Check = Callable[[Wording, User], None]
-"""Checks a query for its owner, raising Invalid with where and why it is wrong."""
 
 
 class ActivationRefused(Invalid):
@@ -70,18 +52,17 @@ def create(
     *,
     description: str = "",
     comment: str = "",
-    check: Check | None = None,
 ) -> Filter:
     """A new private filter with its first version, a draft.
 
     Raises
     ------
     Invalid
-        If the name is taken or the wording wrong.
+        If the name is taken, or the query or a rule is wrong: with the place in the text.
     """
     made = Filter(owner=user, name=name.strip(), description=description, topic=_topic(user, name))
     sharing.save_checked(made)
-    _add_version(user, made, wording, comment, check)
+    _add_version(user, made, wording, comment)
     return made
 
 
@@ -97,15 +78,14 @@ def describe(
 
 
 @transaction.atomic
-def save_version(
-    user: User, filter_id: int, wording: Wording, *, comment: str = "", check: Check | None = None
-) -> FilterVersion:
-    """A new draft; or the newest version itself, if it says just the same."""
+def save_version(user: User, filter_id: int, wording: Wording, *, comment: str = "") -> FilterVersion:
+    """A new draft; or the newest version itself, if it says just the same. The query is checked against what
+    the filter's owner may read."""
     found = _editable(user, filter_id)
     newest = found.versions.last()
     if newest is not None and wording_of(newest) == wording:
         return newest
-    return _add_version(user, found, wording, comment, check)
+    return _add_version(user, found, wording, comment)
 
 
 @transaction.atomic
@@ -195,7 +175,7 @@ def fork(user: User, filter_id: int, name: str = "") -> Filter:
         topic=_topic(user, name or source.name),
     )
     sharing.save_checked(copy)
-    _add_version(user, copy, wording_of(version), f"from {source.owner.username}'s {source.name}"[:500], None)
+    _add_version(user, copy, wording_of(version), f"from {source.owner.username}'s {source.name}"[:500])
     Filter.objects.filter(pk=source.pk).update(fork_count=F("fork_count") + 1)
     return copy
 
@@ -215,11 +195,6 @@ def delete(user: User, filter_id: int) -> None:
     found.active_version = None
     found.save(update_fields=["active_version"])
     found.delete()
-
-
-def wording_of(version: FilterVersion) -> Wording:
-    """The query and rules of a version."""
-    return Wording(**{name: getattr(version, name) for name in Wording.__dataclass_fields__})
 
 
 def visible_versions(user: User | AnonymousUser | None, filter_id: int) -> Sequence[FilterVersion]:
@@ -242,14 +217,11 @@ def _version(found: Filter, number: int, seen_by: User | AnonymousUser | bool | 
     return version
 
 
-def _add_version(
-    user: User, found: Filter, wording: Wording, comment: str, check: Check | None
-) -> FilterVersion:
-    if check is not None:
-        check(wording, found.owner)
+def _add_version(user: User, found: Filter, wording: Wording, comment: str) -> FilterVersion:
     newest = found.versions.aggregate(newest=Max("number"))["newest"] or 0
     version = FilterVersion(filter=found, number=newest + 1, author=user, comment=comment, **asdict(wording))
     sharing.save_checked(version)
+    check(wording, found.owner)  # what it refuses, the transaction takes back
     return version
 
 

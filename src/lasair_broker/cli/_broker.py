@@ -1,0 +1,124 @@
+"""The parts of a broker put together: pipeline, lists, filters, archive and, if wanted, delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+from prometheus_client.registry import Collector
+
+from lasair_broker.archive import Archive, open_archive
+from lasair_broker.settings import Settings
+from lasair_broker.stream import (
+    Metrics,
+    Progress,
+    Source,
+    SubscriptionFile,
+    Subscriptions,
+    run,
+    serve_metrics,
+    stop_on_signals,
+    warm_up,
+)
+from lasair_broker.stream.delivery import Deliveries, DeliveryMetrics
+from lasair_broker.stream.filters import Budget, FilterStage
+from lasair_broker.stream.lists import ListKeeper, ListMatching
+
+from ._context import console, errors, pipeline_of
+from ._logging import set_up_logging
+from ._progress import StreamDisplay
+from ._user import users_of
+
+__all__ = ["run_stream"]
+
+
+def run_stream(
+    source: Source, settings: Settings, what: str, total: int | None = None, *, deliver: bool = False
+) -> Progress:
+    """Run the whole pipeline from `source` into the archive, shown live, until it ends or is stopped.
+
+    Parameters
+    ----------
+    what, total
+        What is read, for people, and about how many alerts there will be.
+    deliver
+        Whether to deliver hits too. With a file of subscriptions there is nobody to deliver to.
+    """
+    set_up_logging(settings.logging)
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        subscriptions, matching = stack.enter_context(_subscriptions(settings))
+        archive = stack.enter_context(open_archive(settings.archive))
+        keeper = ListKeeper(subscriptions, archive, matching)
+        counted: list[Collector] = []
+        tell = None
+        if deliver and settings.stream.subscriptions is None:
+            deliveries, delivered = stack.enter_context(_delivering(archive, settings))
+            tell = deliveries.notify
+            counted.append(delivered)
+        filters = FilterStage(archive, subscriptions, _budget(settings), on_hits=tell)
+        pipeline = pipeline_of(settings, keeper.lists)
+        with errors.status("getting the compiled kernels ready (the first time takes a minute or two) …"):
+            warm_up(pipeline)
+        metrics = Metrics(pipeline.times)
+        stack.enter_context(_served(settings, [metrics, filters.metrics, *counted]))
+        stack.enter_context(keeper.running())
+        stack.callback(filters.report)
+        display = stack.enter_context(StreamDisplay(what, total))
+        return run(
+            source,
+            pipeline,
+            archive,
+            commit_stages=[keeper, filters],
+            stop=stop,
+            on_progress=display.show,
+            metrics=metrics,
+        )
+
+
+@contextmanager
+def _subscriptions(settings: Settings) -> Iterator[tuple[Subscriptions, ListMatching | None]]:
+    """What users ask: of a file if the settings name one, else of the user database."""
+    if settings.stream.subscriptions is not None:
+        yield SubscriptionFile(settings.stream.subscriptions), None
+        return
+    users_of(settings.archive.url)
+    from lasair_broker.web.list_matching import UserListMatching
+    from lasair_broker.web.reports import BackgroundReports
+    from lasair_broker.web.subscriptions import UserSubscriptions
+
+    reports = BackgroundReports()
+    try:
+        yield UserSubscriptions(reports), UserListMatching()
+    finally:
+        reports.close()
+
+
+@contextmanager
+def _delivering(archive: Archive, settings: Settings) -> Iterator[tuple[Deliveries, DeliveryMetrics]]:
+    from lasair_broker.web.delivery.senders import deliveries
+
+    metrics = DeliveryMetrics()
+    with deliveries(archive, settings.delivery, metrics) as service:
+        yield service, metrics
+
+
+@contextmanager
+def _served(settings: Settings, collectors: Sequence[Collector]) -> Iterator[None]:
+    """The page of metrics, if the settings want one."""
+    if settings.metrics.port is None:
+        yield
+        return
+    first, *more = collectors
+    server = serve_metrics(first, settings.metrics.port, settings.metrics.address, more=more)
+    console.print(
+        f"metrics at http://{settings.metrics.address}:{server.server_port}/metrics", highlight=False
+    )
+    try:
+        yield
+    finally:
+        server.shutdown()
+
+
+def _budget(settings: Settings) -> Budget:
+    return Budget(settings.stream.filter_seconds, settings.stream.filter_strikes)

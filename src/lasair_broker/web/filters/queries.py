@@ -1,0 +1,70 @@
+"""The queries of filters, checked against what their owners may read."""
+
+from __future__ import annotations
+
+from lasair_broker.query import Query, QueryError, parse, triple
+from lasair_broker.stream import ActiveFilter, Renotify, TriggeredBy
+from lasair_broker.stream.filters import check_filter
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.catalogue import catalogue_for
+from lasair_broker.web.errors import Invalid
+from lasair_broker.web.filters import models
+from lasair_broker.web.filters.wording import Wording
+from lasair_broker.web.permissions import allowed
+
+
+def query_of(wording: Wording, owner: User) -> Query:
+    """The query of a wording, as its owner may run it.
+
+    Raises
+    ------
+    QueryError
+        If it is no query, or asks for what the owner may not read.
+    """
+    catalogue = catalogue_for(owner)
+    if wording.adql:
+        return parse(wording.adql, catalogue)
+    return triple(wording.selected, wording.tables, wording.conditions, catalogue)
+
+
+def check(wording: Wording, owner: User) -> None:
+    """Whether a wording can run on the stream for its owner.
+
+    Raises
+    ------
+    Invalid
+        Saying where it is wrong, and what to write instead.
+    """
+    try:
+        query = query_of(wording, owner)
+        check_filter(query, rule_of(wording).columns)
+    except QueryError as error:
+        field = "adql" if wording.adql else ""
+        raise Invalid({field: error.pointed(wording.adql) if wording.adql else str(error)}) from None
+
+
+def active_filter(filter_id: int, version: int, name: str, wording: Wording, owner: User) -> ActiveFilter:
+    """A filter as the stream runs it for its owner.
+
+    Raises
+    ------
+    QueryError
+        If the owner may not, or no longer, ask for that.
+    """
+    return ActiveFilter(
+        filter_id,
+        version,
+        name,
+        query_of(wording, owner),
+        TriggeredBy(wording.trigger),
+        rule_of(wording),
+        allowed(owner).annotators,
+    )
+
+
+def rule_of(wording: Wording) -> Renotify:
+    """When the filter tells of an object again."""
+    if wording.renotify == models.Renotify.AGAIN:
+        columns = [name for name in wording.renotify_columns if isinstance(name, str)]
+        return Renotify(days=wording.renotify_days, columns=tuple(columns))
+    return Renotify(once=wording.renotify == models.Renotify.ONCE)
