@@ -18,7 +18,8 @@ import structlog
 from lasair_broker.archive import open_archive
 from lasair_broker.packets import SchemaStore
 from lasair_broker.settings import load
-from lasair_broker.stream import KafkaSource, Pipeline, run, standard_stages, warm_up
+from lasair_broker.stream import KafkaSource, Pipeline, SubscriptionFile, run, standard_stages, warm_up
+from lasair_broker.stream.filters import FilterStage
 
 
 def _kill_at(step: str, count: int) -> Callable[[str], None]:
@@ -64,7 +65,9 @@ def _work(order: dict[str, Any], pipeline: Pipeline) -> None:
     settings = load(kafka=order["kafka"], stream=order["stream"])
     with open_archive(order["archive"]) as archive:
         source = KafkaSource(settings.kafka, settings.stream, until_end=True)
-        run(source, pipeline, archive, at_step=reached)
+        wishes = order.get("subscriptions")
+        stages = [FilterStage(archive, SubscriptionFile(wishes))] if wishes else []
+        run(source, pipeline, archive, commit_stages=stages, at_step=reached)
 
 
 def main() -> None:

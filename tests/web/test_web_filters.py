@@ -13,7 +13,8 @@ from django.utils import timezone
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.filters import outputs, running, services
 from lasair_broker.web.filters.models import Filter, FilterActivation, FilterOutput, FilterVersion
-from lasair_broker.web.filters.services import ActivationRefused, Preview, Wording
+from lasair_broker.web.filters.services import ActivationRefused, Preview
+from lasair_broker.web.filters.wording import Wording, wording_of
 from lasair_broker.web.watchlists.models import Watchlist
 
 FAINT = Wording(adql="SELECT diaObjectId\nFROM objects\nWHERE g_psfFlux < 100")
@@ -70,7 +71,7 @@ def test_same_wording_makes_no_new_version(people: Any) -> None:
     assert services.save_version(people.ann, made.pk, FAINT).number == 1
     again = services.save_version(people.ann, made.pk, replace(FAINT, renotify="again", renotify_days=3.0))
     assert again.number == 2
-    assert services.wording_of(again).renotify_days == 3.0
+    assert wording_of(again).renotify_days == 3.0
 
 
 def test_roll_back_and_difference(people: Any) -> None:
@@ -187,7 +188,7 @@ def test_fork(people: Any) -> None:
     outputs.add(people.ann, made.pk, "kafka")
     copy = services.fork(people.bob, made.pk)
     assert (copy.owner, copy.visibility, copy.forked_from) == (people.bob, "private", made)
-    assert [services.wording_of(v) for v in copy.versions.all()] == [FAINT], "not the draft"
+    assert [wording_of(v) for v in copy.versions.all()] == [FAINT], "not the draft"
     assert states(copy) == ["draft"]
     assert not copy.outputs.exists()
     again = services.fork(people.bob, made.pk)

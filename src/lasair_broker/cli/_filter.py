@@ -81,11 +81,12 @@ def edit(
     """Write a new version, a draft; what is not given stays as in the newest. What runs goes on running."""
     with acting(user, archive) as me:
         from lasair_broker.web.filters import services
+        from lasair_broker.web.filters.wording import wording_of
 
         if name is not None or description is not None:
             services.describe(me, filter_id, name=name, description=description)
         versions = services.visible_versions(me, filter_id)
-        before = services.wording_of(versions[-1]) if versions else None
+        before = wording_of(versions[-1]) if versions else None
         words = wording(before, adql, selected, tables, conditions, trigger, renotify)
         version = services.save_version(me, filter_id, words, comment=comment)
     console.print(f"filter {filter_id} version {version.number}: {version.get_state_display()}")

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -106,7 +106,7 @@ def _text(adql: str) -> str:
     return adql.strip()
 
 
-def _rule(text: str) -> dict[str, object]:
+def _rule(text: str) -> dict[str, Any]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if parts in (["every"], ["once"]):
         return {"renotify": parts[0], "renotify_days": None, "renotify_columns": []}

@@ -18,7 +18,7 @@ _MOST_WAITING = 10_000
 class Reports(Protocol):
     """Takes what is to be written."""
 
-    def put(self, report: Callable[[], None]) -> None:
+    def put(self, report: Callable[[], object]) -> None:
         """Have `report` called, now or soon."""
 
 
@@ -26,11 +26,11 @@ class BackgroundReports:
     """Calls reports one after the other in a thread; a report that fails is logged, the others go on."""
 
     def __init__(self) -> None:
-        self._reports: queue.Queue[Callable[[], None] | None] = queue.Queue(_MOST_WAITING)
+        self._reports: queue.Queue[Callable[[], object] | None] = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._write, name="lasair-reports", daemon=True)
         self._thread.start()
 
-    def put(self, report: Callable[[], None]) -> None:
+    def put(self, report: Callable[[], object]) -> None:
         try:
             self._reports.put_nowait(report)
         except queue.Full:
