@@ -82,6 +82,7 @@ def _source_table(name: str, key: str | None, rows: Sequence[Sequence[Row]], per
     values[flux] = np.array([row.flux for row in shuffled], np.float32)
     if key is not None:
         values[key] = np.array([row.id for row in shuffled], np.int64)
+        values["psfFluxErr"] = np.abs(values[flux]) / 20
         values["timeWithdrawnMjdTai"] = np.array([row.withdrawn or 0.0 for row in shuffled], float)
         valid["timeWithdrawnMjdTai"] = np.array([row.withdrawn is not None for row in shuffled], bool)
     for column in table(name).columns:

@@ -139,6 +139,9 @@ def test_chosen_columns() -> None:
     assert only(read_watchlist(data, columns={"ra": "lon", "decl": "lat"})) == [
         ("line 2", 1.0, 2.0, 5.0, None)
     ]
+    for header in (b"here;there;who\n", b"# here;there;who\n"):
+        chosen = {"ra": "here", "decl": "there", "name": "who"}
+        assert [r[0] for r in only(read_watchlist(header + b"1;2;one\n", columns=chosen))] == ["one"]
     with pytest.raises(UploadError, match="no column l; the file has lon, lat, ra, dec"):
         read_watchlist(data, columns={"ra": "l"})
     with pytest.raises(UploadError, match="cannot choose"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,13 @@ _DELIMITERS = ("|", "\t", ";", ",")
 _LOOKED_AT = 50
 
 
-def read_text(data: bytes) -> RawTable:
+def read_text(data: bytes, chosen: Mapping[str, str] | None = None) -> RawTable:
     """The rows of a text file as columns of trimmed text, NULL where a field is empty or not there.
+
+    Parameters
+    ----------
+    chosen
+        Names of columns by what they are, where the user has said so.
 
     Raises
     ------
@@ -43,11 +49,11 @@ def read_text(data: bytes) -> RawTable:
     numbers = rows.astype(np.int64) + 1
     fields, numbers = _split(text, numbers, delimiter)
     first = [_clean(field) for field in fields[0].as_py()]
-    names = _commented_header(plain, comment, int(numbers[0]) - 1, delimiter, len(first))
-    if names is None and _is_header(first):
+    names = _commented_header(plain, comment, int(numbers[0]) - 1, delimiter, len(first), chosen)
+    if names is None and _is_header(first, chosen):
         names = first
         fields, numbers = fields.slice(1), numbers[1:]
-        find_columns([Column(name, pa.array([], pa.string())) for name in names])  # says so if none fits
+        _find(names, chosen)  # says so if none fits
         if not len(fields):
             raise UploadError("the file has a header but no rows")
     lengths = np.diff(fields.offsets.to_numpy())
@@ -126,12 +132,17 @@ def _field(fields: pa.ListArray, lengths: Int64, k: int) -> pa.StringArray:
     return pc.if_else(pc.equal(values, ""), None, values)
 
 
-def _is_header(first: list[str]) -> bool:
+def _find(names: Sequence[str], chosen: Mapping[str, str] | None) -> None:
+    """Raise an UploadError if these columns have no position."""
+    find_columns([Column(name, pa.array([], pa.string())) for name in names], chosen)
+
+
+def _is_header(first: list[str], chosen: Mapping[str, str] | None) -> bool:
     """Whether the first row holds names: neither of its first two fields is an angle."""
     if len(first) < 2 or not any(first):
         return False
     try:
-        find_columns([Column(name, pa.array([], pa.string())) for name in first])
+        _find(first, chosen)
     except UploadError:
         return bool(np.isnan(angles(pa.array(first[:2], pa.string()), hours=True)).all()) and all(
             re.match(r"[^\W\d]", name) for name in first[:2]
@@ -140,7 +151,12 @@ def _is_header(first: list[str]) -> bool:
 
 
 def _commented_header(
-    plain: pa.StringArray, comment: npt.NDArray[np.bool_], first_row: int, delimiter: str, width: int
+    plain: pa.StringArray,
+    comment: npt.NDArray[np.bool_],
+    first_row: int,
+    delimiter: str,
+    width: int,
+    chosen: Mapping[str, str] | None,
 ) -> list[str] | None:
     """Names from a comment line right above the rows, if it names the columns of a position."""
     if first_row == 0 or not comment[first_row - 1]:
@@ -150,7 +166,7 @@ def _commented_header(
     if len(names) < width:
         return None
     try:
-        find_columns([Column(name, pa.array([], pa.string())) for name in names])
+        _find(names, chosen)
     except UploadError:
         return None
     return names

@@ -118,7 +118,7 @@ def read_watchlist(
         raise UploadError(f"the radius must be 1 to 3600 arcseconds, not {default_radius:g}")
     if len(data) > MAX_BYTES:
         raise UploadError(f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are allowed")
-    raw = _read(data, max_rows)
+    raw = _read(data, max_rows, columns)
     if not len(raw.row_numbers):
         raise UploadError("the file has no rows")
     if len(raw.row_numbers) > max_rows:
@@ -126,7 +126,7 @@ def read_watchlist(
     return _check(raw, find_columns(raw.columns, columns), default_radius)
 
 
-def _read(data: bytes, max_rows: int) -> RawTable:
+def _read(data: bytes, max_rows: int, columns: Mapping[str, str] | None) -> RawTable:
     # astropy's readers take a second to import, which only those who upload should wait for.
     from lasair_broker.sky._watchlist_files import read_fits, read_parquet, read_votable
 
@@ -139,7 +139,7 @@ def _read(data: bytes, max_rows: int) -> RawTable:
         return read_votable(data)
     if head.startswith(b"\x1f\x8b"):
         raise UploadError("the file is compressed with gzip; unpack it first")
-    return read_text(data)
+    return read_text(data, columns)
 
 
 def _check(raw: RawTable, used: Mapping[str, Column], default_radius: float) -> WatchlistUpload:

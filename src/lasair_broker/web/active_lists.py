@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lasair_broker.sky import Triggers
 from lasair_broker.stream import ActiveLists
 from lasair_broker.web.watchlists.running import LoadedWatchlists, load_triggers, load_watchlists
 from lasair_broker.web.watchmaps.running import LoadedWatchmaps, load_watchmaps
@@ -26,10 +27,13 @@ class ActiveListsReader:
         triggers = load_triggers()
         before = self._active
         changed = watchlists is not self._watchlists or watchmaps is not self._watchmaps
-        if changed or not all(
-            np.array_equal(new, old, equal_nan=new.dtype.kind == "f")
-            for new, old in zip(triggers, before.triggers, strict=True)
-        ):
+        if changed or not _same(triggers, before.triggers):
             self._watchlists, self._watchmaps = watchlists, watchmaps
             self._active = ActiveLists(watchlists.index, watchmaps.index, triggers)
         return self._active
+
+
+def _same(one: Triggers, other: Triggers) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in Triggers._fields
+    )

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.db import close_old_connections, connection
+
 from lasair_broker.sky import WatchlistIndex, WatchmapIndex
 from lasair_broker.web.watchlists import running as watchlists
 from lasair_broker.web.watchlists.models import WatchlistVersion
@@ -40,6 +42,8 @@ class UserListMatching:
 
     def due(self) -> UserMatchTask | None:
         """What is to be done next: removals first, then lists and maps in the order of their change."""
+        if not connection.in_atomic_block:
+            close_old_connections()  # of a server that has gone meanwhile, say
         for table, running in _RUNNING.items():
             for list_id in running.to_remove():
                 if self._failed.get((table, list_id)) != 0:

@@ -50,7 +50,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 def curve(rng: np.random.Generator, first: int, count: int) -> list[Row]:
     flux = FLUX * 10 ** rng.normal(0, 0.4, count)
-    times = 61_000 + np.sort(rng.uniform(0, 40, count))
+    times = 61_000 + np.sort(rng.uniform(0, 30, count))
     return [Row(first + n, float(times[n]), float(flux[n]), "ugrizy"[n % 6]) for n in range(count)]
 
 
@@ -87,7 +87,7 @@ def night() -> list[Packet]:
     rng = np.random.default_rng(8)
     packets = []
     for key, ra in ((1, 10.0), (2, 10.1), (3, 10.5)):
-        detections = curve(rng, 1000 * key, 30)
+        detections = curve(rng, 1000 * key, 16)
         forced = [Row(row.id + 500, row.time + 0.3, row.flux, row.band) for row in detections[::3]]
         packets += packets_of(key, detections, forced, ra)
     return sorted(packets, key=lambda packet: packet.time)
@@ -125,7 +125,7 @@ def test_events_do_not_depend_on_how_points_come(tmp_path: Path, night: list[Pac
     expected: list[dict[str, object]] = []
     for way in range(4):
         rng = np.random.default_rng(way)
-        sizes = iter(lambda rng=rng, way=way: 1 if way == 0 else int(rng.integers(1, 25)), None)
+        sizes = iter(lambda rng=rng, way=way: 1 if way == 0 else int(rng.integers(5, 25)), None)
         with open_archive(tmp_path / f"archive{way}") as archive:
             run(archive, night, active, sizes, lose=0.3 * (way > 1), repeat=0.3 * (way > 2), seed=way)
             found = events(archive)

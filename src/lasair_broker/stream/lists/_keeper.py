@@ -25,7 +25,7 @@ from .._pipeline import Resource
 from .._subscriptions import Subscriptions
 from ._matching import ListMatching, MatchTask, empty_hits, hits_of_places, number_of_objects, parts
 from ._stages import fresh_hits
-from ._triggers import trigger_tables
+from ._triggers import compile_triggers, trigger_tables
 
 __all__ = ["ListKeeper"]
 
@@ -92,6 +92,7 @@ class ListKeeper:
         self._said: dict[str, str] = {}
         self._threads: list[threading.Thread] = []
         self.lists = Resource(subscriptions.lists())
+        compile_triggers()  # not when the first object of a list is seen
 
     # While it runs
 

@@ -26,7 +26,7 @@ from lasair_broker.sky import (
     evaluate_triggers,
 )
 
-__all__ = ["EVENTS", "STATES", "trigger_tables"]
+__all__ = ["EVENTS", "STATES", "compile_triggers", "trigger_tables"]
 
 Int64 = npt.NDArray[np.int64]
 
@@ -92,6 +92,17 @@ def trigger_tables(
         states.append(_state_rows(pairs, triggers, before, after))
     new = {EVENTS: pa.concat_tables(events), STATES: pa.concat_tables(states)}
     return {name: rows for name, rows in new.items() if rows.num_rows}
+
+
+def compile_triggers() -> None:
+    """Have the kernels compiled, or loaded, by evaluating nothing."""
+    none, reals = np.zeros(0, np.int64), np.zeros(0)
+    flags = np.zeros(0, np.bool_)
+    bands = np.zeros(0, np.int8)
+    offsets = np.zeros(1, np.int64)
+    curves = TriggerLightCurves(offsets, reals, bands, reals, reals, reals, reals, none, flags)
+    initial = TriggerState.initial(np.zeros(0, np.int8))
+    evaluate_triggers(curves, Triggers.of([]), none, none, none, none, initial)
 
 
 class _Chosen:

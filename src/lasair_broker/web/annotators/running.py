@@ -49,18 +49,18 @@ def annotations_after(after: int, most: int) -> tuple[pa.Table, int]:
 
 
 def prune(delivered: int) -> int:
-    """Remove what the archive has had for long, up to a position that it has committed; how many."""
+    """Remove what the archive has had for long, up to a position that it has committed; how many were."""
     old = PushedAnnotation.objects.filter(position__lte=delivered, timestamp__lt=timezone.now() - KEPT)
     return old.delete()[0]
 
 
-@transaction.atomic
 def _caught_up(after: int) -> int:
     """`after`; if the user database is a new one, whose positions are behind, they are moved beyond it."""
-    AnnotationInbox.objects.get_or_create(pk=1)
-    inbox = AnnotationInbox.objects.select_for_update().get(pk=1)
-    if inbox.position < after:
-        PushedAnnotation.objects.update(position=F("position") + after)
-        inbox.position += after
-        inbox.save(update_fields=["position"])
+    position = AnnotationInbox.objects.filter(pk=1).values_list("position", flat=True).first()
+    if position is not None and position < after:
+        with transaction.atomic():
+            inbox = AnnotationInbox.objects.select_for_update().get(pk=1)
+            PushedAnnotation.objects.update(position=F("position") + after)
+            inbox.position += after
+            inbox.save(update_fields=["position"])
     return after
