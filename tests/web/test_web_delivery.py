@@ -1,8 +1,9 @@
-"""The account of deliveries: back-off, dead letters, limits, the log."""
+"""The account of deliveries: cursors, leases, back-off, dead letters, limits, the log; who may do what."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,14 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasair_broker.web.delivery import services
-from lasair_broker.web.delivery.models import DeadLetter, Delivery
-from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.stream.delivery import Channel, DeliveryError, Kind, Outcome, Output, Parcel
+from lasair_broker.web.accounts.models import Membership
+from lasair_broker.web.delivery import account, services
+from lasair_broker.web.delivery.account import Account, wait_after
+from lasair_broker.web.delivery.models import DeadLetter, Delivery, OutputState, Redelivery
+from lasair_broker.web.delivery.running import DjangoOutputs, mjd_tai
+from lasair_broker.web.delivery.topics import readers_of, topic_of
+from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.filters import outputs
 from lasair_broker.web.filters import services as filters
 from lasair_broker.web.filters.models import FilterOutput
@@ -25,52 +31,181 @@ def output(people: Any) -> FilterOutput:
     return outputs.add(people.ann, made.pk, "webhook", url="https://example.org/x", hourly_limit=10)
 
 
+def taken(holder: str = "me") -> Output:
+    """The one output, taken by a worker."""
+    (due,) = DjangoOutputs().due()
+    (found,) = DjangoOutputs().take([due.output_id], holder, 20.0)
+    return found
+
+
+def settle(outcome: Outcome, now: datetime | None = None, holder: str = "me") -> OutputState:
+    Account([outcome], holder, now).settle()
+    return OutputState.objects.get()
+
+
+def sent(output: Output, *hits: tuple[float, str], **values: Any) -> Outcome:
+    return Outcome(output, Kind.NEW, hits, cursor=hits[-1], **values)
+
+
 @given(st.integers(0, 10**6))
 def test_waits_grow_to_an_hour(failures: int) -> None:
-    wait = services.wait_after(failures)
+    wait = wait_after(failures)
     assert timedelta(seconds=5) <= wait <= timedelta(hours=1)
-    assert wait <= services.wait_after(failures + 1)
+    assert wait <= wait_after(failures + 1)
+
+
+def test_an_output_begins_when_it_was_made_and_its_cursor_moves_forward_only(output: FilterOutput) -> None:
+    first = taken()
+    assert first.cursor == (mjd_tai(output.created), "")
+    begin = first.cursor[0]
+    state = settle(sent(first, (begin + 1, "a"), (begin + 1, "b")))
+    assert (state.delivered_to, state.last_hit, state.lease_holder) == (begin + 1, "b", "")
+    assert taken().cursor == (begin + 1, "b")
+    assert settle(sent(first, (begin + 1, "a"))).last_hit == "b"
+    assert list(output.deliveries.values_list("result", "hits")) == [("delivered", 1), ("delivered", 2)]
+
+
+def test_only_one_worker_has_an_output(output: FilterOutput) -> None:
+    one = taken("one")
+    assert DjangoOutputs().take([output.pk], "two", 20.0) == []
+    assert len(DjangoOutputs().take([output.pk], "one", 20.0)) == 1, "it prolongs"
+    OutputState.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    (two,) = DjangoOutputs().take([output.pk], "two", 20.0)
+    state = settle(sent(one, (one.cursor[0] + 1, "a")), holder="one")
+    assert (state.delivered_to, state.lease_holder) == (two.cursor[0], "two"), "the late one changes nothing"
 
 
 def test_failures_wait_and_success_ends_it(output: FilterOutput) -> None:
-    assert services.due_outputs() == [output]
-    assert not services.failed(output, ["h1"], 0.1, "timeout")
-    assert services.due_outputs() == []
-    assert services.due_outputs(timezone.now() + timedelta(seconds=6)) == [output]
-    services.delivered(output, ["h1", "h2"], 0.2, until_mjd=61000.5)
-    assert services.due_outputs() == [output]
-    output.state.refresh_from_db()
-    assert (output.state.failures, output.state.delivered_to, output.state.last_hit) == (0, 61000.5, "h2")
-    assert list(output.deliveries.values_list("result", "hits")) == [("delivered", 2), ("failed", 1)]
+    now = timezone.now()
+    trying = taken()
+    hits = ((trying.cursor[0] + 1, "a"),)
+    state = settle(Outcome(trying, Kind.NEW, hits, error="timeout"), now)
+    assert (state.failures, state.next_attempt) == (1, now + timedelta(seconds=5))
+    assert state.delivered_to == trying.cursor[0]
+    assert DjangoOutputs().due() == []
+    OutputState.objects.update(next_attempt=now)
+    state = settle(sent(taken(), *hits), now)
+    assert (state.failures, state.next_attempt) == (0, None)
+    assert list(output.deliveries.values_list("result", "message")) == [
+        ("delivered", ""),
+        ("failed", "timeout"),
+    ]
+
+
+def test_a_pause_is_kept(output: FilterOutput) -> None:
+    now = timezone.now()
+    trying = taken()
+    state = settle(sent(trying, (trying.cursor[0] + 1, "a"), pause=60.0), now)
+    assert state.next_attempt == now + timedelta(seconds=60)
 
 
 def test_disabled_outputs_and_inactive_owners_get_nothing(output: FilterOutput, people: Any) -> None:
     outputs.change(people.ann, output.pk, enabled=False)
-    assert services.due_outputs() == []
+    assert DjangoOutputs().due() == []
+    before = mjd_tai(timezone.now())
     outputs.change(people.ann, output.pk, enabled=True)
+    assert taken().cursor[0] >= before, "what came while it was off is not sent"
     people.ann.is_active = False
     people.ann.save()
-    assert services.due_outputs() == []
+    assert DjangoOutputs().due() == []
 
 
-def test_after_many_failures_hits_are_dead_letters(output: FilterOutput) -> None:
-    results = [services.failed(output, ["h1", "h2"], 0.1, "refused") for _ in range(services.MAX_ATTEMPTS)]
-    assert results == [False] * (services.MAX_ATTEMPTS - 1) + [True]
-    assert set(DeadLetter.objects.values_list("hit", "attempts")) == {("h1", 20), ("h2", 20)}
-    assert not services.failed(output, ["h2", "h3"], 0.1, "refused"), "counting begins anew"
+def test_after_many_failures_hits_are_dead_letters_and_can_be_sent_again(
+    output: FilterOutput, people: Any
+) -> None:
+    begin = taken().cursor[0]
+    hits = ((begin + 1, "a"), (begin + 1, "b"))
+    for _ in range(account.MAX_ATTEMPTS):
+        OutputState.objects.update(next_attempt=None)
+        state = settle(Outcome(taken(), Kind.NEW, hits, error="refused"))
+    assert (state.delivered_to, state.last_hit, state.failures) == (begin + 1, "b", 0)
+    assert set(DeadLetter.objects.values_list("hit", "attempts")) == {("a", 20), ("b", 20)}
+    with pytest.raises(NotFound):
+        services.resend_dead_letters(people.bob, output.pk)
+    assert services.resend_dead_letters(people.ann, output.pk) == 2
+    OutputState.objects.update(next_attempt=None)
+    again = taken()
+    assert again.again is not None
+    assert (again.again.after, again.again.until) == ((begin + 1, ""), begin + 1)
+    assert again.again.only == {"a", "b"}
+    settle(Outcome(again, Kind.AGAIN, hits, cursor=hits[-1], finished=True))
+    assert taken().again is None
+    assert not DeadLetter.objects.filter(sent_again=None).exists()
+    assert services.resend_dead_letters(people.ann, output.pk) == 0
+
+
+def test_hits_that_can_never_be_sent_are_dead_at_once(output: FilterOutput) -> None:
+    trying = taken()
+    hits = ((trying.cursor[0] + 1, "a"), (trying.cursor[0] + 1, "b"))
+    settle(sent(trying, *hits, refused={"a": "too large"}))
+    assert list(DeadLetter.objects.values_list("hit", "message", "attempts")) == [("a", "too large", 1)]
 
 
 def test_limit_holds_back_and_sums_up(output: FilterOutput) -> None:
     now = timezone.now()
-    assert [services.admit(output, 7, now), services.admit(output, 7, now)] == [7, 3]
-    assert services.take_held_back(output) == 4
-    assert services.take_held_back(output) == 0
-    assert services.admit(output, 7, now + timedelta(minutes=59)) == 0
-    assert services.admit(output, 7, now + timedelta(minutes=61)) == 7
+    trying = taken()
+    assert (trying.limit, trying.held_back) == (10, 0)
+    page = [(trying.cursor[0] + 1, f"{n:02}") for n in range(14)]
+    settle(Outcome(trying, Kind.NEW, tuple(page[:10]), cursor=page[-1], held_back=4), now)
+    assert (taken().limit, taken().held_back) == (0, 0), "the summary comes at the end of the hour"
+    OutputState.objects.update(window_began=now - timedelta(minutes=61))
+    due = taken()
+    assert (due.limit, due.held_back) == (10, 4)
+    state = settle(Outcome(due, Kind.SUMMARY, held_back=4))
+    assert state.held_back == 0
+    assert output.deliveries.first().result == "summed up"
+
+
+def test_topics_have_no_limit_unless_given_one(people: Any) -> None:
+    made = filters.create(people.ann, "f", Wording(adql="SELECT diaObjectId FROM objects"))
+    assert outputs.add(people.ann, made.pk, "kafka").hourly_limit is None
+    assert outputs.add(people.ann, made.pk, "email").hourly_limit == 1000
+
+
+def test_a_digest_is_due_once_a_day(people: Any) -> None:
+    made = filters.create(people.ann, "f", Wording(adql="SELECT diaObjectId FROM objects"))
+    output = outputs.add(people.ann, made.pk, "email", frequency="digest")
+    now = timezone.now()
+    hour = (now + timedelta(hours=2)).astimezone(UTC).hour
+    place = DjangoOutputs(digest_hour=hour)
+    assert place.due()[0].digest_until is None, "the first is due at the next such hour"
+    FilterOutput.objects.update(created=now - timedelta(days=2))
+    (due,) = place.take([output.pk], "me", 20.0)
+    assert due.channel is Channel.DIGEST
+    assert due.digest_until is not None
+    assert mjd_tai(now) - 1 < due.digest_until < mjd_tai(now)
+    settle(Outcome(due, Kind.NEW, cursor=due.cursor, finished=False))
+    assert place.due()[0].digest_until == due.digest_until, "there was more than one mail's worth"
+    place.take([output.pk], "me", 20.0)
+    settle(Outcome(due, Kind.NEW, cursor=due.cursor, finished=True))
+    assert place.due()[0].digest_until is None
+
+
+def test_who_left_the_collaboration_gets_no_more_mail(people: Any, team: Any) -> None:
+    group = team("4MOST", manager=people.ann, member=people.bob)
+    made = filters.create(people.ann, "f", Wording(adql="SELECT diaObjectId FROM objects"))
+    filters.share(people.ann, made.pk, "group", group)
+    outputs.add(people.ann, made.pk, "email", recipient=people.bob)
+    assert [due.address for due in DjangoOutputs().due()] == ["bob@example.org"]
+    Membership.objects.filter(user=people.bob).delete()
+    assert DjangoOutputs().due() == []
+
+
+def test_private_topics_never_have_the_name_of_public_ones(people: Any, team: Any) -> None:
+    group = team("4MOST", manager=people.ann)
+    made = filters.create(people.ann, "f", Wording(adql="SELECT diaObjectId FROM objects"))
+    private, readers = topic_of(made), readers_of(made)
+    assert private == f"private.{people.ann.pk}.{made.topic}"
+    assert readers == (f"user.{people.ann.pk}",)
+    made = filters.share(people.ann, made.pk, "group", group)
+    assert (topic_of(made), readers_of(made)) == (f"4most.{made.topic}", ("4most",))
+    made = filters.share(people.ann, made.pk, "public")
+    assert (topic_of(made), readers_of(made)) == (made.topic, None)
 
 
 def test_log_is_the_editors(output: FilterOutput, people: Any) -> None:
-    services.delivered(output, ["h"], 0.1)
+    trying = taken()
+    settle(sent(trying, (trying.cursor[0] + 1, "a")))
     filters.share(people.ann, output.filter.pk, "public")
     assert Delivery.objects.visible_to(people.ann).count() == 1
     for person in (people.bob, None):
@@ -78,9 +213,90 @@ def test_log_is_the_editors(output: FilterOutput, people: Any) -> None:
 
 
 def test_redelivery(output: FilterOutput, people: Any) -> None:
-    asked = services.redeliver(people.ann, output.filter.pk, 61000.0, 61001.0)
-    assert asked.done is None
+    (asked,) = services.redeliver(people.ann, output.filter.pk, 61000.0, 61001.0)
+    again = taken().again
+    assert again is not None
+    assert (again.after, again.until, again.only) == ((61000.0, ""), 61001.0, None)
+    settle(Outcome(taken(), Kind.AGAIN, ((61000.5, "a"),), cursor=(61000.5, "a")))
+    again = taken().again
+    assert again is not None
+    assert again.after == (61000.5, "a"), "it goes on where it was"
+    state = settle(Outcome(taken(), Kind.AGAIN, cursor=(61000.5, "a"), finished=True))
+    asked.refresh_from_db()
+    assert (asked.hits, asked.done is None) == (1, False)
+    assert state.delivered_to == mjd_tai(output.created), "new hits are counted apart"
     with pytest.raises(Invalid, match="before the end"):
         services.redeliver(people.ann, output.filter.pk, 61001.0, 61001.0)
     with pytest.raises(NotFound):
         services.redeliver(people.bob, output.filter.pk, 61000.0, 61001.0)
+    outputs.remove(people.ann, output.pk)
+    with pytest.raises(Invalid, match="no such output"):
+        services.redeliver(people.ann, output.filter.pk, 61000.0, 61001.0)
+    assert not Redelivery.objects.exists()
+
+
+class Recording:
+    """A way of delivery that remembers tests."""
+
+    most, pause = 10, 0.0
+
+    def __init__(self, error: str = "") -> None:
+        self.error = error
+        self.tested: list[Output] = []
+
+    def send(self, output: Output, parcel: Parcel, seconds: float) -> Mapping[str, str]:
+        raise AssertionError("a test sends no hits")
+
+    def summarise(self, output: Output, held_back: int, seconds: float) -> None:
+        raise AssertionError("a test is no summary")
+
+    def test(self, output: Output, seconds: float) -> str:
+        self.tested.append(output)
+        if self.error:
+            raise DeliveryError(self.error)
+        return "took it"
+
+    def close(self) -> None:
+        pass
+
+
+def test_trying_an_output(output: FilterOutput, people: Any) -> None:
+    good, bad = Recording(), Recording("refused")
+    tried = services.send_test(people.ann, output.pk, {Channel.WEBHOOK: good})
+    assert (tried.result, tried.message, good.tested[0].output_id) == ("test", "took it", output.pk)
+    tried = services.send_test(people.ann, output.pk, {Channel.WEBHOOK: bad})
+    assert (tried.result, tried.message) == ("failed", "refused")
+    tried = services.send_test(people.ann, output.pk, {})
+    assert "does not deliver by webhook" in tried.message
+    with pytest.raises(NotFound):
+        services.send_test(people.bob, output.pk, {Channel.WEBHOOK: good})
+
+
+class Logins:
+    """Remembers which Kafka logins were made."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, str] = {}
+
+    def set_password(self, principal: str, password: str) -> None:
+        self.made[principal] = password
+
+
+def test_kafka_passwords_are_for_oneself_and_for_managers(people: Any, team: Any) -> None:
+    team("4MOST", manager=people.ann, member=people.bob)
+    access: Any = Logins()
+    assert services.new_kafka_password(people.bob, access)[0] == f"user.{people.bob.pk}"
+    principal, password = services.new_kafka_password(people.ann, access, "4most")
+    assert access.made[principal] == password
+    assert len(password) >= 24
+    with pytest.raises(NotAllowed):
+        services.new_kafka_password(people.bob, access, "4most")
+    with pytest.raises(NotFound):
+        services.new_kafka_password(people.cat, access, "4most")
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "syslog://", "dbus://", "mailto://a:b@x.org", "x"])
+def test_notifications_do_not_act_on_the_server_itself(people: Any, url: str) -> None:
+    made = filters.create(people.ann, "f", Wording(adql="SELECT diaObjectId FROM objects"))
+    with pytest.raises(Invalid, match="url"):
+        outputs.add(people.ann, made.pk, "apprise", url=url)

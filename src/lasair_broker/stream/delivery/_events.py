@@ -86,16 +86,19 @@ def events(
     watch: HitWatch,
     filter_id: int,
     after: Cursor,
-    stop: threading.Event | None = None,
+    *,
+    seconds: float = math.inf,
     heartbeat: float = _HEARTBEAT_SECONDS,
 ) -> Iterator[bytes]:
     """The hits of a filter after some place, and then each new one as it comes, as server-sent events.
 
     Each event has the type "hit", an id from which the stream can be resumed (`Last-Event-ID`) and a JSON
-    object as data. While there is nothing to tell, a comment keeps the connection open. Ends with `stop`.
+    object as data. While there is nothing to tell, a comment keeps the connection open. It ends after so many
+    `seconds`; the client resumes it.
     """
+    end = time.monotonic() + seconds
     yield b"retry: 3000\n\n"
-    while stop is None or not stop.is_set():
+    while time.monotonic() < end:
         hits = archive.hits_after(filter_id, after, limit=_PAGE)
         parcel = Parcel(hits)
         for place, envelope in zip(parcel.places, parcel.envelopes(), strict=True):

@@ -128,7 +128,7 @@ class KafkaSender:
         lock = threading.Lock()
         everything = threading.Event()
 
-        def told(error: KafkaError | None, message: Message | None, hit: str) -> None:
+        def told(error: KafkaError | None, hit: str) -> None:
             nonlocal waiting
             if error is not None and error.code() in _NEVER:
                 refused[hit] = error.str()
@@ -142,7 +142,7 @@ class KafkaSender:
 
             def on_delivery(error: KafkaError | None, message: Message, hit: str = hit) -> None:
                 with lock:
-                    told(error, message, hit)
+                    told(error, hit)
 
             while True:
                 try:
@@ -158,7 +158,8 @@ class KafkaSender:
                         self._renew()
                         raise DeliveryError(f"Kafka: {fault.str()}") from None
                     with lock:
-                        told(fault, None, hit)
+                        told(fault, hit)
+                    break
         while not everything.is_set() and time.monotonic() < deadline:
             producer.poll(0.05)
         if not everything.is_set():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from lasair_broker.web._admin import ModelAdmin
-from lasair_broker.web.delivery.models import DeadLetter, Delivery, OutputState
+from lasair_broker.web.delivery.models import DeadLetter, Delivery, OutputState, Redelivery
 
 
 @admin.register(OutputState)
@@ -31,3 +31,11 @@ class DeadLetterAdmin(ModelAdmin[DeadLetter]):
 
     list_display = ("output", "hit", "at", "attempts", "message", "sent_again")
     list_select_related = ("output__filter",)
+
+
+@admin.register(Redelivery)
+class RedeliveryAdmin(ModelAdmin[Redelivery]):
+    """Hits that were asked for again."""
+
+    list_display = ("output", "since_mjd", "until_mjd", "by", "asked", "hits", "done")
+    list_select_related = ("output__filter", "by")

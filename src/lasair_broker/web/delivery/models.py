@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from django.conf import settings
 from django.db import models
 
-from lasair_broker.web.filters.models import Filter, FilterOutput
+from lasair_broker.web.filters.models import FilterOutput
 from lasair_broker.web.sharing import edited_by
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class OutputState(models.Model):
     window_count = models.PositiveIntegerField(default=0)
     held_back = models.PositiveIntegerField(default=0, help_text="Hits beyond the limit, for the summary.")
     digest_sent = models.DateTimeField(null=True)
+    lease_holder = models.CharField(max_length=200, blank=True, help_text="The worker that is at it.")
+    lease_until = models.DateTimeField(null=True, help_text="If not prolonged.")
 
     def __str__(self) -> str:
         return f"{self.output}: {self.failures} failures" if self.failures else f"{self.output}: well"
@@ -50,6 +52,7 @@ class Delivery(models.Model):
         """How it ended."""
 
         DELIVERED = "delivered", "delivered"
+        AGAIN = "again", "delivered again, as asked"
         FAILED = "failed", "failed, to be tried again"
         DEAD = "dead", "given up"
         SUMMED_UP = "summed up", "more than the limit, summed up"
@@ -79,6 +82,7 @@ class DeadLetter(models.Model):
 
     output = models.ForeignKey(FilterOutput, models.CASCADE, related_name="dead_letters")
     hit = models.CharField(max_length=64)
+    committed_mjd = models.FloatField(help_text="When the hit was found, MJD TAI.")
     at = models.DateTimeField()
     attempts = models.PositiveIntegerField()
     message = models.TextField()
@@ -94,15 +98,21 @@ class DeadLetter(models.Model):
 
 
 class Redelivery(models.Model):
-    """A user's wish to have a filter's hits since some time again."""
+    """A user's wish to have an output's hits of some time again."""
 
-    filter = models.ForeignKey(Filter, models.CASCADE, related_name="redeliveries")
+    output = models.ForeignKey(FilterOutput, models.CASCADE, related_name="redeliveries")
     since_mjd = models.FloatField(help_text="MJD TAI.")
     until_mjd = models.FloatField(help_text="MJD TAI.")
+    only = models.JSONField(null=True, help_text="Just these hits.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     asked = models.DateTimeField(auto_now_add=True)
+    reached_mjd = models.FloatField(null=True, help_text="How far it has come, MJD TAI.")
+    reached_hit = models.CharField(max_length=64, blank=True)
     done = models.DateTimeField(null=True)
     hits = models.PositiveIntegerField(default=0)
 
+    class Meta:
+        ordering: ClassVar = ["pk"]
+
     def __str__(self) -> str:
-        return f"{self.filter} from MJD {self.since_mjd:.5f}"
+        return f"{self.output} from MJD {self.since_mjd:.5f}"

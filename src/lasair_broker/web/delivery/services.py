@@ -1,138 +1,160 @@
-"""Keeping account of deliveries. These functions act for the delivery workers; `redeliver` for a user."""
+"""What users do with deliveries. Every function checks that the user may; the text of errors is for users."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+import itertools
+import secrets
+import time
+from collections.abc import Mapping
 
 from django.db import transaction
 from django.utils import timezone
 
+from lasair_broker.stream.delivery import Channel, DeliveryError, KafkaAccess, Sender
 from lasair_broker.web import sharing
-from lasair_broker.web.accounts.models import User
+from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.delivery.models import DeadLetter, Delivery, OutputState, Redelivery
-from lasair_broker.web.errors import Invalid
-from lasair_broker.web.filters.models import Filter, FilterOutput
+from lasair_broker.web.delivery.running import DjangoOutputs, mjd_tai
+from lasair_broker.web.delivery.topics import principal_of
+from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
+from lasair_broker.web.filters.models import Filter, FilterOutput, OutputKind
 
-_FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
-MAX_ATTEMPTS = 20
-"""Attempts in a row, over some twelve hours, before hits are given up."""
-
-_WINDOW = timedelta(hours=1)
-_MESSAGE_LENGTH = 2000
-
-
-def wait_after(failures: int) -> timedelta:
-    """How long to wait after so many failures in a row: 5 s, doubled each time, at most an hour."""
-    return min(_LONGEST_WAIT, _FIRST_WAIT * (1 << min(max(failures, 1) - 1, 20)))
-
-
-def due_outputs(now: datetime | None = None) -> list[FilterOutput]:
-    """The enabled outputs that may be tried now."""
-    now = now or timezone.now()
-    outputs = FilterOutput.objects.filter(enabled=True, filter__owner__is_active=True).exclude(
-        state__next_attempt__gt=now
-    )
-    return list(outputs.select_related("filter", "state").order_by("pk"))
+_TEST_SECONDS = 20.0
 
 
 @transaction.atomic
-def admit(output: FilterOutput, hits: int, now: datetime | None = None) -> int:
-    """How many of the hits that wait the hourly limit lets through; the others are counted as held back."""
-    now = now or timezone.now()
-    state = _state(output)
-    if state.window_began is None or now - state.window_began >= _WINDOW:
-        state.window_began, state.window_count = now, 0
-    admitted = min(hits, max(0, output.hourly_limit - state.window_count))
-    state.window_count += admitted
-    state.held_back += hits - admitted
-    state.save(update_fields=["window_began", "window_count", "held_back"])
-    return admitted
-
-
-@transaction.atomic
-def take_held_back(output: FilterOutput) -> int:
-    """How many hits the next summary is to tell of; the count starts anew."""
-    state = _state(output)
-    held_back, state.held_back = state.held_back, 0
-    state.save(update_fields=["held_back"])
-    return held_back
-
-
-@transaction.atomic
-def delivered(
-    output: FilterOutput,
-    hits: Sequence[str],
-    seconds: float,
-    *,
-    until_mjd: float | None = None,
-    result: str = Delivery.Result.DELIVERED,
-    message: str = "",
-) -> Delivery:
-    """Note that hits were delivered, and that all committed until `until_mjd` (MJD TAI) are."""
-    state = _state(output)
-    state.failures, state.next_attempt = 0, None
-    if until_mjd is not None:
-        state.delivered_to, state.last_hit = until_mjd, hits[-1] if hits else state.last_hit
-    state.save()
-    return _log(output, result, hits, seconds, message)
-
-
-@transaction.atomic
-def failed(output: FilterOutput, hits: Sequence[str], seconds: float, message: str) -> bool:
-    """Note that an attempt failed; True if the hits are now given up, as dead letters."""
-    state = _state(output)
-    state.failures += 1
-    dead = state.failures >= MAX_ATTEMPTS
-    now = timezone.now()
-    if dead:
-        DeadLetter.objects.bulk_create(
-            [
-                DeadLetter(
-                    output=output, hit=hit, at=now, attempts=state.failures, message=message[:_MESSAGE_LENGTH]
-                )
-                for hit in hits
-            ],
-            ignore_conflicts=True,
-        )
-    state.next_attempt = now + wait_after(state.failures)
-    if dead:
-        state.failures = 0
-    state.save()
-    _log(output, Delivery.Result.DEAD if dead else Delivery.Result.FAILED, hits, seconds, message)
-    return dead
-
-
-@transaction.atomic
-def redeliver(user: User, filter_id: int, since_mjd: float, until_mjd: float) -> Redelivery:
-    """Ask to have a filter's hits of a past interval (MJD TAI) again.
+def redeliver(
+    user: User, filter_id: int, since_mjd: float, until_mjd: float, output_id: int | None = None
+) -> list[Redelivery]:
+    """Ask to have a filter's hits of a past interval (MJD TAI) again, at one of its outputs or at all.
 
     Raises
     ------
     NotFound, NotAllowed
         If the filter is not there, or not the user's to change.
     Invalid
-        If the interval is empty.
+        If the interval is empty, or there is no output to deliver to.
     """
     found = sharing.editable(Filter.objects.all(), user, filter_id)
     if not since_mjd < until_mjd:
         raise Invalid({"since_mjd": "must be before the end of the interval"})
-    return Redelivery.objects.create(filter=found, since_mjd=since_mjd, until_mjd=until_mjd, by=user)
+    outputs = found.outputs.filter(enabled=True).exclude(kind=OutputKind.BROWSER)
+    if output_id is not None:
+        outputs = outputs.filter(pk=output_id)
+    asked = [
+        Redelivery.objects.create(output=output, since_mjd=since_mjd, until_mjd=until_mjd, by=user)
+        for output in outputs
+    ]
+    if not asked:
+        raise Invalid({"output_id": "there is no such output that is switched on; add one, or switch it on"})
+    return asked
 
 
-def _state(output: FilterOutput) -> OutputState:
-    OutputState.objects.get_or_create(output=output)
-    return OutputState.objects.select_for_update().get(output=output)
+@transaction.atomic
+def resend_dead_letters(user: User, output_id: int) -> int:
+    """Ask to have the hits again that were given up at an output; tells how many they are.
+
+    Raises
+    ------
+    NotFound
+        If the output is not there, or not the user's to change.
+    """
+    output = _editable(user, output_id)
+    dead = DeadLetter.objects.filter(output=output, sent_again=None).order_by("at", "committed_mjd")
+    count = 0
+    for _, together in itertools.groupby(dead, key=lambda letter: letter.at):
+        letters = list(together)
+        Redelivery.objects.create(
+            output=output,
+            since_mjd=letters[0].committed_mjd,
+            until_mjd=letters[-1].committed_mjd,
+            only=[letter.hit for letter in letters],
+            by=user,
+        )
+        count += len(letters)
+    return count
 
 
-def _log(output: FilterOutput, result: str, hits: Sequence[str], seconds: float, message: str) -> Delivery:
+def send_test(user: User, output_id: int, senders: Mapping[Channel, Sender]) -> Delivery:
+    """Try an output now, and write that in its log; tells what was done, or why it does not work.
+
+    Raises
+    ------
+    NotFound
+        If the output is not there, or not the user's to change.
+    """
+    output = _editable(user, output_id)
+    if output.kind == OutputKind.BROWSER:
+        raise Invalid({"": "a browser's output needs no test: open the filter's page"})
+    seen = DjangoOutputs().one(output)
+    began = time.monotonic()
+    result, message = Delivery.Result.FAILED, f"this installation does not deliver by {seen.channel}"
+    if seen.channel in senders:
+        try:
+            message = senders[seen.channel].test(seen, _TEST_SECONDS)
+            result = Delivery.Result.TEST
+        except DeliveryError as error:
+            message = str(error)
     return Delivery.objects.create(
         output=output,
         at=timezone.now(),
         result=result,
-        hits=len(hits),
-        first_hit=hits[0] if hits else "",
-        last_hit=hits[-1] if hits else "",
-        seconds=seconds,
-        message=message[:_MESSAGE_LENGTH],
+        hits=0,
+        seconds=time.monotonic() - began,
+        message=message[:2000],
     )
+
+
+def begin_now(output: FilterOutput) -> None:
+    """Let an output have the hits that are found from now on."""
+    OutputState.objects.update_or_create(
+        output=output,
+        defaults={
+            "delivered_to": mjd_tai(timezone.now()),
+            "last_hit": "",
+            "failures": 0,
+            "next_attempt": None,
+            "held_back": 0,
+        },
+    )
+
+
+def new_kafka_password(user: User, access: KafkaAccess, collaboration: str | None = None) -> tuple[str, str]:
+    """A new Kafka password for the user, or for a collaboration the user manages: (login, password).
+
+    It is shown this once and kept nowhere but, as Kafka's own hash, in Kafka. The old one ends.
+
+    Raises
+    ------
+    NotFound, NotAllowed
+        If the collaboration is not there, or not the user's to manage.
+    DeliveryError
+        If Kafka refuses.
+    """
+    whose: User | Collaboration = user
+    if collaboration is not None:
+        found = Collaboration.objects.visible_to(user).filter(slug=collaboration).first()
+        if found is None:
+            raise NotFound(f"there is no collaboration {collaboration}")
+        if not Collaboration.objects.editable_by(user).filter(pk=found.pk).exists():
+            raise NotAllowed(f"you do not manage the collaboration {collaboration}")
+        whose = found
+    principal, password = principal_of(whose), secrets.token_urlsafe(24)
+    access.set_password(principal, password)
+    return principal, password
+
+
+def unsubscribe(output_id: int) -> FilterOutput | None:
+    """Switch an e-mail output off, for whoever holds its signed link."""
+    output = FilterOutput.objects.filter(pk=output_id, kind=OutputKind.EMAIL).select_related("filter").first()
+    if output is not None:
+        output.enabled = False
+        output.save(update_fields=["enabled"])
+    return output
+
+
+def _editable(user: User, output_id: int) -> FilterOutput:
+    output = FilterOutput.objects.editable_by(user).filter(pk=output_id).select_related("filter").first()
+    if output is None:
+        raise NotFound(f"there is no output {output_id}")
+    return output

@@ -229,21 +229,8 @@ class FilterFailure(models.Model):
 
 
 _LOCAL_SCHEMES = frozenset(
-    [
-        "dbus",
-        "file",
-        "glib",
-        "gnome",
-        "kde",
-        "macosx",
-        "mailto",
-        "mailtos",
-        "qt",
-        "rsyslog",
-        "smpp",
-        "syslog",
-        "windows",
-    ]
+    {"dbus", "file", "glib", "gnome", "kde", "macosx", "mailto", "mailtos", "qt"}
+    | {"rsyslog", "smpp", "syslog", "windows"}
 )
 """Apprise's services that would act on the server itself, and e-mail, which is an output of its own."""
 
