@@ -27,8 +27,13 @@ RANDOM_KILLS = 12
 PARTITIONS = 2
 FILTERS = """
 filters:
-  - {id: 1, name: all, adql: SELECT objectName, ra FROM objects}
-  - {id: 2, name: many, adql: SELECT nDiaSources FROM objects WHERE nDiaSources > 3, renotify: {once: true}}
+  - id: 1
+    name: all
+    adql: SELECT objectName, ra FROM objects
+  - id: 2
+    name: many
+    adql: SELECT nDiaSources FROM objects WHERE nDiaSources > 3
+    renotify: {once: true}
   - id: 3
     name: not compiled
     adql: SELECT o.ra, COUNT(*) AS n FROM objects o JOIN diaSources s ON s.diaObjectId = o.diaObjectId
