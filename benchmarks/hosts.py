@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.optimize import minimize
 
-from _glade import glade_plus
+from _real_catalogues import glade_plus
 from lasair_broker.context import (
     ContextLoader,
     HostModel,

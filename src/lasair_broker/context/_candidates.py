@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["MAGNITUDES", "Candidates", "columns_needed"]
 
@@ -181,16 +182,11 @@ def _positive(values: Float64) -> Float64:
 def _redshifts(values: Mapping[str, Float64], kind: pa.Array) -> tuple[Float64, Float64, Float64, Float64]:
     """Spectroscopic and photometric redshifts with their errors; a redshift below 0 or of 0 is none."""
     z, error = _positive(values["redshift"]), values["redshift_error"]
-    words = np.array(
-        [
-            None if word is None else word.strip().lower()
-            for word in kind.dictionary_encode().dictionary.to_pylist()
-        ],
-        object,
+    word = pc.utf8_lower(pc.utf8_trim_whitespace(kind))
+    told_spec, told_phot = (
+        pc.is_in(word, value_set=pa.array(words)).to_numpy(zero_copy_only=False)
+        for words in (_SPECTROSCOPIC, _PHOTOMETRIC)
     )
-    codes = kind.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    word = np.append(words, None)[codes]
-    told_spec, told_phot = np.isin(word, _SPECTROSCOPIC), np.isin(word, _PHOTOMETRIC)
     with np.errstate(invalid="ignore"):
         photometric = told_phot | (~told_spec & (error > _UNSURE * (1.0 + z)))
     beside = _positive(values["photoz"])

@@ -67,7 +67,7 @@ class SFDDust:
     source = "SFD98"
 
     def __init__(self, folder: Path) -> None:
-        self._maps = {}
+        self._maps: dict[int, tuple[npt.NDArray[np.float32], float, float, float, float]] = {}
         for sign, pole in ((1, "ngp"), (-1, "sgp")):
             found = sorted(folder.glob(f"*{pole}.fits"))
             if len(found) != 1:
@@ -82,7 +82,8 @@ class SFDDust:
                     what = f"has no {', '.join(missing)}" if missing else "has no image"
                     raise ContextError(f"the dust map {found[0]} {what}: it is not one of SFD's files")
                 grid = np.array(data, np.float32)
-                self._maps[sign] = (grid, *(float(header[name]) for name in needed))
+                pole_sign, scale, x0, y0 = (float(header[name]) for name in needed)
+                self._maps[sign] = (grid, pole_sign, scale, x0, y0)
 
     def __call__(self, ra: npt.ArrayLike, decl: npt.ArrayLike) -> Reddening:
         longitude, latitude = galactic_coordinates(ra, decl)

@@ -51,9 +51,10 @@ class View(_Part):
     def _check(self) -> View:
         if self.where is not None:
             try:
-                Expression(self.where)
+                if Expression(self.where).is_name:
+                    Expression(self.where).columns([])  # says why it does not parse
             except ExpressionError as error:
-                raise ValueError(f"where: {error}") from None
+                raise ValueError(f"where: {str(error).removesuffix('; the source has ')}") from None
         return self
 
 

@@ -57,10 +57,11 @@ def description(
     first = joined(
         "The object ", belongs, " the ", pa.array(kind, pa.string()), named, what, " in ", catalogue, "."
     )
+    latitude, longitude = np.where(north > 0.0, "S", "N"), np.where(east > 0.0, "W", "E")
     way = joined(
         " It lies ", number(arcsec, "%.2f"), "″ from it (", number(np.abs(north), "%.2f"), "″ ",
-        pa.array(np.where(north > 0.0, "S", "N").tolist()), ", ", number(np.abs(east), "%.2f"), "″ ",
-        pa.array(np.where(east > 0.0, "W", "E").tolist()), ")",
+        pa.array(latitude.tolist(), pa.string()), ", ", number(np.abs(east), "%.2f"), "″ ",
+        pa.array(longitude.tolist(), pa.string()), ")",
     )  # fmt: skip
     across = _or_empty(joined(", ", number(kpc, "%.1f"), " kpc in projection"))
     at = _or_empty(joined(" Its redshift is ", number(redshift, "%.4f"), "."))

@@ -103,8 +103,8 @@ def classifications(
     code = verdict.code
     columns["diaObjectId"] = ids
     columns["classification"] = _words((*CLASSES, ORPHAN), np.where(code < 0, len(CLASSES), code))
-    columns["annotator"] = pa.array([ANNOTATOR] * n)
-    columns["configuration"] = pa.array([sources.digest] * n)
+    columns["annotator"] = pa.array([ANNOTATOR] * n, pa.string())
+    columns["configuration"] = pa.array([sources.digest] * n, pa.string())
     columns |= _words_of_verdict(matches, verdict, found, said, sources)
     columns |= _hosts(found, said, verdict, sources)
     return conform(
@@ -216,7 +216,7 @@ def _names_of_groups(
         "/".join([names[one], *(name for k, name in enumerate(names) if k != one and which >> k & 1)])
         for one, which in pairs.T.tolist()
     ]
-    return pa.array(told).take(pa.array(back.ravel()))
+    return pa.array(told, pa.string()).take(pa.array(back.ravel()))
 
 
 def _words(words: Sequence[str], codes: npt.NDArray[Any]) -> pa.Array:

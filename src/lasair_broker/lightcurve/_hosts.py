@@ -39,7 +39,7 @@ class Hosts:
         What to add to an apparent magnitude: minus distance modulus and K correction, mag; NaN without a
         host.
     to_absolute_error
-        Its error from the redshift, mag; NaN if the distance is not from a redshift.
+        Its error from the redshift, or from `best_distance_err`, mag; NaN if neither is known.
     may_be_transient
         False for objects of a class that is not.
     """
@@ -65,9 +65,9 @@ def hosts(batch: AlertBatch, resources: FeatureResources) -> Hosts:
     found = rows >= 0
     classes = table.column("classification").to_numpy(zero_copy_only=False)[rows]
     with_host = found & np.isin(classes, _WITH_HOST)
-    distance, z, photo_z, photo_z_error = (
+    distance, distance_error, z, photo_z, photo_z_error = (
         np.where(with_host, _floats(table, name)[rows], np.nan)
-        for name in ("best_distance", "z", "photoZ", "photoZErr")
+        for name in ("best_distance", "best_distance_err", "z", "photoZ", "photoZErr")
     )
     distance = np.where(distance > 0.0, distance, np.nan)
     spectroscopic = z > 0.0
@@ -79,7 +79,7 @@ def hosts(batch: AlertBatch, resources: FeatureResources) -> Hosts:
     with np.errstate(invalid="ignore", divide="ignore"):
         modulus = 5.0 * np.log10(distance) + 25.0
         redshift_error = np.where(spectroscopic, _PECULIAR / SPEED_OF_LIGHT, photo_z_error)
-        error = np.where(measured, _MAG * redshift_error / redshift, np.nan)
+        error = _MAG * np.where(measured, redshift_error / redshift, distance_error / distance)
         return Hosts(
             to_absolute=-modulus + 2.5 * np.log10(1.0 + redshift),
             to_absolute_error=error,

@@ -174,6 +174,11 @@ class Expression:
         for part in parts:
             self._check(part)
 
+    @property
+    def is_name(self) -> bool:
+        """Whether the text can only be the name of a column: it does not parse as an expression."""
+        return self._tree is None
+
     def columns(self, available: Mapping[str, Any] | list[str]) -> list[str]:
         """The columns the expression needs, of those that are there.
 
@@ -206,6 +211,7 @@ class Expression:
         return found | ({self.text} if wanted else set())
 
     def _find_text(self, node: ast.AST, text: bool, found: set[str]) -> None:
+        inside: list[tuple[ast.AST, bool]]
         match node:
             case ast.Name(id=name):
                 if text:
