@@ -33,7 +33,7 @@ def glade_plus(folder: Path, data: Path) -> None:
         "minor_axis": pa.array(major * 10.0 ** -np.nan_to_num(log_ratio)),
         "position_angle": t["PAHyp"],
         "redshift": t["z_best"],
-        "redshift_error": t["z_best_std"],
+        # z_best_std is 0.3 z in every row, which is no error of either kind.
         "redshift_kind": pa.array(np.where(spectroscopic, "spec", "phot")),
     }
     description = Description(

@@ -123,10 +123,14 @@ def check_redshifts(kind: npt.NDArray[Any], z: Any, said: pa.Table) -> None:
     )
     some = (kind == "SN") & np.isfinite(z) & np.isfinite(of_host) & (z > 0)
     agrees = np.abs(of_host - z) < 0.005 + 0.05 * z
-    sure = some & (probability > 0.9)
+    by_spectrum = some & (np.array(said.column("redshiftKind").to_pylist(), object) == "spec")
     print("redshifts of host and supernova agree (|dz| < 0.005 + 0.05 z):")
-    print(f"  {agrees[some].mean():.4f} of {some.sum():,}; of those with a probability above 0.9")
-    print(f"  {agrees[sure].mean():.4f} of {sure.sum():,}")
+    for title, which in (
+        ("all", some),
+        ("hosts with a spectrum", by_spectrum),
+        ("these, with a probability above 0.9", by_spectrum & (probability > 0.9)),
+    ):
+        print(f"  {title:<38} {agrees[which].mean():.4f} of {which.sum():,}")
     within = (z >= p16) & (z <= p84)
     share = within[some].mean()
     print(f"that of the supernova lies between the 16th and 84th percentile: {share:.3f} (0.68 is right)")

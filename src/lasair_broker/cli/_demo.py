@@ -20,8 +20,9 @@ from lasair_broker.settings import Settings
 from lasair_broker.stream import Progress, SimulatorSource
 
 from ._broker import run_stream
-from ._context import console, fail, settings_for
+from ._context import console, errors, fail, settings_for
 from ._format import bytes_size, magnitude, number
+from ._simulated_catalogue import write_simulated_catalogue
 
 __all__ = ["demo"]
 
@@ -45,13 +46,16 @@ def demo(
         if not (folder / "archive.duckdb").exists():
             raise fail(f"{folder} exists and is not an archive", "Name another: --folder FOLDER")
         shutil.rmtree(folder)
-    settings = settings_for(str(folder))
+    settings = settings_for(str(folder), context={"catalogues": folder / "catalogues"})
     console.print(
         f"A night of about {alerts:,} LSST alerts (Rubin's schema 11, histories, forced photometry, images), "
         f"simulated as it streams in. The archive is the folder [bold]{escape(str(folder))}[/].",
         highlight=False,
     )
     simulation = Simulation.night(alerts, seed=seed)
+    with errors.status("writing the catalogue of the simulated sky …"):
+        sources = write_simulated_catalogue(simulation, settings.context.catalogues)
+    console.print(f"Its sky has a catalogue, of {sources:,} stars and galaxies.", highlight=False)
     progress = run_stream(
         SimulatorSource(simulation, settings.stream), settings, "simulated night", total=alerts
     )
@@ -75,6 +79,13 @@ def _report(archive: Archive, progress: Progress) -> None:
     ):
         if name in status.tables:
             rows.add_row(label, f"{status.tables[name].rows:,}")
+    classes = archive.query(
+        "SELECT classification, count(*) AS number FROM sherlock_classifications "
+        "GROUP BY classification ORDER BY number DESC",
+        max_rows=None,
+    )
+    found = zip(*(column.to_pylist() for column in classes.columns), strict=True)
+    rows.add_row("context", ", ".join(f"{count:,} {name}" for name, count in found))
     rows.add_row("rejected", f"{progress.rejected:,}")
     rows.add_row("archive", f"{bytes_size(status.bytes_per_alert)} an alert, images and raw packets included")
     shares = sorted(progress.shares.items(), key=lambda share: -share[1])
@@ -86,8 +97,10 @@ def _objects(archive: Archive, simulation: Simulation, settings: Settings) -> No
     """A handful of objects, of different kinds as far as the night has them, and how to look at them."""
     truth = simulation.truth().filter(pc.field("diaObjectId").is_valid()).select(["diaObjectId", "class"])
     found = archive.query(
-        "SELECT diaObjectId, objectName, nDiaSources, latest_psfFlux, BBBTemp, latestPairColourMag, "
-        "latestPairColourBands FROM objects WHERE medianR > 0.5 AND nDiaSources >= 8 AND latest_psfFlux > 0",
+        "SELECT objects.diaObjectId, objectName, nDiaSources, latest_psfFlux, BBBTemp, latestPairColourMag, "
+        "latestPairColourBands, classification FROM objects, sherlock_classifications "
+        "WHERE objects.diaObjectId = sherlock_classifications.diaObjectId "
+        "AND medianR > 0.5 AND nDiaSources >= 8 AND latest_psfFlux > 0",
         max_rows=None,
     ).join(truth, "diaObjectId")
     order = pa.array([_SHOWN.index(c) if c in _SHOWN else len(_SHOWN) for c in found["class"].to_pylist()])
@@ -103,13 +116,14 @@ def _objects(archive: Archive, simulation: Simulation, settings: Settings) -> No
             "[yellow]The night was too short for objects with eight detections; try more --alerts[/]"
         )
         return
-    shown = Table("object", "really is", "detections", "newest mag", "newest colour", "blackbody", box=None)
+    shown = Table("object", "really is", "context", "seen", "mag", "colour", "blackbody", box=None)
     shown.columns[0].no_wrap = True
     for row in rows:
         colour = number(row["latestPairColourMag"])
         shown.add_row(
             row["objectName"],
             f"[dim]{row['class']}[/]",
+            row["classification"],
             str(row["nDiaSources"]),
             magnitude(row["latest_psfFlux"]),
             f"{row['latestPairColourBands']} {colour}" if colour else "",
@@ -123,6 +137,7 @@ def _objects(archive: Archive, simulation: Simulation, settings: Settings) -> No
     examples = (
         "source .venv/bin/activate",
         f"export LASAIR_ARCHIVE__URL={settings.archive.url}",
+        f"export LASAIR_CONTEXT__CATALOGUES={settings.context.catalogues}",
         f"lasair object {name}",
         f"lasair object {name} --plot light-curve.png --cutouts images",
         f'lasair query "{_QUERY}"',

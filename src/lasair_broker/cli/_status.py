@@ -5,7 +5,10 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from ._context import ArchiveOption, console, opened
+from lasair_broker.context.catalogues import CatalogueSet
+from lasair_broker.settings import ContextSettings
+
+from ._context import ArchiveOption, console, opened, settings_for
 from ._format import bytes_size, utc
 
 __all__ = ["show_status"]
@@ -43,3 +46,17 @@ def show_status(archive: ArchiveOption = None) -> None:
         for (topic, partition), offset in sorted(status.positions.items()):
             streams.add_row(escape(topic), str(partition), f"{offset:,}")
         console.print(streams)
+    _show_catalogues(settings_for(archive).context)
+
+
+def _show_catalogues(context: ContextSettings) -> None:
+    """Which catalogues give objects their context, and what is wrong with the others."""
+    found = CatalogueSet.open(context.catalogues)
+    if found:
+        names = ", ".join(f"{name} ({len(catalogue):,})" for name, catalogue in sorted(found.items()))
+        console.print(f"catalogues: {escape(names)}", highlight=False)
+    else:
+        console.print("[yellow]no catalogues:[/] objects get no context; lasair catalogue add NAME SOURCE")
+    for state in found.states.values():
+        if state.message:
+            console.print(f"[yellow]{escape(state.message)}[/]", highlight=False)
