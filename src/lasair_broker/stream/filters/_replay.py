@@ -98,6 +98,7 @@ def replay_filter(
     plans = Plans(failures.add).of(ActiveFilters((each,)), TriggeredBy.ALERT)
     if failures.messages:
         raise QueryError(failures.messages[0])
+    pipeline.read_known(archive)
     hits = [arrow_schema("filter_hits").empty_table()]
     told = _told_before(archive, each, since)
     alerts = commits = count = 0
@@ -227,7 +228,7 @@ def _newest_of_objects(hits: Sequence[pa.Table]) -> pa.Table:
 
 def _notes(plans: Sequence[Plan]) -> tuple[str, ...]:
     tables = sorted({name for plan in plans for name in plan.tables} & _AS_NOW)
-    notes = ["features are worked out by this version of the program"]
+    notes = ["features are worked out by this version of the program, from what the packets tell"]
     if "annotations" in tables:
         notes.append("annotations are those known then, as far as they have not been replaced since")
         tables.remove("annotations")

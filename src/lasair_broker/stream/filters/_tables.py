@@ -54,7 +54,7 @@ def tables_of_batches(
             continue
         if name in LIGHT_CURVES or name == "alerts":
             own = [_own_rows(batch, name) for batch in batches]
-            rows = _replaced(archive.rows_of_objects(name, ids.to_pylist()), own, name)
+            rows = _completed(archive.rows_of_objects(name, ids.to_pylist()), own, name)
         else:
             own = [batch.tables[name] for batch in batches if name in batch.tables]
             others = [batch.objects.column("diaObjectId") for batch in batches if name not in batch.tables]
@@ -121,6 +121,19 @@ def _replaced(held: pa.Table, new: Sequence[pa.Table], name: str) -> pa.Table:
     """The rows held and the new ones; of rows with the same primary key the newest."""
     rows = _of(name, [held, *new])
     return rows if not held.num_rows and len(new) == 1 else _distinct(rows, name)
+
+
+def _completed(held: pa.Table, own: Sequence[pa.Table], name: str) -> pa.Table:
+    """The rows held and those of batches. A row held stands: in a batch it may have been filled in from the
+    archive with just the columns that features need. But the newest word is on whether it was withdrawn."""
+    if not held.num_rows:
+        return _replaced(held, own, name)
+    withdrawn = [
+        rows.filter(rows.column("timeWithdrawnMjdTai").is_valid())
+        for rows in own
+        if "timeWithdrawnMjdTai" in rows.column_names
+    ]
+    return _distinct(_of(name, [*own, held, *withdrawn]), name)
 
 
 def _distinct(rows: pa.Table, name: str) -> pa.Table:
