@@ -16,7 +16,7 @@ from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchem
 from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
 from lasair_broker.stream import SourceError, StageBrokenError
 
-from . import _annotate, _archive, _deliver, _user, _watchlist, _watchmap
+from . import _annotate, _archive, _deliver, _filter, _user, _watchlist, _watchmap
 from ._compile import compile_kernels
 from ._context import console, fail
 from ._demo import demo
@@ -26,6 +26,7 @@ from ._object import show_object
 from ._query import run_query
 from ._rejected import rejected
 from ._replay import replay
+from ._run import run_broker
 from ._simulate import simulate
 from ._status import show_status
 
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("run")(run_broker)
 app.command()(ingest)
 app.command()(simulate)
 app.command("object")(show_object)
@@ -49,6 +51,7 @@ app.command()(demo)
 app.command(hidden=True)(compile_kernels)
 app.add_typer(_archive.app, name="archive")
 app.add_typer(_deliver.app, name="deliver")
+app.add_typer(_filter.app, name="filter")
 app.add_typer(_user.app, name="user")
 app.add_typer(_watchlist.app, name="watchlist")
 app.add_typer(_watchmap.app, name="watchmap")

@@ -3,6 +3,7 @@
 from ._again import RetryReport, replay, retry_rejected
 from ._commit_stage import CommitStage
 from ._files import FileSource
+from ._idle import IdleSource
 from ._kafka import KafkaSource
 from ._metrics import Metrics, serve_metrics
 from ._pipeline import Pipeline, Processed, Resource, Stage, StageBrokenError
@@ -33,6 +34,7 @@ __all__ = [
     "CommitStage",
     "FileSource",
     "FilterRun",
+    "IdleSource",
     "KafkaSource",
     "Metrics",
     "OnProgress",
