@@ -10,12 +10,14 @@ from lasair_broker.query import (
     PUBLIC,
     BatchFrame,
     Catalogue,
+    Query,
     QueryError,
     StreamPlan,
     of_objects,
     parse,
     tables_read,
     triple,
+    values_wanted,
 )
 
 GOOD = [
@@ -113,3 +115,37 @@ def test_rows_that_are_not_the_users_stay_hidden_on_the_stream(
     assert rows.column(OBJECT).equals(rows.column("diaObjectId"))
     if join == "JOIN":
         assert plan.compiled
+
+
+SAID = "SELECT o.ra FROM objects o JOIN annotations a USING (diaObjectId)"
+
+
+@pytest.mark.parametrize(
+    ("query", "topics"),
+    [
+        (triple("objects.ra", "objects,annotator:a&b", ""), {"a", "b"}),
+        (parse("SELECT ra FROM objects"), set()),
+        (parse(SAID), None),
+        (parse(f"{SAID} WHERE a.topic IN ('x', 'y') AND 'y' = a.topic"), {"y"}),
+        (parse(f"{SAID} WHERE a.topic = 'x' OR o.ra < 3"), None),
+        (parse("SELECT ra FROM objects o WHERE EXISTS (SELECT 1 FROM annotations a "
+               "WHERE a.diaObjectId = o.diaObjectId AND a.topic = 'z')"), {"z"}),
+        (parse("SELECT o.ra FROM objects o LEFT JOIN annotations a "
+               "ON a.diaObjectId = o.diaObjectId AND a.topic = 'q'"), {"q"}),
+        (parse(f"{SAID} WHERE a.topic = o.objectName"), None),
+    ],
+)  # fmt: skip
+def test_annotators_that_matter(query: Query, topics: set[str] | None) -> None:
+    assert values_wanted(query, "annotations", "topic") == topics
+
+
+def test_a_join_that_would_fill_the_memory() -> None:
+    text = (
+        "SELECT o.ra FROM objects o JOIN watchlist_hits a ON o.diaObjectId = a.diaObjectId "
+        "JOIN watchlist_hits b ON b.wl_id = a.wl_id"
+    )
+    number = 4000
+    hits = pa.table({"diaObjectId": list(range(number)), "wl_id": [1] * number})
+    frame = BatchFrame({"objects": pa.table({"diaObjectId": list(range(number))}), "watchlist_hits": hits})
+    with pytest.raises(QueryError, match="more than 10,000,000 rows on a batch"):
+        StreamPlan(parse(text)).run(frame)

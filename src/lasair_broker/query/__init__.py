@@ -3,7 +3,7 @@
 from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
 from ._functions import AGGREGATES, FUNCTIONS, Function
-from ._per_object import LINKS, OBJECT, of_objects, tables_read
+from ._per_object import LINKS, OBJECT, of_objects, tables_read, values_wanted
 from ._query import Query, mjd_now, parse
 from ._stream import BatchFrame, Hits, StreamPlan
 from ._triple import triple
@@ -30,5 +30,6 @@ __all__ = [
     "parse",
     "tables_read",
     "triple",
+    "values_wanted",
     "why",
 ]

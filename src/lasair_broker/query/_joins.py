@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ._errors import QueryError
 from ._vectors import Integers, Texts, Vector
 
 __all__ = ["Matcher"]
 
 Int64 = npt.NDArray[np.int64]
+
+MOST_PAIRS = 10_000_000
+"""More rows a join of two tables of a batch must not give: they would fill the memory."""
 
 
 class Matcher:
@@ -23,11 +27,21 @@ class Matcher:
         self._sorted, self._rows = values[order], self._rows[order]
 
     def match(self, keys: Vector) -> tuple[Int64, Int64]:
-        """All pairs of a place in `keys` and a row of the table with that value, in the order of `keys`."""
+        """All pairs of a place in `keys` and a row of the table with that value, in the order of `keys`.
+
+        Raises
+        ------
+        QueryError
+            If there are too many.
+        """
         present = np.flatnonzero(~keys.missing())
         values = self._as_numbers(keys, new=False)[present]
         first = np.searchsorted(self._sorted, values, "left")
         count = np.searchsorted(self._sorted, values, "right") - first
+        if count.sum() > MOST_PAIRS:
+            raise QueryError(
+                f"a join gives more than {MOST_PAIRS:,} rows on a batch", suggestion="join by diaObjectId"
+            )
         left = np.repeat(present, count)
         within = np.arange(len(left)) - np.repeat(np.cumsum(count) - count, count)
         return left, self._rows[np.repeat(first, count) + within]

@@ -13,9 +13,11 @@ from ._query import Query
 from ._tree import (
     Call,
     ColumnRef,
+    Const,
     Derived,
     Exists,
     Expr,
+    In,
     InQuery,
     Join,
     NamedQuery,
@@ -31,7 +33,7 @@ from ._tree import (
 from ._types import integer
 from ._typing import contains_aggregate, parts
 
-__all__ = ["LINKS", "OBJECT", "of_objects", "tables_read"]
+__all__ = ["LINKS", "OBJECT", "of_objects", "tables_read", "values_wanted"]
 
 OBJECT = "lasair object"
 """Name of the column that says which object a row is of; no column of the schema has a blank."""
@@ -55,6 +57,40 @@ _Single = TableSource | NamedQuery | Derived
 def tables_read(query: Query) -> frozenset[str]:
     """Every table that a query reads, in its conditions too."""
     return frozenset(_tables(query.tree))
+
+
+def values_wanted(query: Query, table: str, column: str) -> frozenset[int | str] | None:
+    """The only values of a column of a table that matter to a query, as its conditions name them; None if it
+    may look at any."""
+    found: set[int | str] = set()
+    for select, source in _table_sources(query.tree, table):
+        values = [
+            _named_values(part, source.alias, column)
+            for condition in (select.where, *_on(select.source))
+            for part in conjuncts(condition)
+        ]
+        known = [some for some in values if some is not None]
+        if not known:
+            return None
+        found |= min(known, key=len)
+    return frozenset(found)
+
+
+def _named_values(condition: Expr, alias: str, column: str) -> frozenset[int | str] | None:
+    """The constants that a condition compares a column with."""
+    items: tuple[Expr, ...] = ()
+    value: Expr | None = None
+    if isinstance(condition, In):
+        value, items = condition.value, condition.items
+    elif isinstance(condition, Call) and condition.function == "eq":
+        left, right = condition.args
+        value, items = (left, (right,)) if isinstance(left, ColumnRef) else (right, (left,))
+    if not isinstance(value, ColumnRef) or _at(value) != (alias, column):
+        return None
+    constants = [
+        item.value for item in items if isinstance(item, Const) and isinstance(item.value, int | str)
+    ]
+    return frozenset(constants) if len(constants) == len(items) else None
 
 
 def of_objects(query: Query) -> Query:
@@ -257,6 +293,32 @@ def _tables(tree: QueryTree) -> Iterator[str]:
     for expression in _expressions(tree.body):
         for _, inner in _inner_queries(expression):
             yield from _tables(inner)
+
+
+def _table_sources(tree: QueryTree, table: str) -> Iterator[tuple[Select, TableSource]]:
+    """Every mention of a table, with the SELECT that it is in."""
+    for _, query in tree.named:
+        yield from _table_sources(query, table)
+    if isinstance(tree.body, SetOperation):
+        yield from _table_sources(tree.body.left, table)
+        yield from _table_sources(tree.body.right, table)
+        return
+    for single in _singles(tree.body.source):
+        if isinstance(single, TableSource) and single.table == table:
+            yield tree.body, single
+        elif isinstance(single, Derived):
+            yield from _table_sources(single.query, table)
+    for expression in _expressions(tree.body):
+        for _, inner in _inner_queries(expression):
+            yield from _table_sources(inner, table)
+
+
+def _singles(source: Source) -> Iterator[_Single]:
+    if isinstance(source, Join):
+        yield from _singles(source.left)
+        yield from _singles(source.right)
+    else:
+        yield source
 
 
 def _tables_of(source: Source) -> Iterator[str]:

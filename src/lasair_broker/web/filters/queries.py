@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lasair_broker.query import Query, QueryError, parse, triple
+from lasair_broker.query import Query, QueryError, parse, triple, values_wanted
 from lasair_broker.stream import ActiveFilter, Renotify, TriggeredBy
 from lasair_broker.stream.filters import check_filter
 from lasair_broker.web.accounts.models import User
@@ -51,14 +51,13 @@ def active_filter(filter_id: int, version: int, name: str, wording: Wording, own
     QueryError
         If the owner may not, or no longer, ask for that.
     """
+    query = query_of(wording, owner)
+    topics = allowed(owner).annotators
+    wanted = values_wanted(query, "annotations", "topic")
+    if wanted:  # what another annotator says makes no difference to it
+        topics = topics.intersection(map(str, wanted))
     return ActiveFilter(
-        filter_id,
-        version,
-        name,
-        query_of(wording, owner),
-        TriggeredBy(wording.trigger),
-        rule_of(wording),
-        allowed(owner).annotators,
+        filter_id, version, name, query, TriggeredBy(wording.trigger), rule_of(wording), topics
     )
 
 
