@@ -32,6 +32,7 @@ from confluent_kafka.admin import (
 
 POM = Path(__file__).with_name("pom.xml")
 USERNAME, PASSWORD = "lasair-test", "only-for-tests"
+ADMIN_USERNAME = "admin"
 KEYSTORE_PASSWORD = "keystore-for-tests"  # noqa: S105 - of a key made for this broker, thrown away with it
 
 # Runs a command and kills it when standard input ends: when whoever started it is gone, however it went.
@@ -65,20 +66,25 @@ def jars() -> Path:
 class KafkaBroker:
     """One broker with listeners PLAINTEXT, SASL_PLAINTEXT and, if `tls`, SASL_SSL (both SCRAM-SHA-512).
 
+    With `acls`, only ADMIN_USERNAME may do everything, at `admin_bootstrap` (SASL PLAIN); everybody else, who
+    is ANONYMOUS at `bootstrap`, may do what ACLs allow.
+
     Use as a context manager; the process and its folder are gone at the end, even if the test run is killed.
     """
 
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(self, *, tls: bool = False, acls: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-for-tests-"))
         self._process: subprocess.Popen[bytes] | None = None
-        plain, controller, scram, secure = _free_ports(4)
+        plain, controller, scram, secure, admin = _free_ports(5)
+        self._acls = acls
+        self.admin_bootstrap = f"127.0.0.1:{admin}"
         self.bootstrap = f"127.0.0.1:{plain}"
         self.scram_bootstrap = f"127.0.0.1:{scram}"
         self.tls_bootstrap = f"127.0.0.1:{secure}"
         self.ca_file = self._folder / "ca.pem"
         if tls:
             self._make_key()
-        self._configure(plain, controller, scram, secure if tls else None)
+        self._configure(plain, controller, scram, secure if tls else None, admin if acls else None)
 
     def __enter__(self) -> KafkaBroker:
         self.start()
@@ -143,7 +149,11 @@ class KafkaBroker:
         return create_topic(self.bootstrap, partitions, name)
 
     def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.bootstrap})
+        if not self._acls:
+            return AdminClient({"bootstrap.servers": self.bootstrap})
+        login = {"sasl.mechanism": "PLAIN", "sasl.username": ADMIN_USERNAME, "sasl.password": PASSWORD}
+        where = {"bootstrap.servers": self.admin_bootstrap, "security.protocol": "SASL_PLAINTEXT"}
+        return AdminClient(where | login)
 
     def _answers(self) -> bool:
         host, port = self.bootstrap.split(":")
@@ -160,12 +170,17 @@ class KafkaBroker:
         assert self._process is not None
         os.killpg(self._process.pid, number)
 
-    def _configure(self, plain: int, controller: int, scram: int, secure: int | None) -> None:
+    def _configure(
+        self, plain: int, controller: int, scram: int, secure: int | None, admin: int | None
+    ) -> None:
         listeners = {"CONTROLLER": controller, "PLAINTEXT": plain, "SCRAM": scram}
         protocols = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT", "SCRAM": "SASL_PLAINTEXT"}
         if secure is not None:
             listeners["SECURE"] = secure
             protocols["SECURE"] = "SASL_SSL"
+        if admin is not None:
+            listeners["ADMIN"] = admin
+            protocols |= {"ADMIN": "SASL_PLAINTEXT", "CONTROLLER": "SASL_PLAINTEXT"}
         at = {name: f"{name}://127.0.0.1:{port}" for name, port in listeners.items()}
         logs = self._folder / "logs"
         logs.mkdir()
@@ -205,6 +220,22 @@ class KafkaBroker:
             "log.retention.check.interval.ms": "1000",
             "log.segment.delete.delay.ms": "0",
         }
+        if admin is not None:
+            login = f'username="{ADMIN_USERNAME}" password="{PASSWORD}" user_{ADMIN_USERNAME}="{PASSWORD}";'
+            plain_login = f"org.apache.kafka.common.security.plain.PlainLoginModule required {login}"
+            settings |= {
+                "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                "super.users": f"User:{ADMIN_USERNAME}",
+                "inter.broker.listener.name": "ADMIN",
+                "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+                "sasl.mechanism.inter.broker.protocol": "PLAIN",
+                "sasl.mechanism.controller.protocol": "PLAIN",
+                "listener.name.admin.sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+                "listener.name.admin.plain.sasl.jaas.config": plain_login,
+                "listener.name.controller.plain.sasl.jaas.config": plain_login,
+            }
         text = "".join(f"{name}={value}\n" for name, value in settings.items())
         (self._folder / "server.properties").write_text(text)
 

@@ -49,6 +49,7 @@ class Attempts:
         began = time.monotonic()
         kind = Kind.SUMMARY if output.held_back else Kind.AGAIN if output.again else Kind.NEW
         hits: tuple[Cursor, ...] = ()
+        before: tuple[tuple[int, bool], ...] = ()
         try:
             sender = self._senders.get(output.channel)
             if sender is None:
@@ -57,9 +58,9 @@ class Attempts:
                 sender.summarise(output, output.held_back, self._budget)
                 return self._ended(Outcome(output, kind, held_back=output.held_back), began), True
             page, cursor, full = self._page(output, sender)
-            places = Parcel(page).places
             sent = page if kind is Kind.AGAIN else page.slice(0, output.limit)
-            hits = places[: len(sent)]
+            parcel = Parcel(sent)
+            hits, before = parcel.places, parcel.before
             refused = self._send(sender, output, sent) if len(sent) else {}
             return (
                 self._ended(
@@ -67,6 +68,7 @@ class Attempts:
                         output,
                         kind,
                         hits,
+                        before,
                         cursor=cursor,
                         held_back=len(page) - len(sent),
                         refused=refused,
@@ -83,7 +85,7 @@ class Attempts:
             # The text of an unforeseen error might hold an address, so it goes nowhere.
             _log.exception("a delivery failed", output=output.output_id)
             reason = f"an error inside the broker ({type(error).__name__})"
-        return self._ended(Outcome(output, kind, hits, error=reason), began), False
+        return self._ended(Outcome(output, kind, hits, before, error=reason), began), False
 
     def _page(self, output: Output, sender: Sender) -> tuple[pa.Table, Cursor, bool]:
         """The next hits, oldest first, the cursor after them, and whether there may be more."""

@@ -233,12 +233,13 @@ def _deliveries_of(outcomes: Iterable[Outcome]) -> pa.Table:
     """
     rows: dict[str, tuple[float | None, int, str | None]] = {}
     for outcome in outcomes:
-        for _, hit in outcome.hits:
+        for (_, hit), (tried, arrived) in zip(outcome.hits, outcome.before, strict=True):
             error = outcome.error or outcome.refused.get(hit) or None
-            at, attempts, known = rows.get(hit, (None, 0, error))
+            at, attempts, known = rows.get(hit, (None, tried, None))
             if error is None:
-                at, known = (outcome.at if at is None else min(at, outcome.at)), None
-            rows[hit] = (at, attempts + 1, known if at is None else None)
+                at = outcome.at if at is None else min(at, outcome.at)
+            none = at is not None or arrived
+            rows[hit] = (at, attempts + 1, None if none else error or known)
     times, attempts_, errors = zip(*rows.values(), strict=True) if rows else ((), (), ())
     return pa.table(
         {

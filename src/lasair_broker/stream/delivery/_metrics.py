@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -28,7 +28,7 @@ class DeliveryMetrics(Collector):
         self._hits: Counter[str] = Counter()
         self._held_back: Counter[str] = Counter()
         self._latency: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
-        self._sums: Counter[str] = Counter()
+        self._sums: defaultdict[str, float] = defaultdict(float)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count what became of attempts."""

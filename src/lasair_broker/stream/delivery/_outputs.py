@@ -132,6 +132,9 @@ class Outcome:
         What it was for.
     hits
         The (committedMjdTai, hitId) of hits that were sent, or that could not be, oldest first.
+    before
+        For each of these hits how often its delivery had been tried before, at any output, and whether it had
+        arrived anywhere.
     cursor
         The place that is dealt with now, whatever came of single hits; None if the attempt failed, or was
         not made.
@@ -154,6 +157,7 @@ class Outcome:
     output: Output
     kind: Kind
     hits: tuple[Cursor, ...] = ()
+    before: tuple[tuple[int, bool], ...] = ()
     cursor: Cursor | None = None
     held_back: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)

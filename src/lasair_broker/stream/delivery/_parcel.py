@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,15 +17,11 @@ from ._outputs import Cursor
 
 __all__ = ["Parcel", "utc_of"]
 
-_MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
-
 
 def utc_of(mjd_tai: Sequence[float]) -> list[datetime]:
     """The UTC of times in MJD TAI, to the microsecond."""
-    if not len(mjd_tai):
-        return []
-    times = astropy.time.Time(np.asarray(mjd_tai, np.float64), format="mjd", scale="tai").utc
-    return [_MJD_EPOCH + timedelta(days=mjd) for mjd in times.mjd.tolist()]
+    times = astropy.time.Time(np.asarray(mjd_tai, np.float64), format="mjd", scale="tai")
+    return [moment.replace(tzinfo=UTC) for moment in times.utc.datetime.tolist()]
 
 
 @dataclass(frozen=True)
@@ -65,6 +61,13 @@ class Parcel:
     def places(self) -> tuple[Cursor, ...]:
         """Their places in the order of delivery."""
         return tuple(zip(self.hits.column("committedMjdTai").to_pylist(), self.ids, strict=True))
+
+    @cached_property
+    def before(self) -> tuple[tuple[int, bool], ...]:
+        """How often their delivery had been tried, and whether they had arrived anywhere."""
+        attempts = self.hits.column("deliveryAttempts").fill_null(0).to_pylist()
+        arrived = self.hits.column("deliveredMjdTai").is_valid().to_pylist()
+        return tuple(zip(attempts, arrived, strict=True))
 
     @cached_property
     def utc(self) -> list[str]:

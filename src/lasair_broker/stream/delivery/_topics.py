@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it lists nothing in __all__
     AclBinding,
     AclOperation,
     AclPermissionType,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -41,7 +41,7 @@ class DjangoOutputs:
         self._digest_hour = digest_hour
 
     def due(self) -> Sequence[Output]:
-        close_old_connections()
+        _drop_stale_connections()
         now = timezone.now()
         return self._outputs(FilterOutput.objects.exclude(state__next_attempt__gt=now), now)
 
@@ -66,7 +66,7 @@ class DjangoOutputs:
         Account(outcomes, holder).settle()
 
     def query(self, filter_id: int, version: int) -> Query | None:
-        close_old_connections()
+        _drop_stale_connections()
         found = FilterVersion.objects.filter(filter=filter_id, number=version).select_related("filter__owner")
         wording = found.first()
         if wording is None:
@@ -139,6 +139,12 @@ class DjangoOutputs:
             last -= timedelta(days=1)
         done = state.digest_sent or output.created
         return mjd_tai(last) if done < last else None
+
+
+def _drop_stale_connections() -> None:
+    """Let Django connect anew if the server has gone meanwhile, as it does for each request of a site."""
+    if not connection.in_atomic_block:
+        close_old_connections()
 
 
 def _state(output: FilterOutput) -> OutputState:

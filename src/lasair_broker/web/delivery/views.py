@@ -58,7 +58,8 @@ def hits(request: HttpRequest, filter_id: int) -> HttpResponseBase:
     after = cursor_of(place) if place else (mjd_tai(timezone.now()), "")
     if after is None:
         return JsonResponse({"error": "Last-Event-ID is not the id of an event of this stream"}, status=400)
-    connection.close()  # the stream lasts, and needs the user database no more
+    if not connection.in_atomic_block:
+        connection.close()  # the stream lasts, and needs the user database no more
     archive, watch = live()
     stream: Iterator[bytes] = events(archive, watch, filter_id, after, seconds=_LONGEST_SECONDS)
     return StreamingHttpResponse(
