@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import OperationalError
+from structlog.testing import capture_logs
 
 from lasair_broker.query import BatchFrame, StreamPlan
 from lasair_broker.stream import FilterRun, Renotify, TriggeredBy
@@ -122,6 +124,28 @@ def test_rights_that_are_lost_are_lost_on_the_stream(people: Any, subscriptions:
     said.visibility = "public"
     said.save()
     assert rows() == {"named": 1, "free": 1}
+
+
+def test_without_the_database_what_ran_runs_on(
+    people: Any, subscriptions: UserSubscriptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activated(people.ann)
+    before = subscriptions.filters()
+    assert before.filters
+
+    def away(*_: object) -> None:
+        raise OperationalError("no route to host")
+
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr("lasair_broker.web.subscriptions._filters_stamp", away)
+        patch.setattr("lasair_broker.web.subscriptions.annotations_after", away)
+        for _ in range(3):
+            assert subscriptions.filters() is before
+            rows, position = subscriptions.annotations(7, 10)
+            assert (rows.num_rows, position) == (0, 7)
+    assert [log["reason"] for log in logs] == ["no route to host"]
+    activated(people.bob)
+    assert len(subscriptions.filters().filters) == 2
 
 
 def test_failures_are_told_once(

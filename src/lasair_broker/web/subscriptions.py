@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from django.db import Error, close_old_connections, connection
 from django.db.models import Count, Max, Q
 
 from lasair_broker.query import QueryError
+from lasair_broker.schema import arrow_schema
 from lasair_broker.stream import ActiveFilter, ActiveFilters, ActiveLists, FilterRun
 from lasair_broker.web.accounts.models import Membership, User
 from lasair_broker.web.active_lists import ActiveListsReader
@@ -69,18 +71,15 @@ class UserSubscriptions:
         self._parsed: dict[int, _Parsed] = {}
         self._active = ActiveFilters()
         self._prune_at = time.monotonic()
+        self._away = False
 
     # What the stream asks
 
     def filters(self) -> ActiveFilters:
-        with self._lock:
+        with self._lock, self._away_at_times():
             _renew_connection()
-            try:
-                self._read_if_changed()
-            except Error as error:
-                # Without the database, what ran goes on running.
-                _log.warning("filters cannot be read", reason=str(error))
-            return self._active
+            self._read_if_changed()
+        return self._active
 
     def lists(self) -> ActiveLists:
         with self._lists_lock:
@@ -88,11 +87,27 @@ class UserSubscriptions:
             return self._lists.read()
 
     def annotations(self, after: int, most: int) -> tuple[pa.Table, int]:
-        _renew_connection()
-        if time.monotonic() >= self._prune_at:
-            self._prune_at = time.monotonic() + _PRUNE_SECONDS
-            self._reports.put(lambda: prune(after))
-        return annotations_after(after, most)
+        with self._away_at_times():
+            _renew_connection()
+            if time.monotonic() >= self._prune_at:
+                self._prune_at = time.monotonic() + _PRUNE_SECONDS
+                self._reports.put(lambda: prune(after))
+            return annotations_after(after, most)
+        return arrow_schema("annotations").empty_table(), after
+
+    @contextmanager
+    def _away_at_times(self) -> Iterator[None]:
+        """The stream goes on with what it knows while the database cannot be read; the log says so once."""
+        try:
+            yield
+        except Error as error:
+            if not self._away:
+                _log.warning("the user database cannot be read; what ran runs on", reason=str(error))
+            self._away = True
+        else:
+            if self._away:
+                _log.info("the user database is back")
+            self._away = False
 
     def _read_if_changed(self) -> None:
         rights_stamp = _rights_stamp()
