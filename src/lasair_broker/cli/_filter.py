@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from . import _filter_output, _filter_past
-from ._context import ArchiveOption, console, fail, settings_for
+from ._context import ArchiveOption, console, fail
 from ._filter_wording import (
     AdqlOption,
     CommentOption,
@@ -154,8 +154,7 @@ def activate(
 
         versions = services.visible_versions(me, filter_id)
         which = version or (versions[-1].number if versions else 1)
-        limit = settings_for(archive).stream.filter_fraction
-        services.activate(me, filter_id, which, max_fraction=limit)
+        services.activate(me, filter_id, which)
     console.print(f"filter {filter_id} runs version {which}")
 
 

@@ -146,7 +146,7 @@ class Isolation:
                     max(2 * record.pause, self._budget.first_pause), self._budget.longest_pause
                 )
                 record.paused_until = self._clock() + record.pause
-                error += f"; it is paused for {record.pause:g} seconds"
+                error += "; it is paused for a while, as that happened again and again"
         self._failed(plan, error)
 
     def take_recovered(self) -> list[Key]:

@@ -21,6 +21,9 @@ from lasair_broker.web.filters.models import (
 )
 from lasair_broker.web.filters.wording import Wording, wording_of
 
+_MOST_MESSAGES = 20
+"""Different errors of a version that are kept until it recovers: some name a value, a new one each time."""
+
 
 @dataclass(frozen=True)
 class RunningFilter:
@@ -78,17 +81,22 @@ def _running(found: Filter, version: FilterVersion) -> RunningFilter:
 
 @transaction.atomic
 def record_failure(version_id: int, message: str) -> bool:
-    """Note that a version failed on a batch; True if its owner is to be told, which is once an error.
+    """Note that a version failed on a batch; True if its owner is to be told.
 
-    The same message counts up; it is told again only if the filter had recovered in between.
+    That is once, whatever else goes wrong after that; and again only if it had recovered in between. The same
+    message counts up; of other ones the first few are kept.
     """
     now = timezone.now()
     version = FilterVersion.objects.select_for_update().get(pk=version_id)
-    known = version.failures.filter(message=message, resolved=None)
-    if known.update(last=now, count=F("count") + 1):
+    failing = version.failures.filter(resolved=None)
+    if failing.filter(message=message).update(last=now, count=F("count") + 1):
         return False
-    FilterFailure.objects.create(version=version, message=message, first=now, last=now, told=now)
-    return True
+    known = failing.count()
+    if known < _MOST_MESSAGES:
+        FilterFailure.objects.create(
+            version=version, message=message, first=now, last=now, told=None if known else now
+        )
+    return known == 0
 
 
 def record_recovery(version_ids: Sequence[int]) -> None:

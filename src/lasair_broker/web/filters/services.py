@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
+from lasair_broker.settings import load
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
@@ -23,9 +24,6 @@ from lasair_broker.web.filters.models import (
 )
 from lasair_broker.web.filters.queries import check
 from lasair_broker.web.filters.wording import Wording, wording_of
-
-MAX_FRACTION = 0.1
-"""A filter that passes more of the alerts than this is refused activation."""
 
 _TOPIC_LENGTH = 128
 
@@ -102,14 +100,21 @@ def record_preview(user: User, filter_id: int, number: int, preview: Preview) ->
 
 
 @transaction.atomic
-def activate(user: User, filter_id: int, number: int, *, max_fraction: float = MAX_FRACTION) -> FilterVersion:
+def activate(user: User, filter_id: int, number: int, *, max_fraction: float | None = None) -> FilterVersion:
     """Run this version on the stream from now on, in place of the one that ran.
+
+    Parameters
+    ----------
+    max_fraction
+        The largest part of the alerts that it may pass; None: as the settings say.
 
     Raises
     ------
     ActivationRefused
         If it was not previewed, or passes more than `max_fraction` of the alerts.
     """
+    if max_fraction is None:
+        max_fraction = load().stream.filter_fraction
     found = _editable(user, filter_id)
     version = _version(found, number)
     if version.preview_fraction is None:
