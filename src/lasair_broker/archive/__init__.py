@@ -7,7 +7,9 @@ from .errors import (
     ArchiveFullError,
     ArchiveLockedError,
     ArchiveVersionError,
+    QueryCancelledError,
     QueryError,
+    QueryMemoryError,
     QueryTimeoutError,
 )
 from .interface import (
@@ -34,7 +36,9 @@ __all__ = [
     "Finding",
     "LightCurve",
     "Progress",
+    "QueryCancelledError",
     "QueryError",
+    "QueryMemoryError",
     "QueryTimeoutError",
     "Stored",
     "TableStatus",

@@ -8,7 +8,9 @@ __all__ = [
     "ArchiveFullError",
     "ArchiveLockedError",
     "ArchiveVersionError",
+    "QueryCancelledError",
     "QueryError",
+    "QueryMemoryError",
     "QueryTimeoutError",
 ]
 
@@ -40,3 +42,11 @@ class QueryError(ArchiveError):
 
 class QueryTimeoutError(QueryError):
     """A query took longer than it was allowed."""
+
+
+class QueryMemoryError(QueryError):
+    """A query needed more memory than it was allowed, or gave a result that was too large."""
+
+
+class QueryCancelledError(QueryError):
+    """A query was stopped by whoever asked it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -320,13 +321,35 @@ class Archive(ABC):
         none."""
 
     @abstractmethod
-    def query(self, sql: str, *, max_rows: int | None = 10_000, timeout: float | None = 60.0) -> pa.Table:
+    def query(
+        self,
+        sql: str,
+        *,
+        max_rows: int | None = 10_000,
+        timeout: float | None = 60.0,
+        cancelled: threading.Event | None = None,
+    ) -> pa.Table:
         """The result of one SELECT statement, at most `max_rows` rows of it.
+
+        Parameters
+        ----------
+        sql
+            The statement, as `lasair_broker.query` renders it.
+        max_rows
+            None: all, however large the result is.
+        timeout
+            Seconds; None: for ever.
+        cancelled
+            Set it in another thread to stop the query.
 
         Raises
         ------
         QueryTimeoutError
             If it takes longer than `timeout` seconds.
+        QueryCancelledError
+            If `cancelled` is set meanwhile.
+        QueryMemoryError
+            If it needs more memory than a query may use beside the stream, or its result is too large.
         QueryError
             If it is not one SELECT statement, or fails.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from ._functions import FUNCTIONS
 from ._tree import Call, Case, ColumnRef, Const, Expr, In
-from ._vectors import COMPARISONS, Integers, Reals, Texts, Truths, Vector, like_pattern
+from ._vectors import COMPARISONS, Integers, Reals, Texts, Truths, Vector, like
 
 __all__ = ["Columns", "Evaluate", "NotCompiledError", "compiled"]
 
@@ -96,8 +97,10 @@ def _call(call: Call) -> Evaluate:
         return _is_null(compiled(call.args[0]), name == "is_null")
     if name in COMPARISONS:
         return _comparison(name, *call.args)
-    if name in ("like", "ilike"):
+    if name == "like":
         return _like(call)
+    if name in ("LOWER", "UPPER"):
+        return _other_letters(name, call.args[0])
     if name == "now":
         return lambda columns: Reals(np.full(columns.num_rows, columns.now))
     if name == "to_real":
@@ -280,8 +283,21 @@ def _like(call: Call) -> Evaluate:
     pattern = call.args[1]
     if not isinstance(pattern, Const) or not isinstance(pattern.value, str):
         raise NotCompiledError("a pattern that is not constant")
-    matches = like_pattern(pattern.value, call.function == "ilike").fullmatch
-    return _words(call.args[0], lambda word: matches(word) is not None)
+    return _words(call.args[0], like(pattern.value))
+
+
+def _other_letters(name: str, text: Expr) -> Evaluate:
+    evaluate = compiled(text)
+    small, capital = string.ascii_lowercase, string.ascii_uppercase
+    table = str.maketrans(capital, small) if name == "LOWER" else str.maketrans(small, capital)
+
+    def changed(columns: Columns) -> Vector:
+        value = evaluate(columns)
+        if not isinstance(value, Texts):
+            raise TypeError("a text is something else")
+        return Texts(value.codes, tuple(word.translate(table) for word in value.words))
+
+    return changed
 
 
 def _arithmetic(name: str, call: Call) -> Evaluate:

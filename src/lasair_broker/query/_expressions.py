@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -28,7 +29,12 @@ __all__ = [
 ]  # fmt: skip
 
 LONGEST_LIST = 10_000
-LONGEST_VALUE = 1_000_000
+LONGEST_PATTERN = 256
+LONGEST_VALUE = 32_768
+LONGEST_VALUES = 131_072
+"""Characters that all texts put together in a query may have: an engine makes them for some 2,000 rows at
+a time, in memory that its own limit does not cover."""
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _EXACT_BITS = 62
 
 _COMPARISONS: dict[type, str] = {
@@ -138,7 +144,7 @@ class Expressions:
                 )
             case exp.DPipe():
                 only(node, "this", "expression", "safe")
-                return _concatenated([self.value(node.this), self.value(node.expression)], place)
+                return self._concatenated([self.value(node.this), self.value(node.expression)], place)
             case exp.And() | exp.Or():
                 name = "and" if isinstance(node, exp.And) else "or"
                 return _joined(name, [self.condition(part) for part in operands(node)])
@@ -159,11 +165,7 @@ class Expressions:
                 return Call("and", (low, high), BOOLEAN)
             case exp.Like() | exp.ILike():
                 only(node, "this", "expression", "negate")
-                texts = [
-                    as_kind(self.value(part), "text", position_of(part))
-                    for part in (node.this, node.expression)
-                ]
-                like = Call("like" if isinstance(node, exp.Like) else "ilike", tuple(texts), BOOLEAN)
+                like = self._like(node)
                 return Call("not", (like,), BOOLEAN) if node.args.get("negate") else like
             case exp.Concat() if all(
                 isinstance(part, exp.Literal) and part.is_string for part in node.expressions
@@ -215,6 +217,21 @@ class Expressions:
             ):
                 return inside if (other.value == 1) == (sign == "eq") else Call("not", (inside,), BOOLEAN)
         return compared(operator, left, right, place)
+
+    def _like(self, node: exp.Expression) -> Expr:
+        value, pattern = (
+            as_kind(self.value(part), "text", position_of(part)) for part in (node.this, node.expression)
+        )
+        if isinstance(pattern, Const) and len(str(pattern.value)) > LONGEST_PATTERN:
+            raise QueryError(
+                f"a pattern may have at most {LONGEST_PATTERN} characters", position_of(node.expression)
+            )
+        if isinstance(node, exp.ILike):
+            value, pattern = (Call("LOWER", (part,), part.type) for part in (value, pattern))
+            if isinstance(pattern.args[0], Const):
+                written = pattern.args[0].value
+                pattern = Const(written.translate(_SMALL) if isinstance(written, str) else None, pattern.type)
+        return Call("like", (value, pattern), BOOLEAN)
 
     def _in(self, node: exp.In, place: int | None) -> Expr:
         only(node, "this", "expressions", "query")
@@ -347,7 +364,7 @@ class Expressions:
                 return _case([(args[0], args[1])], args[2], place)
             case "CONCAT":
                 _count_arguments(name, args, range(1, 100), place)
-                return _concatenated(args, place)
+                return self._concatenated(args, place)
             case "JSON_EXTRACT" | "JSON_VALUE":
                 _count_arguments(name, args, (2,), place)
                 path = args[1].value if isinstance(args[1], Const) else None
@@ -382,6 +399,17 @@ class Expressions:
                 return system_of(args[0], place)
             case _:
                 return coordinate(args[0], 0 if name == "COORD1" else 1, place)
+
+    def _concatenated(self, args: Sequence[Expr], place: int | None) -> Expr:
+        result = as_kind(args[0], "text", place)
+        for part in args[1:]:
+            other = as_kind(part, "text", place)
+            length = result.type.length + other.type.length
+            self._scope.names.characters += length
+            if length > LONGEST_VALUE or self._scope.names.characters > LONGEST_VALUES:
+                raise QueryError("the text could become too long", place)
+            result = Call("concatenate", (result, other), text(length))
+        return result
 
     @staticmethod
     def coalesce(args: Sequence[Expr], place: int | None) -> Expr:
@@ -443,17 +471,6 @@ def _case(branches: Sequence[tuple[Expr, Expr]], default: Expr, place: int | Non
     kind: Type = common_type([*(value for _, value in branches), default], place)
     cast = tuple((condition, converted(value, kind)) for condition, value in branches)
     return Case(cast, converted(default, kind), kind)
-
-
-def _concatenated(args: Sequence[Expr], place: int | None) -> Expr:
-    result = as_kind(args[0], "text", place)
-    for part in args[1:]:
-        other = as_kind(part, "text", place)
-        length = result.type.length + other.type.length
-        if length > LONGEST_VALUE:
-            raise QueryError("the text could become too long", place)
-        result = Call("concatenate", (result, other), text(length))
-    return result
 
 
 def _path(path: object, place: int | None) -> str:

@@ -26,9 +26,10 @@ class BatchDatabase:
     """
 
     def __init__(self, tables: Mapping[str, pa.Table], row: str) -> None:
-        self._connection = duckdb.connect(
-            ":memory:", config={"threads": 1, "memory_limit": "1GB", "enable_external_access": "false"}
-        )
+        self._connection = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "1GB"})
+        # A query on a batch that does not fit in memory is one that has gone wrong: it may not fill the disk.
+        self._connection.execute("SET temp_directory = ''")
+        self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET TimeZone = 'UTC'")
         for name in TABLES:
             data = _complete(tables.get(name), name)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 
 import numpy as np
 import numpy.typing as npt
@@ -143,6 +144,10 @@ def _separation(ra1: Float64, decl1: Float64, ra2: Float64, decl2: Float64) -> F
 
 _IS_NUMBER = r"{0} ~ '^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{{1,2}})?\s*$'"
 
+# What letters beyond these become depends on engine and locale; ADQL asks for these.
+_LOWER = f"translate({{0}}, '{ascii_uppercase}', '{ascii_lowercase}')"
+_UPPER = f"translate({{0}}, '{ascii_lowercase}', '{ascii_uppercase}')"
+
 _LIST = (
     # Operators. Integers are 64-bit and never overflow, as `_check` counts their bits.
     Function("add", (), _same, "({0} + {1})", "({0} + {1})", None, "sum"),
@@ -178,9 +183,9 @@ _LIST = (
         Function(name, (), _boolean, f"({{0}} {sign} {{1}})", f"({{0}} {sign} {{1}})", None, sign)
         for name, sign in (("eq", "="), ("ne", "<>"), ("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="))
     ),
-    # A backslash is an escape in PostgreSQL unless told otherwise.
-    Function("like", ("text", "text"), _boolean, "({0} LIKE {1})", "({0} LIKE {1} ESCAPE '')", None, "pattern"),
-    Function("ilike", ("text", "text"), _boolean, "({0} ILIKE {1})", "({0} ILIKE {1} ESCAPE '')", None, "pattern in any case"),
+    # A backslash is an escape in PostgreSQL unless told otherwise. DuckDB's own LIKE needs exponential time for
+    # some patterns, and cannot be interrupted in it: `_render` gives it a regular expression, which does not.
+    Function("like", ("text", "text"), _boolean, "regexp_full_match({0}, {1})", "({0} LIKE {1} ESCAPE '')", None, "pattern"),
     # ADQL's numbers
     Function("ABS", (), _same, "abs({0})", "abs({0})", np.abs, "absolute value"),
     _numbers("CEILING", "ceil({0})", np.ceil, "smallest whole number not below x"),
@@ -206,8 +211,8 @@ _LIST = (
     _numbers("SIGN", "CAST(sign({0}) AS double precision)", np.sign, "-1, 0 or 1"),
     Function("RAND", (), _real, "random()", "random()", None, "random number from 0 to 1"),
     # Texts
-    Function("LOWER", ("text",), _same, "lower({0})", "lower({0})", None, "in small letters"),
-    Function("UPPER", ("text",), _same, "upper({0})", "upper({0})", None, "in capitals"),
+    Function("LOWER", ("text",), _same, _LOWER, _LOWER, None, "text with the letters A to Z as small ones"),
+    Function("UPPER", ("text",), _same, _UPPER, _UPPER, None, "text with the letters a to z as capitals"),
     Function("LENGTH", ("text",), lambda *_: integer(31), "length({0})", "length({0})", None, "number of characters"),
     Function("json_path", (), lambda *_: text(10_000), "json_extract_string({0}, {1})",
              "(CAST({0} AS jsonb) #>> CAST({1} AS text[]))", None, "value at a path of a JSON text"),

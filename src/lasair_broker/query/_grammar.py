@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlglot.tokenizer_core import Token, TokenType
 
 from ._errors import QueryError
-from ._words import ADQL_RESERVED, RESERVED
+from ._words import ADQL_RESERVED, RESERVED, word_of
 
 __all__ = ["Grammar"]
 
@@ -50,7 +50,7 @@ class Grammar:
 
     def __init__(self, tokens: Sequence[Token], end: int) -> None:
         self._tokens = tokens
-        self._words = [_word(token) for token in tokens] + [""]
+        self._words = [word_of(token) for token in tokens] + [""]
         self._places = [token.start for token in tokens] + [end]
         self._closing = _closing(self._words)
         self._at = 0
@@ -457,13 +457,6 @@ class Grammar:
                 return False
             place += 1
         return self._words[place + 1] in ("SELECT", "WITH")
-
-
-def _word(token: Token) -> str:
-    """What a token is to the grammar: a sign or a word, in capitals; nothing for what users name or state."""
-    if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER):
-        return "\0"
-    return " ".join(token.text.upper().split())
 
 
 def _closing(words: Sequence[str]) -> dict[int, int]:

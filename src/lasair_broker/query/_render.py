@@ -182,6 +182,12 @@ class Renderer:
             return self._geometry(call, function, args)
         if call.function == "json_path":
             args[1] = self._json_path(str(call.args[1].value))  # type: ignore[union-attr]
+        if call.function == "like" and self._engine == "duckdb":
+            pattern = call.args[1]
+            written = str(pattern.value) if isinstance(pattern, Const) else "%_%"
+            if "_" not in written or written.count("%") < 2:
+                return f"({args[0]} LIKE {args[1]})"  # DuckDB's own LIKE is linear in these
+            args[1] = self._regular_expression(pattern, args[1])
         if (
             self._engine == "postgresql"
             and call.function in _COMPARISONS
@@ -204,6 +210,16 @@ class Renderer:
             if not isinstance(value, Const) or value.value is None
         ]
         return f"(CASE WHEN {' AND '.join(known)} THEN {row} END)" if known else row
+
+    def _regular_expression(self, pattern: Expr, sql: str) -> str:
+        """A LIKE pattern in RE2's syntax, which matches in linear time."""
+        if isinstance(pattern, Const) and isinstance(pattern.value, str):
+            letters = {"%": ".*", "_": "."}
+            written = "".join(
+                letters.get(c, c if c.isalnum() or ord(c) > 127 else f"\\{c}") for c in pattern.value
+            )
+            return self._text("(?s)" + written)
+        return f"('(?s)' || replace(replace(regexp_escape({sql}), '\\%', '.*'), '_', '.'))"
 
     def _json_path(self, path: str) -> str:
         if self._engine == "duckdb":

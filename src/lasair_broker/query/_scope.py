@@ -27,12 +27,15 @@ class Names:
         For each alias, what the user calls the source.
     written
         For each condition, the user's text of it.
+    characters
+        The length of all the texts that are put together.
     form_only
         Whether the tables are not described, so that only the form of the query can be judged.
     """
 
     called: dict[str, str] = field(default_factory=dict)
     written: dict[Expr, str] = field(default_factory=dict)
+    characters: int = 0
     form_only: bool = False
 
     def new(self, called: str) -> str:

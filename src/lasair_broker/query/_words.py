@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ADQL_RESERVED", "RESERVED"]
+from sqlglot.tokenizer_core import Token, TokenType
+
+__all__ = ["ADQL_RESERVED", "RESERVED", "word_of"]
 
 _STRUCTURE = """
     ALL AND ANY AS ASC BETWEEN BY CASE CAST CROSS DESC DISTINCT ELSE END EXCEPT EXISTS FALSE FROM FULL
@@ -36,3 +38,11 @@ _OF_SQL = """
 """
 ADQL_RESERVED = RESERVED - {"LIMIT"} | frozenset(_OF_ADQL.split()) | frozenset(_OF_SQL.split())
 """Words that ADQL 2.1 reserves."""
+
+
+def word_of(token: Token) -> str:
+    """What a token is to the grammar: a sign or a word, in capitals; a zero byte for what users name or
+    state."""
+    if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER):
+        return "\0"
+    return " ".join(token.text.upper().split())

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from ._words import word_of
+
 __all__ = ["WRITTEN", "mark_conditions", "operands"]
 
 WRITTEN = "written"
@@ -55,14 +57,12 @@ class _Marker:
         if first is None:
             return
         begin = first[0]
-        while begin > 0 and self._tokens[begin - 1].text.upper() != word:
+        while begin > 0 and word_of(self._tokens[begin - 1]) != word:
             begin -= 1
         depth, end = 0, begin
         while end < len(self._tokens):
             token = self._tokens[end]
-            if depth == 0 and (
-                token.token_type == TokenType.R_PAREN or token.text.upper().split()[0] in _ENDS
-            ):
+            if depth == 0 and (token.token_type == TokenType.R_PAREN or word_of(token).split()[0] in _ENDS):
                 break
             depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
             end += 1
@@ -75,7 +75,7 @@ class _Marker:
         node.meta[WRITTEN] = self._text[self._tokens[first].start : self._tokens[last].end + 1]
         if isinstance(node, exp.Paren):
             self._mark(node.this, first + 1, last - 1)
-        elif isinstance(node, exp.Not) and self._tokens[first].text.upper() == "NOT":
+        elif isinstance(node, exp.Not) and word_of(self._tokens[first]) == "NOT":
             self._mark(node.this, first + 1, last)
         elif isinstance(node, exp.And | exp.Or):
             self._mark_operands(node, first, last)

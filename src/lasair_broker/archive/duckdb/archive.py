@@ -270,9 +270,16 @@ class DuckDBArchive(Archive):
         pack, offset, length, schema_json = place
         return self._reader.read(pack, offset, length), schema_json
 
-    def query(self, sql: str, *, max_rows: int | None = 10_000, timeout: float | None = 60.0) -> pa.Table:
+    def query(
+        self,
+        sql: str,
+        *,
+        max_rows: int | None = 10_000,
+        timeout: float | None = 60.0,
+        cancelled: threading.Event | None = None,
+    ) -> pa.Table:
         with self._database.reader() as connection:
-            return _query.query(connection, sql, max_rows, timeout)
+            return _query.query(connection, sql, max_rows, timeout, cancelled)
 
     def status(self) -> ArchiveStatus:
         with self._database.reader() as connection:
