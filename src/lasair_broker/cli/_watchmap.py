@@ -19,11 +19,12 @@ from ._lists import (
     YesOption,
     collaboration_of,
     confirm,
+    match_due,
     match_state,
     refuse_rows,
 )
 from ._query import show_rows
-from ._user import UserOption, acting
+from ._user import UserOption, acting, users_of
 
 if TYPE_CHECKING:
     from lasair_broker.web.watchmaps.models import Watchmap
@@ -250,9 +251,16 @@ def hits(
             f"WHERE h.ar_id = {watchmap} ORDER BY o.lastDiaSourceMjdTai DESC"
         )
         statement = parse(text, catalogue_for(me)).render("duckdb")
-        with opened(archive) as store:
+        with opened(archive, read_only=True) as store:
             found = store.query(statement, max_rows=limit)
         show_rows(found)
+
+
+@app.command()
+def match(archive: ArchiveOption = None) -> None:
+    """Match all lists and maps that are due with the archive now, while nothing else uses it."""
+    users_of(archive)
+    match_due(archive)
 
 
 def _area(found: Watchmap) -> str:
