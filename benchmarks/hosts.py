@@ -26,12 +26,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from astropy.coordinates import SkyCoord
+from pyarrow import csv
 from scipy.optimize import minimize
 
 from _real_catalogues import glade_plus
 from lasair_broker.context import (
     ContextLoader,
+    ContextResources,
     HostModel,
     classify,
     directional_light_radius,
@@ -166,6 +170,29 @@ def calibration(probability: Float64, right: Bool) -> float:
     return error
 
 
+def redshifts_of_bts(resources: ContextResources) -> None:
+    """Do the redshifts of supernovae of the Bright Transient Survey agree with those of the hosts found?"""
+    table = csv.read_csv(DATA / "labelled" / "ztf_bts_labels.csv")
+    text = [[str(value) for value in table.column(name).to_pylist()] for name in ("RA", "Dec")]
+    place = SkyCoord(*text, unit=("hourangle", "deg"))
+    z = pc.cast(table.column("redshift"), pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    supernova = np.array([str(name).startswith(("SN", "SLSN")) for name in table.column("type").to_pylist()])
+    said, _ = classify(place.ra.deg, place.dec.deg, None, resources)
+    names = ("redshift", "hostProbability", "ddlr")
+    host_z, probability, ddlr = (
+        said.column(n).to_numpy(zero_copy_only=False).astype(np.float64) for n in names
+    )
+    measured = np.array([kind == "spec" for kind in said.column("redshiftKind").to_pylist()])
+    agrees = np.abs(host_z - z) < 0.005 + 0.05 * z
+    print("\nredshifts of ZTF BTS supernovae and of hosts with a spectrum agree (|dz| < 0.005 + 0.05 z):")
+    for title, some in (("light radius < 4", ddlr < 4.0), ("probability > 0.9", probability > 0.9)):
+        told = []
+        for most in (0.02, 0.05, 0.1, 1.0):
+            here = some & supernova & measured & (z > 0.0) & (z < most)
+            told.append(f"z < {most}: {agrees[here].mean():.4f} of {here.sum():,}")
+        print(f"  {title:<18} " + "; ".join(told))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -218,6 +245,7 @@ def main() -> None:
         print(f"expected calibration error {calibration(probability[some], right[some]):.4f}")
         sure = some & (probability > 0.9)
         print(f"said with more than 0.9: {sure.sum():,}, of these right {right[sure].mean():.4f}")
+        redshifts_of_bts(resources)
         print(f"\n{took / n * 1e6:.1f} µs a transient, classes, hosts and redshifts included")
 
 

@@ -135,3 +135,13 @@ def test_the_second_best_and_no_host_are_told(tmp_path: Path) -> None:
     assert total == pytest.approx(1.0, abs=1e-6)
     assert lonely["hostlessProbability"] == 1.0
     assert lonely["hostId"] is lonely["hostProbability"] is None
+
+
+def test_a_galaxy_of_which_only_a_spectrum_is_known_can_be_a_host(tmp_path: Path) -> None:
+    folder, here = tmp_path / "catalogues", (80.0, -30.0)
+    ra, decl = shifted(*here, north=4.0)
+    spectrum = {"ra": ra, "decl": decl, "name": "a spectrum", "redshift": 0.05, "redshift_kind": "spec"}
+    catalogue(folder, "galaxies", [spectrum])
+    (said,) = verdicts(folder, [here])
+    assert (said["classification"], said["hostId"]) == ("SN", "a spectrum")
+    assert said["ddlr"] == pytest.approx(4.0 / (10.0 / 0.9782), rel=0.02)  # 10 kpc there are 10.2 arcsec

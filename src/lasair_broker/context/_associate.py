@@ -38,6 +38,9 @@ _TO_B = np.array([_B_MINUS[band] for band in MAGNITUDES])
 
 _GLARE_ARCSEC = 20.0
 
+_ORDINARY_KPC, _ORDINARY_ARCSEC = 10.0, 3.0
+"""Semi-major axis of a galaxy of which neither size nor magnitude is known."""
+
 
 @dataclass(frozen=True)
 class Associations:
@@ -86,8 +89,9 @@ def associate(
         is_star[rows] |= sources.kind(k) in ("star", "bright star")
     fragment, nucleus = _inside_galaxies(c, is_host, is_star & ~is_host, rules, len(ra))
     together = groups(c, found.quality, is_host, rules.merging)
-    ddlr, host, none = _hosts(c, together, is_host & ~fragment, ra, decl, rules)
-    kpc = angular_kpc(c, cosmology) * c.arcsec
+    scale = angular_kpc(c, cosmology)
+    ddlr, host, none = _hosts(c, together, is_host & ~fragment, ra, decl, scale, rules)
+    kpc = scale * c.arcsec
     out = Associations(
         groups=together,
         reliability=np.full(len(c), NOTHING, np.int8),
@@ -164,7 +168,7 @@ def _known(c: Candidates, together: Groups) -> Bool:
 
 
 def _hosts(
-    c: Candidates, together: Groups, galaxy: Bool, ra: Float64, decl: Float64, rules: Rules
+    c: Candidates, together: Groups, galaxy: Bool, ra: Float64, decl: Float64, scale: Float64, rules: Rules
 ) -> tuple[Float64, Float64, Float64]:
     """Light radius and probability of each candidate's group, and of no host for each position."""
     blue = np.where(galaxy, c.magnitude + _TO_B[c.band], np.nan)
@@ -172,6 +176,10 @@ def _hosts(
     of_galaxy = np.zeros(len(together), np.bool_)
     of_galaxy[together.of[galaxy]] = True
     axis, ratio, angle, who = semi_major_of(c, together, magnitude)
+    # Of some only a spectrum is known: an ordinary galaxy at its distance, or one like those of 20 mag.
+    kpc_per_arcsec, _ = best(scale, together)
+    by_distance = np.where(np.isfinite(kpc_per_arcsec), _ORDINARY_KPC / kpc_per_arcsec, _ORDINARY_ARCSEC)
+    axis = np.where(np.isfinite(axis), axis, by_distance)
     # The ellipse is centred where the catalogue that gave it has it; else the most trusted member stands.
     _, member = best(np.where(galaxy, 0.0, np.nan), together)
     centre = np.where(who >= 0, who, member)

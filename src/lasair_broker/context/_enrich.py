@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
 from lasair_broker.context._associate import associate
 from lasair_broker.context._dust import Dust
-from lasair_broker.context._sources import Sources
+from lasair_broker.context._sources import CatalogueLike, Sources
 from lasair_broker.context._tables import classifications, crossmatches
+from lasair_broker.context._transients import KnownTransients, known_transients
 from lasair_broker.context._verdict import judge
+from lasair_broker.context.catalogues import CatalogueError
 from lasair_broker.context.errors import ContextError
 from lasair_broker.lightcurve import Cosmology
 from lasair_broker.packets import AlertBatch
@@ -21,6 +24,8 @@ from lasair_broker.packets import AlertBatch
 __all__ = ["ContextResources", "classify", "enrich"]
 
 Float64 = npt.NDArray[np.float64]
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,14 @@ class ContextResources:
         A map of reddening.
     cosmology
         For distances.
+    tns
+        The public list of the Transient Name Server, as a catalogue.
     """
 
     sources: Sources | None
     dust: Dust
     cosmology: Cosmology = field(default_factory=Cosmology)
+    tns: CatalogueLike | None = None
 
 
 def enrich(batch: AlertBatch, resources: ContextResources) -> AlertBatch:
@@ -61,12 +69,22 @@ def enrich(batch: AlertBatch, resources: ContextResources) -> AlertBatch:
     """
     ra, decl = (_floats(batch.objects, name) for name in ("ra", "decl"))
     batch = batch.with_object_columns(_dust(ra, decl, resources.dust))
-    if resources.sources is None:
+    if resources.sources is None and resources.tns is None:
         return batch
     rows = np.flatnonzero(~_solar_system(batch))
     ids = batch.objects.column("diaObjectId").combine_chunks().take(pa.array(rows))
     ra, decl, mjd = ra[rows], decl[rows], _times(batch)[rows]
-    verdicts, matches = _classified(ids, ra, decl, mjd, resources.sources, resources.cosmology)
+    known = _known(resources.tns, ra, decl)
+    if resources.tns is not None:
+        back = np.full(batch.objects.num_rows, -1, np.int64)
+        back[rows] = np.arange(len(rows))
+        names = known.name.take(pa.array(back, mask=back < 0))
+        batch = batch.with_object_columns({"tns_name": names}).with_table("crossmatch_tns", known.rows)
+    if resources.sources is None:
+        return batch
+    verdicts, matches = _classified(
+        ids, ra, decl, mjd, known.redshift, resources.sources, resources.cosmology
+    )
     return batch.with_table("sherlock_crossmatches", matches).with_table("sherlock_classifications", verdicts)
 
 
@@ -98,17 +116,33 @@ def classify(
     lon, lat = (np.atleast_1d(np.asarray(v, np.float64)) for v in (ra, decl))
     time = np.broadcast_to(np.asarray(np.nan if mjd is None else mjd, np.float64), lon.shape)
     ids = pa.array(np.arange(len(lon)))
-    return _classified(ids, lon, lat, time, resources.sources, resources.cosmology)
+    own = _known(resources.tns, lon, lat).redshift
+    return _classified(ids, lon, lat, time, own, resources.sources, resources.cosmology)
 
 
 def _classified(
-    ids: pa.Array, ra: Float64, decl: Float64, mjd: Float64, sources: Sources, cosmology: Cosmology
+    ids: pa.Array,
+    ra: Float64,
+    decl: Float64,
+    mjd: Float64,
+    own_redshift: Float64,
+    sources: Sources,
+    cosmology: Cosmology,
 ) -> tuple[pa.Table, pa.Table]:
     found = sources.find(ra, decl, mjd)
     said = associate(found, ra, decl, sources, cosmology)
-    verdict = judge(found, said, len(ra), cosmology)
+    verdict = judge(found, said, len(ra), cosmology, own_redshift)
     matches = crossmatches(ids, ra, decl, found, said, verdict, sources)
     return classifications(ids, matches, found, said, verdict, sources), matches
+
+
+def _known(tns: CatalogueLike | None, ra: Float64, decl: Float64) -> KnownTransients:
+    """What TNS knows; if its list fails in use, as if there were none."""
+    try:
+        return known_transients(tns, ra, decl)
+    except CatalogueError as error:
+        _log.error("the list of TNS cannot be read; going on without it", reason=str(error))
+        return known_transients(None, ra, decl)
 
 
 def _dust(ra: Float64, decl: Float64, dust: Dust) -> dict[str, pa.Array]:

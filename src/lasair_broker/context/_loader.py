@@ -10,6 +10,7 @@ from lasair_broker.context._dust import open_dust
 from lasair_broker.context._enrich import ContextResources
 from lasair_broker.context._rules import Rules, read_rules
 from lasair_broker.context._sources import Sources
+from lasair_broker.context._transients import TNS
 from lasair_broker.context.catalogues import CatalogueSet
 from lasair_broker.context.errors import ContextError
 from lasair_broker.lightcurve import Cosmology
@@ -95,7 +96,8 @@ class ContextLoader:
 
     def _loaded(self) -> ContextResources:
         usable = list(self._catalogues.values()) if self._catalogues is not None else []
+        tns = next((catalogue for catalogue in usable if catalogue.name == TNS), None)
         sources = Sources(self.rules, usable, self._cosmology)
         for problem in self.problems if self._catalogues is not None else ():
             _log.warning("the context is not complete", problem=problem)
-        return ContextResources(sources if sources.names else None, self._dust, self._cosmology)
+        return ContextResources(sources if sources.names else None, self._dust, self._cosmology, tns)

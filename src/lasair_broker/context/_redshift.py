@@ -11,13 +11,22 @@ import numpy.typing as npt
 from lasair_broker.context._kernel import kernel
 from lasair_broker.lightcurve import Cosmology
 
-__all__ = ["KINDS", "PECULIAR", "Mixture", "Redshifts", "host_redshifts", "mixture_percentiles"]
+__all__ = [
+    "KINDS",
+    "PECULIAR",
+    "Mixture",
+    "Redshifts",
+    "host_redshifts",
+    "mixture_percentiles",
+    "of_transients",
+]
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-KINDS = ("spec", "direct", "phot")
-"""How the redshift of a host is known."""
+KINDS = ("spec", "direct", "phot", "tns")
+"""How a redshift is known: by a spectrum of the host, its distance, its colours, or of the transient
+itself."""
 
 _SPEED_OF_LIGHT = 299792.458  # km/s
 PECULIAR = 300.0 / _SPEED_OF_LIGHT
@@ -124,6 +133,24 @@ def mixture_percentiles(position: Int64, weight: Float64, hosts: Redshifts, num_
     out = np.full((5, num_positions), np.nan)
     _percentiles(bounds, weight, value, error, kind == KINDS.index("phot"), out)
     return Mixture(*out)
+
+
+def of_transients(mixture: Mixture, redshift: Float64) -> Mixture:
+    """The mixture, but of transients whose own redshift is known (NaN: not) that one, whatever the host may
+    be."""
+    known = np.isfinite(redshift)
+
+    def either(measured: Float64, otherwise: Float64) -> Float64:
+        return np.where(known, measured, otherwise)
+
+    # The 16th and 84th percentile of a normal distribution lie a standard error, but for 0.6 per cent, away.
+    return Mixture(
+        p16=either(np.maximum(redshift - PECULIAR, 0.0), mixture.p16),
+        p50=either(redshift, mixture.p50),
+        p84=either(redshift + PECULIAR, mixture.p84),
+        mean=either(redshift, mixture.mean),
+        error=either(np.full(len(redshift), PECULIAR), mixture.error),
+    )
 
 
 @kernel

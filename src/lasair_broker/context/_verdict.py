@@ -11,7 +11,15 @@ import numpy.typing as npt
 from lasair_broker.context._associate import NOTHING, Associations
 from lasair_broker.context._candidates import Candidates
 from lasair_broker.context._merge import best
-from lasair_broker.context._redshift import PECULIAR, Mixture, Redshifts, host_redshifts, mixture_percentiles
+from lasair_broker.context._redshift import (
+    KINDS,
+    PECULIAR,
+    Mixture,
+    Redshifts,
+    host_redshifts,
+    mixture_percentiles,
+    of_transients,
+)
 from lasair_broker.context._rules import CLASSES
 from lasair_broker.context._sources import Found
 from lasair_broker.lightcurve import Cosmology
@@ -119,8 +127,13 @@ class Verdict:
     redshift_kind: npt.NDArray[np.int8]
 
 
-def judge(found: Found, said: Associations, num_positions: int, cosmology: Cosmology) -> Verdict:
-    """Rank the matches of each object and take the class of the first."""
+def judge(
+    found: Found, said: Associations, num_positions: int, cosmology: Cosmology, own_redshift: Float64
+) -> Verdict:
+    """Rank the matches of each object and take the class of the first.
+
+    `own_redshift` is that of the transient itself (NaN: not known); it goes before those of hosts.
+    """
     c, groups = found.candidates, said.groups
     member = _speakers(c, said, found.quality)
     group = np.flatnonzero(member >= 0)
@@ -135,6 +148,7 @@ def judge(found: Found, said: Associations, num_positions: int, cosmology: Cosmo
     host, second = _two_best(groups.position, probability, num_positions)
     z = _redshifts(c, said, cosmology)
     mixture = mixture_percentiles(groups.position, probability, z, num_positions)
+    measured = np.isfinite(own_redshift)
     _, centre = best(np.where(said.host > 0.0, 0.0, np.nan), groups)
     return Verdict(
         ranked=ranked,
@@ -146,8 +160,8 @@ def judge(found: Found, said: Associations, num_positions: int, cosmology: Cosmo
         second_member=_at(centre, second, -1),
         host_probability=_at(probability, host, np.nan),
         second_probability=_at(probability, second, np.nan),
-        mixture=mixture,
-        redshift_kind=_at(z.kind, host, -1),
+        mixture=of_transients(mixture, own_redshift),
+        redshift_kind=np.where(measured, KINDS.index("tns"), _at(z.kind, host, -1)).astype(np.int8),
     )
 
 

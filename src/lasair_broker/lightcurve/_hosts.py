@@ -69,6 +69,12 @@ def hosts(batch: AlertBatch, resources: FeatureResources) -> Hosts:
         np.where(with_host, _floats(table, name)[rows], np.nan)
         for name in ("best_distance", "best_distance_err", "z", "photoZ", "photoZErr")
     )
+    if "redshiftKind" in table.column_names:
+        # A redshift of the object itself goes before whatever is known of a host, and needs none.
+        own = pc.fill_null(pc.equal(table.column("redshiftKind"), "tns"), False).to_numpy()[rows] & found
+        own &= ~np.isin(classes, _NOT_TRANSIENT)
+        z = np.where(own, _floats(table, "redshift")[rows], z)
+        distance, distance_error = (np.where(own, np.nan, v) for v in (distance, distance_error))
     distance = np.where(distance > 0.0, distance, np.nan)
     spectroscopic = z > 0.0
     redshift = np.where(spectroscopic, z, np.where(photo_z > 0.0, photo_z, np.nan))
