@@ -4,6 +4,7 @@ filter's trouble is its own."""
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ import pytest
 from filter_worlds import Wishes, night, wish
 from stream_fixtures import ListSource, messages
 
-from lasair_broker.archive import Archive, ArchiveError, open_archive
+from lasair_broker.archive import Archive, ArchiveError, ArchiveFullError, open_archive
 from lasair_broker.packets import SchemaStore
 from lasair_broker.query import ARCHIVE, StreamPlan, of_objects, parse
 from lasair_broker.schema import arrow_schema
-from lasair_broker.stream import Pipeline, Renotify, run
+from lasair_broker.stream import IdleSource, Pipeline, Renotify, run
 from lasair_broker.stream.filters import ANNOTATIONS, Budget, FilterStage
 
 NIGHT = 150
@@ -243,6 +244,42 @@ def test_annotations_run_filters_on_just_their_objects(archive: Archive, wishes:
     assert len(hits(archive)) == 6
     held = archive.query("SELECT topic, classification FROM annotations ORDER BY topic").to_pylist()
     assert held == [{"topic": "mine", "classification": "SN"}, {"topic": "theirs", "classification": "SN"}]
+
+
+def test_annotations_are_taken_while_no_alerts_come(
+    archive: Archive, pipeline: Pipeline, wishes: Wishes, go: Go
+) -> None:
+    go()
+    number = archive.query("SELECT max(diaObjectId) FROM objects").column(0)[0].as_py()
+    wishes.run(wish(1, "SELECT ra FROM objects", on="annotation"))
+    told: list[int] = []
+    stop = threading.Event()
+    stage = FilterStage(archive, wishes, on_hits=lambda: (told.append(len(hits(archive))), stop.set()))
+    wishes.annotate({"diaObjectId": number, "topic": "a", "classification": "SN"})
+    done = run(IdleSource(), pipeline, archive, commit_stages=[stage], stop=stop)
+    assert (done.messages, told) == (0, [1])
+
+
+def test_on_a_full_disk_nothing_is_told_and_all_is_tried_again(
+    archive: Archive, pipeline: Pipeline, wishes: Wishes, alerts: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes.run(wish(1, "SELECT ra FROM objects"))
+    told: list[int] = []
+    stage = FilterStage(archive, wishes, on_hits=lambda: told.append(len(hits(archive))))
+    written, tries = archive.write, []
+
+    def write(*arguments: Any, **named: Any) -> Any:
+        tries.append(len(told))
+        if len(tries) in (1, 3):
+            raise ArchiveFullError("no room")
+        return written(*arguments, **named)
+
+    monkeypatch.setattr(archive, "write", write)
+    wishes.annotate({"diaObjectId": 1, "topic": "a"})
+    run(ListSource(alerts[:60], 60), pipeline, archive, commit_stages=[stage])
+    assert tries[:2] == [0, 0], "the batch, and once more"
+    assert told[0] > 0
+    assert archive.positions().get(ANNOTATIONS, 0) == 1, "the annotation waited for room, too"
 
 
 def test_a_commit_that_fails_leaves_no_hits(
