@@ -12,11 +12,12 @@ from rich.markup import escape
 
 from lasair_broker.archive import ArchiveError, ArchiveLockedError, QueryError
 from lasair_broker.context import ContextError
+from lasair_broker.context.catalogues import CatalogueError
 from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchemaError
 from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
 from lasair_broker.stream import SourceError, StageBrokenError
 
-from . import _annotate, _archive, _deliver, _filter, _user, _watchlist, _watchmap
+from . import _annotate, _archive, _catalogue, _deliver, _filter, _tns, _user, _watchlist, _watchmap
 from ._compile import compile_kernels
 from ._context import console, fail
 from ._demo import demo
@@ -50,8 +51,10 @@ app.command()(replay)
 app.command()(demo)
 app.command(hidden=True)(compile_kernels)
 app.add_typer(_archive.app, name="archive")
+app.add_typer(_catalogue.app, name="catalogue")
 app.add_typer(_deliver.app, name="deliver")
 app.add_typer(_filter.app, name="filter")
+app.add_typer(_tns.app, name="tns")
 app.add_typer(_user.app, name="user")
 app.add_typer(_watchlist.app, name="watchlist")
 app.add_typer(_watchmap.app, name="watchmap")
@@ -87,6 +90,7 @@ def main() -> None:
         _leave(error, "An embedded archive has one user at a time; wait for it, or stop it.")
     except (
         ArchiveError,
+        CatalogueError,
         ContextError,
         PacketFileError,
         QueryError,

@@ -15,6 +15,7 @@ from lasair_broker.context._galaxies import (
 from lasair_broker.context._loader import ContextLoader
 from lasair_broker.context._rules import CLASSES, Rules, read_rules
 from lasair_broker.context._sources import Sources
+from lasair_broker.context._tns_list import TnsBot, TnsReport, update_tns
 from lasair_broker.context.errors import ContextError
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "Reddening",
     "Rules",
     "Sources",
+    "TnsBot",
+    "TnsReport",
     "classify",
     "directional_light_radius",
     "enrich",
@@ -34,4 +37,5 @@ __all__ = [
     "open_dust",
     "read_rules",
     "tangent_offset",
+    "update_tns",
 ]

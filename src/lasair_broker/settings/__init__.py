@@ -12,7 +12,9 @@ from ._settings import (
     SchemaSettings,
     Settings,
     SettingsError,
+    SiteSettings,
     StreamSettings,
+    TnsSettings,
     load,
 )
 
@@ -28,6 +30,8 @@ __all__ = [
     "SchemaSettings",
     "Settings",
     "SettingsError",
+    "SiteSettings",
     "StreamSettings",
+    "TnsSettings",
     "load",
 ]

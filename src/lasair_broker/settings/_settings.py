@@ -42,7 +42,9 @@ __all__ = [
     "SchemaSettings",
     "Settings",
     "SettingsError",
+    "SiteSettings",
     "StreamSettings",
+    "TnsSettings",
     "load",
 ]
 
@@ -249,11 +251,51 @@ class ContextSettings(_Section):
     omega_matter: float = Field(0.3, description="Matter density of a flat universe.", ge=0, le=1)
 
 
+class TnsSettings(_Section):
+    """The bot that fetches the lists of the Transient Name Server."""
+
+    bot_id: int | None = Field(None, description="Number of the bot.")
+    bot_name: str = Field("", description="Its name.")
+    api_key: SecretStr = Field(SecretStr(""), description="Its key.")
+
+
 class MetricsSettings(_Section):
     """The /metrics page for Prometheus."""
 
     port: int | None = Field(None, description="TCP port; none: no page; 0: any free port.", ge=0, le=65535)
     address: str = Field("127.0.0.1", description="Address to listen at.")
+
+
+class SiteSettings(_Section):
+    """The web site and the API."""
+
+    port: int | None = Field(
+        None, description="TCP port; none: `lasair run` serves no site; 0: any free port.", ge=0, le=65535
+    )
+    address: str = Field("127.0.0.1", description="Address to listen at.")
+    hosts: tuple[str, ...] = Field(
+        (), description="Names under which it is reached, besides localhost; .example.org is any of a domain."
+    )
+    https: bool = Field(
+        False, description="It is reached by https only, through a proxy that sets X-Forwarded-Proto."
+    )
+    proxies: int = Field(
+        0, description="Proxies before it, each of which adds to X-Forwarded-For; for counting requests.", ge=0
+    )
+    threads: int = Field(32, description="Requests answered at once by a process.", ge=2, le=1024)
+    upload_bytes: int = Field(
+        256 * 1024**2, description="Largest upload: of a watchlist, say (bytes).", ge=1024
+    )
+    anonymous_requests: int = Field(
+        100, description="API requests an hour of an address, without logging in.", ge=1
+    )
+    user_requests: int = Field(1000, description="API requests an hour of a user.", ge=1)
+    power_requests: int = Field(100_000, description="API requests an hour of a power user.", ge=1)
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
 
 
 class LoggingSettings(_Section):
@@ -281,7 +323,9 @@ class Settings(BaseSettings):
     schemas: SchemaSettings = SchemaSettings()
     stream: StreamSettings = StreamSettings()
     context: ContextSettings = ContextSettings()
+    tns: TnsSettings = TnsSettings()
     metrics: MetricsSettings = MetricsSettings()
+    site: SiteSettings = SiteSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

@@ -1,0 +1,156 @@
+"""The public list of the Transient Name Server: the whole of it once, then what changed each day or hour."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from lasair_broker.context._transients import TNS
+from lasair_broker.context.catalogues import add_catalogue, read_description
+from lasair_broker.context.errors import ContextError
+
+__all__ = ["TnsBot", "TnsReport", "update_tns"]
+
+_KEPT = "tns_objects.parquet"
+_COLUMNS = (
+    "objid", "name_prefix", "name", "ra", "declination", "redshift", "type", "discoverydate", "discoverymag",
+    "internal_names", "lastmodified",
+)  # fmt: skip
+_LONGEST = 2 * 1024**3
+_SECONDS = 120.0
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class TnsBot:
+    """Who asks: TNS gives its lists to registered bots only."""
+
+    number: int
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class TnsReport:
+    """What an update did: transients that are new, transients that changed, and how many there are now."""
+
+    new: int
+    changed: int
+    total: int
+
+
+def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsReport:
+    """Take a list of TNS in, and put the catalogue `tns` made of all lists so far into use.
+
+    Lists may come in any order and more than once: of two rows of one transient the later modified counts.
+
+    Parameters
+    ----------
+    source
+        ``tns_public_objects.csv``, with or without ``.zip``, whole or of a day or an hour: a file, or an
+        https address.
+    catalogues
+        Folder of the catalogues.
+    bot
+        Needed for TNS's own address.
+
+    Raises
+    ------
+    ContextError
+        If the list cannot be got or read; what is in use remains in use.
+    CatalogueError
+        If a row has no position.
+    """
+    new = _read(source, bot)
+    kept = catalogues / _KEPT
+    old = pq.read_table(kept) if kept.exists() else new.slice(0, 0)
+    merged = _merged(old, new)
+    before = dict(zip(*(old.column(name).to_pylist() for name in ("objid", "lastmodified")), strict=True))
+    after = dict(zip(*(merged.column(name).to_pylist() for name in ("objid", "lastmodified")), strict=True))
+    catalogues.mkdir(parents=True, exist_ok=True)
+    beside = kept.with_suffix(".new")
+    pq.write_table(merged, beside)
+    add_catalogue(catalogues, TNS, str(beside), read_description(TNS))
+    # Kept only now: if the import fails, the next update begins from where this one did.
+    os.replace(beside, kept)  # noqa: PTH105 - Path.replace would do the same
+    changed = sum(before[key] != modified for key, modified in after.items() if key in before)
+    return TnsReport(new=len(after) - len(before), changed=changed, total=len(after))
+
+
+def _merged(old: pa.Table, new: pa.Table) -> pa.Table:
+    """One row a transient, the one that was modified last; of equals the newer list's."""
+    both = pa.concat_tables([old, new])
+    both = both.append_column("order", pa.array(range(both.num_rows)))
+    both = both.sort_by([("lastmodified", "ascending"), ("order", "ascending")])
+    both = both.set_column(both.schema.get_field_index("order"), "order", pa.array(range(both.num_rows)))
+    last = both.group_by("objid").aggregate([("order", "max")]).column("order_max")
+    return both.take(last).sort_by("objid").drop_columns(["order"])
+
+
+def _read(source: str, bot: TnsBot | None) -> pa.Table:
+    content = _fetched(source, bot) if source.startswith(("https://", "http://")) else _file(source)
+    if content[:4] == b"PK\x03\x04":
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                inside = [info for info in archive.infolist() if info.filename.endswith(".csv")]
+                if len(inside) != 1 or inside[0].file_size > _LONGEST:
+                    raise ContextError(f"{source} holds {len(inside)} CSV files; a list of TNS is one")
+                content = archive.read(inside[0])
+        except zipfile.BadZipFile as error:
+            raise ContextError(f"{source} is a damaged zip file: {error}; fetch it again") from None
+    head = content[:4096].split(b"\n", 2)
+    # The line of names is the first or, after one with the dates that the list covers, the second.
+    skipped = 0 if b"objid" in head[0] else 1
+    if len(head) <= skipped or b"objid" not in head[skipped]:
+        raise ContextError(f"{source} is no list of TNS: neither line 1 nor line 2 names a column objid")
+    options = csv.ConvertOptions(
+        column_types={name: pa.string() for name in _COLUMNS},
+        include_columns=list(_COLUMNS),
+        strings_can_be_null=True,
+    )
+    parse = csv.ParseOptions(newlines_in_values=True)
+    try:
+        table = csv.read_csv(io.BytesIO(content), csv.ReadOptions(skip_rows=skipped), parse, options)
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise ContextError(f"{source} cannot be read as a list of TNS: {error}") from None
+    missing = pc.sum(pc.is_null(table.column("objid"))).as_py() or 0
+    if missing:
+        raise ContextError(f"{source} has {missing} rows without objid: it is not whole; fetch it again")
+    return table
+
+
+def _file(source: str) -> bytes:
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise ContextError(f"cannot read {source}: {error.strerror}") from None
+
+
+def _fetched(address: str, bot: TnsBot | None) -> bytes:
+    if not address.startswith("https://") and urllib.parse.urlsplit(address).hostname not in _LOCAL:
+        raise ContextError(f"{address} would send the key of the bot in clear: use https")
+    if bot is None:
+        raise ContextError("TNS gives its lists to bots only: set tns.bot_id, tns.bot_name and tns.api_key")
+    marker = json.dumps({"tns_id": bot.number, "type": "bot", "name": bot.name})
+    form = urllib.parse.urlencode({"api_key": bot.key}).encode()
+    request = urllib.request.Request(address, form, {"User-Agent": f"tns_marker{marker}"})  # noqa: S310 - http(s) only, see _read
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
+            content: bytes = answer.read(_LONGEST)
+            return content
+    except urllib.error.HTTPError as error:
+        raise ContextError(f"{address} answers {error.code} {error.reason}") from None
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise ContextError(f"cannot reach {address}: {getattr(error, 'reason', error)}") from None
