@@ -16,7 +16,7 @@ import pytest
 from astropy.io import fits
 from packets_model import Packet, Row, batch_of
 
-from lasair_broker.archive import ArchiveCorruptError, QueryError, QueryTimeoutError
+from lasair_broker.archive import CONE_COLUMNS, ArchiveCorruptError, QueryError, QueryTimeoutError
 from lasair_broker.archive._images import fits_bytes, png_of_fits
 from lasair_broker.archive.duckdb import DuckDBArchive
 from lasair_broker.schema import TABLES, SchemaError
@@ -132,7 +132,11 @@ def test_cones_against_brute_force(filled, sky, radius):
         np.testing.assert_allclose(found.column("separationArcsec"), separation[inside], atol=1e-9)
         for row in found.to_pylist():
             assert row["ra"] == sky[row["diaObjectId"] - 1].ra
-    assert filled.cone(sky[0].ra, sky[0].decl, 1.0).num_columns == len(TABLES["objects"].columns) + 1
+    assert filled.cone(sky[0].ra, sky[0].decl, 1.0).column_names == [*CONE_COLUMNS, "separationArcsec"]
+    everything = [column.name for column in TABLES["objects"].columns]
+    (row,) = filled.object(sky[0].diaObjectId).to_pylist()
+    found = filled.cone(sky[0].ra, sky[0].decl, 1.0, everything).drop_columns(["separationArcsec"])
+    assert row in found.to_pylist()
 
 
 def test_alerts_and_their_images(filled, sky):

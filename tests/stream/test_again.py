@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace as replaced
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +12,16 @@ from stream_fixtures import ListSource, assert_same, contents
 
 from lasair_broker.archive import Archive, open_archive
 from lasair_broker.packets import AlertBatch, SchemaStore
-from lasair_broker.stream import Pipeline, Resource, Stage, replay, retry_rejected, run, standard_stages
+from lasair_broker.stream import (
+    Pipeline,
+    Resource,
+    Stage,
+    renew,
+    replay,
+    retry_rejected,
+    run,
+    standard_stages,
+)
 
 
 def test_alerts_whose_schema_was_unknown_are_stored_once_it_is_known(
@@ -80,6 +91,102 @@ def test_stored_alerts_go_through_the_stages_again(
     fresh = pipeline.process(ListSource(visit).read_all())
     again = [batch for batch in batches if batch.survey == "lsst"]
     assert again[0].objects.equals(fresh.batches[0].objects)
+
+
+def _wrong(batch: AlertBatch, hits: bool) -> AlertBatch:
+    """A stage with a mistake: everything is bright, lies in area 1, and passes a filter."""
+    ids = batch.objects.column("diaObjectId").combine_chunks()
+    areas = pa.table({"diaObjectId": ids, "ar_id": pa.array([1] * len(ids), pa.int32())})
+    passed = pa.table(
+        {
+            "hitId": [f"hit {key}" for key in ids.to_pylist()],
+            "filterId": pa.array([1] * len(ids), pa.int64()),
+            "filterVersion": pa.array([1] * len(ids), pa.int32()),
+            "diaObjectId": ids,
+        }
+    )
+    batch = batch.with_object_columns({"g_psfFluxMean": pa.array([1e9] * len(ids), pa.float32())})
+    batch = batch.with_table("area_hits", areas)
+    return batch.with_table("filter_hits", passed) if hits else batch
+
+
+def _corrected(batch: AlertBatch, area: int) -> AlertBatch:
+    wrong = _wrong(batch, True)
+    areas = wrong.tables["area_hits"].set_column(
+        1, "ar_id", pa.array([area] * batch.objects.num_rows, pa.int32())
+    )
+    return replaced(batch, tables={**wrong.tables, "area_hits": areas})
+
+
+def test_states_are_computed_anew_after_a_stage_was_corrected(
+    archive: Archive, schemas: SchemaStore, visit: list[bytes], supernova: list[bytes], tmp_path: Path
+) -> None:
+    values = [*supernova[:12], *visit, *supernova[12:]]
+    stages = standard_stages()
+    mistaken = Pipeline(schemas, [*stages, Stage("wrong", _wrong, Resource(False))])
+    right = Pipeline(schemas, [*stages, Stage("corrected", _corrected, Resource(2))])
+    run(ListSource(values, size=6), mistaken, archive)
+    assert archive.query("SELECT max(g_psfFluxMean) AS g FROM objects").to_pylist() == [{"g": 1e9}]
+    before = contents(archive)
+
+    told: list[tuple[int, int]] = []
+    report = renew(archive, right, on_progress=lambda done, of: told.append((done, of)), batch_alerts=5)
+    assert (report.objects, report.renewed, report.complete) == (9, 9, True)
+    assert told[-1] == (9, 9)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    after = contents(archive)
+    with open_archive(tmp_path / "other") as other:
+        run(ListSource(values, size=6), right, other)
+        expected = contents(other)
+    assert_same({"objects": after["objects"]}, {"objects": expected["objects"]})
+    for name in before:
+        if name not in ("objects", "stream_positions"):
+            assert after[name].equals(before[name]), name
+    areas = archive.query("SELECT DISTINCT ar_id, count(*) AS n FROM area_hits GROUP BY 1").to_pylist()
+    assert areas == [{"ar_id": 2, "n": 9}]
+    assert archive.query("SELECT * FROM filter_hits").num_rows == 0, "nobody is told of it"
+    assert archive.check() == []
+    # Again it finds the same.
+    assert renew(archive, right).renewed == 9
+    assert_same({"objects": after["objects"]}, {"objects": contents(archive)["objects"]})
+    assert renew(archive, right, diaObjectIds=[1]).objects == 0
+
+
+def test_a_renewal_that_was_killed_goes_on(
+    archive: Archive, schemas: SchemaStore, visit: list[bytes], supernova: list[bytes]
+) -> None:
+    stages = standard_stages()
+    run(ListSource([*visit, *supernova], size=4), Pipeline(schemas, stages), archive)
+    before = contents(archive)["objects"]
+    seen: list[int] = []
+
+    def count(batch: AlertBatch, kept: list[int]) -> AlertBatch:
+        kept.extend(batch.objects.column("diaObjectId").to_pylist())
+        return _wrong(batch, False)
+
+    counting = Pipeline(schemas, [*stages, Stage("count", count, Resource(seen))])
+
+    class KilledError(Exception):
+        pass
+
+    def kill(done: int, of: int) -> None:
+        if done == 6:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        renew(archive, counting, on_progress=kill, batch_alerts=2)
+    first = set(seen)
+    stop = threading.Event()
+    stop.set()
+    assert not renew(archive, counting, resume=True, stop=stop).complete
+    seen.clear()
+    assert renew(archive, counting, resume=True, batch_alerts=2).complete
+    assert first | set(seen) == set(before.column("diaObjectId").to_pylist())
+    assert len(seen) < 9, "what was done is not done again, but for alerts of the same moment"
+    found = contents(archive)["objects"].column("g_psfFluxMean").to_pylist()
+    assert found == [1e9] * 9
+    seen.clear()
+    assert renew(archive, counting, resume=True).objects == 9, "the finished one is not resumed"
 
 
 def test_some_of_them(archive: Archive, pipeline: Pipeline, supernova: list[bytes]) -> None:

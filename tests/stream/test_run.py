@@ -151,8 +151,8 @@ class _Faulty:
     def __init__(self, archive: Archive, failures: list[Exception]) -> None:
         self._archive, self.failures = archive, failures
 
-    def positions(self) -> dict[tuple[str, int], int]:
-        return self._archive.positions()
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._archive, name)
 
     def write(self, *batch: object) -> object:
         if self.failures:

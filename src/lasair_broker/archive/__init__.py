@@ -13,6 +13,7 @@ from .errors import (
     QueryTimeoutError,
 )
 from .interface import (
+    CONE_COLUMNS,
     Archive,
     ArchiveStatus,
     Cutout,
@@ -25,6 +26,7 @@ from .interface import (
 )
 
 __all__ = [
+    "CONE_COLUMNS",
     "Archive",
     "ArchiveCorruptError",
     "ArchiveError",

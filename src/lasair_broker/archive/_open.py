@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from lasair_broker.settings import ArchiveSettings
 
-from .errors import ArchiveError
+from .errors import ArchiveError, ArchiveLockedError
 from .interface import Archive
 
 __all__ = ["open_archive"]
 
+_PATIENCE_SECONDS = 5.0
+_PAUSE_SECONDS = 0.1
 
-def open_archive(where: ArchiveSettings | str | Path) -> Archive:
+
+def open_archive(where: ArchiveSettings | str | Path, *, read_only: bool = False) -> Archive:
     """Open the archive, made if it is not there.
 
     Parameters
     ----------
     where
         The settings, or only the place: a folder for the embedded archive.
+    read_only
+        Whether it will only be read. An embedded archive that another process has open is then read through
+        that process, if it serves it; methods that write raise `ArchiveLockedError`.
 
     Raises
     ------
@@ -34,11 +41,39 @@ def open_archive(where: ArchiveSettings | str | Path) -> Archive:
     scheme = re.match(r"([a-z][a-z0-9+]+)://", settings.url)
     if scheme is not None and scheme[1] not in ("duckdb", "file"):
         raise ArchiveError(f"there is no archive engine for {scheme[1]}://, only folders")
+    folder = Path(settings.url[scheme.end() :] if scheme else settings.url)
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return _opened(folder, settings)
+        except ArchiveLockedError:
+            if not read_only:
+                raise
+            served = _served(folder)
+            if served is not None:
+                return served
+            # Some commands have it open for a moment only, and a worker serves it a moment after opening it.
+            if time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _opened(folder: Path, settings: ArchiveSettings) -> Archive:
     from .duckdb import DuckDBArchive
 
     return DuckDBArchive(
-        settings.url[scheme.end() :] if scheme else settings.url,
+        folder,
         pack_bytes=settings.pack_bytes,
         memory_limit=settings.memory_limit,
         threads=settings.threads,
     )
+
+
+def _served(folder: Path) -> Archive | None:
+    """The archive as another process serves it; None if none does."""
+    from .serving import RemoteArchive
+
+    try:
+        return RemoteArchive(folder)
+    except OSError:
+        return None

@@ -17,6 +17,7 @@ import pyarrow as pa
 from lasair_broker.packets import AlertBatch, Payloads
 
 __all__ = [
+    "CONE_COLUMNS",
     "LIGHT_CURVE_TABLES",
     "Archive",
     "ArchiveStatus",
@@ -34,6 +35,9 @@ Cutout = Literal["Difference", "Science", "Template"]
 
 Progress = Callable[[str, float], None]
 """Called in long work with what is being done and how much of all the work is done, 0 to 1."""
+
+CONE_COLUMNS = ("diaObjectId", "objectName", "survey", "ra", "decl", "nDiaSources", "lastDiaSourceMjdTai")
+"""What a cone tells of each object, unless asked for more: which, where, and whether it is of interest."""
 
 LIGHT_CURVE_TABLES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
 
@@ -101,10 +105,13 @@ class Stored:
         Their Avro datums.
     alerts
         Their rows of table `alerts`, in the same order.
+    left
+        How many alerts come after these.
     """
 
     payloads: Payloads
     alerts: pa.Table
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,8 @@ class Archive(ABC):
         rejected: pa.Table | None = None,
         positions: Mapping[tuple[str, int], int] | None = None,
         tables: Mapping[str, pa.Table] | None = None,
+        *,
+        renew: bool = False,
     ) -> WriteReport:
         """Store batches, rejected messages and stream positions, all or nothing.
 
@@ -193,6 +202,10 @@ class Archive(ABC):
             More rows, by table of the schema: each replaces the row of the same primary key. A hit that is
             there already (table `filter_hits`) stays as it is; new hits get their `committedMjdTai` here, and
             in the order of commits it never falls.
+        renew
+            The batches come from `replay`: what stages say of objects (their states, and match tables keyed
+            by object) is stored although their alerts are known, unless the archive holds a state with a
+            newer detection. Hits of filters are not stored.
 
         Raises
         ------
@@ -224,6 +237,25 @@ class Archive(ABC):
         self, diaObjectIds: Sequence[int], columns: Mapping[str, Sequence[str]] | None = None
     ) -> LightCurve:
         """The light curves of many objects at once, in order of (diaObjectId, midpointMjdTai)."""
+
+    @abstractmethod
+    def light_curves_beyond(
+        self, batch: AlertBatch, columns: Mapping[str, Sequence[str]], *, every: bool = False
+    ) -> LightCurve:
+        """The light curves held of those objects of a batch of which more may be held than the batch brings.
+
+        For each table of its own: without rows for an object whose rows the batch brings all. They are told
+        by the ledger, so that a batch of histories that only grow costs one look-up and reads no row.
+
+        Parameters
+        ----------
+        batch
+            As decoded.
+        columns
+            The columns wanted of each light curve table.
+        every
+            Also of objects whose rows the batch brings all.
+        """
 
     @abstractmethod
     def rows_of_objects(
@@ -297,7 +329,7 @@ class Archive(ABC):
     ) -> pa.Table:
         """Objects within `radius_arcsec` of a position (degrees, ICRS), nearest first.
 
-        Columns of `objects` (all, or those named) and `separationArcsec`.
+        Columns of `objects` (those named, by default `CONE_COLUMNS`) and `separationArcsec`.
         """
 
     @abstractmethod
@@ -374,6 +406,7 @@ class Archive(ABC):
         diaObjectIds: Sequence[int] | None = None,
         midpointMjdTai: tuple[float, float] | None = None,
         arrivedMjdTai: tuple[float, float] | None = None,
+        newest: bool = False,
         batch_alerts: int = 4000,
     ) -> Iterator[Stored]:
         """Stored alerts, in order of arrival, in batches of one writer schema each.
@@ -384,6 +417,9 @@ class Archive(ABC):
             Only these detections or objects.
         midpointMjdTai, arrivedMjdTai
             Only detections at, or alerts that arrived in, this half-open time range, MJD TAI.
+        newest
+            Of each object only the alert, among these, with the newest detection, and no alert without an
+            object.
         batch_alerts
             At most so many alerts at once.
 
@@ -420,6 +456,10 @@ class Archive(ABC):
         self, folder: str | Path, tables: Sequence[str] | None = None, progress: Progress | None = None
     ) -> dict[str, int]:
         """Write tables (all by default) as Parquet files; the rows of each table written."""
+
+    @abstractmethod
+    def serve(self) -> None:
+        """Let other processes read this archive while it is open, if its engine lets only one open it."""
 
     @abstractmethod
     def close(self) -> None:

@@ -79,7 +79,7 @@ def annotate(
         from lasair_broker.web.errors import Invalid
 
         rows = [one] if file is None else _read(file)
-        with opened(archive) as store, errors.status(f"checking {len(rows):,} annotations …"):
+        with opened(archive, read_only=True) as store, errors.status(f"checking {len(rows):,} annotations …"):
             try:
                 numbers = services.push(me, topic, rows, store)
             except Invalid as error:

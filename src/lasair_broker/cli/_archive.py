@@ -20,7 +20,7 @@ app = typer.Typer(help="Look after the archive.", no_args_is_help=True)
 @app.command()
 def check(archive: ArchiveOption = None) -> None:
     """Compare the tables with each other and with the pack files. Exit code 1 if something is wrong."""
-    with opened(archive) as store, work("checking") as progress:
+    with opened(archive, read_only=True) as store, work("checking") as progress:
         findings = store.check(progress)
     for finding in findings:
         colour = "red" if finding.severity == "error" else "yellow"

@@ -49,6 +49,7 @@ def run_stream(
         stop = stack.enter_context(stop_on_signals())
         subscriptions, matching = stack.enter_context(_subscriptions(settings))
         archive = stack.enter_context(open_archive(settings.archive))
+        archive.serve()
         keeper = ListKeeper(subscriptions, archive, matching)
         counted: list[Collector] = []
         tell = None

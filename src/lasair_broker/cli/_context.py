@@ -60,8 +60,9 @@ def settings_for(archive: str | None, **sections: Any) -> Settings:
 
 
 @contextmanager
-def opened(archive: str | None) -> Iterator[Archive]:
-    """The archive that a command reads, closed afterwards.
+def opened(archive: str | None, *, read_only: bool = False) -> Iterator[Archive]:
+    """The archive that a command works on, closed afterwards; if it only reads, also while a worker has it
+    open.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def opened(archive: str | None) -> Iterator[Archive]:
             f"there is no archive at {escape(settings.url)}",
             "Name it with --archive or LASAIR_ARCHIVE__URL, or make one: lasair ingest FILES",
         )
-    with open_archive(settings) as found:
+    with open_archive(settings, read_only=read_only) as found:
         yield found
 
 
@@ -93,7 +94,7 @@ def pipeline_of(settings: Settings, lists: Resource[ActiveLists] | None = None) 
     )
     features = FeatureResources(settings.context.hubble, settings.context.omega_matter)
     matching = () if lists is None else list_stages(lists)
-    stages = (*matching, *standard_stages(Resource(features), context_of(settings)))
+    stages = standard_stages(Resource(features), context_of(settings), matching)
     return Pipeline(schemas, stages, poison_limit=settings.stream.poison_limit)
 
 

@@ -47,7 +47,7 @@ def preview(
     archive: ArchiveOption = None,
 ) -> None:
     """Run a version on the archive: what it would have found. A draft can be activated afterwards."""
-    with acting(user, archive) as me, opened(archive) as store:
+    with acting(user, archive) as me, opened(archive, read_only=True) as store:
         from lasair_broker.web.filters import trying
 
         tried, found = trying.try_version(me, filter_id, version, store, sample=sample, timeout=timeout)
@@ -78,7 +78,7 @@ def health(
     archive: ArchiveOption = None,
 ) -> None:
     """Show how a filter fares: what it finds a night, how long it takes, and what is wrong with it."""
-    with acting(user, archive) as me, opened(archive) as store:
+    with acting(user, archive) as me, opened(archive, read_only=True) as store:
         from lasair_broker.web.filters import trying
 
         found = trying.health(me, filter_id, store, nights=nights)
@@ -122,7 +122,7 @@ def why(
     archive: ArchiveOption = None,
 ) -> None:
     """Say which conditions of a filter an object meets, and which not, with the values seen."""
-    with acting(user, archive) as me, opened(archive) as store:
+    with acting(user, archive) as me, opened(archive, read_only=True) as store:
         from lasair_broker.web.filters import trying
 
         key: int | str = int(object_key) if object_key.isdecimal() else object_key
@@ -143,7 +143,7 @@ def hits(
 ) -> None:
     """Show what a filter has found."""
     after = (moment(since), "")
-    with acting(user, archive) as me, opened(archive) as store:
+    with acting(user, archive) as me, opened(archive, read_only=True) as store:
         from lasair_broker.web.filters import trying
 
         found = trying.hits(me, filter_id, store, after, limit=limit)
@@ -172,7 +172,7 @@ def replay(
     begin, end = moment(since), mjd_tai_now() if until is None else moment(until)
     with (
         acting(user, archive) as me,
-        opened(archive) as store,
+        opened(archive, read_only=True) as store,
         stop_on_signals() as stop,
         errors.status("replaying …") as shown,
     ):

@@ -30,7 +30,7 @@ def show_latency(
 ) -> None:
     """Show how long hits took: from the end of the exposure to us, into the archive, and to the user."""
     begin = None if since is None else moment(since)
-    with opened(archive) as store:
+    with opened(archive, read_only=True) as store:
         found = latencies(store, since=begin, filter_id=filter_id)
     if as_json:
         print(json.dumps({"bounds": LATENCY_BOUNDS, "steps": [asdict(latency) for latency in found]}))

@@ -39,7 +39,7 @@ def show_object(
     ] = None,
 ) -> None:
     """Show an object: summary, light curve, newest detections; plot it, save its images."""
-    with opened(archive) as store:
+    with opened(archive, read_only=True) as store:
         found = store.object(int(name) if name.isdecimal() else name)
         if found.num_rows == 0:
             raise fail(

@@ -54,7 +54,7 @@ def run_query(
     except QueryError as error:
         errors.print(escape(error.pointed(text)), highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
-    with opened(archive) as store:
+    with opened(archive, read_only=True) as store:
         result = store.query(statement, max_rows=limit + 1, timeout=timeout)
     cut = result.num_rows > limit
     result = result.slice(0, limit)

@@ -29,7 +29,7 @@ def rejected(
     archive: ArchiveOption = None,
 ) -> None:
     """List the messages that could not be read, with the reasons; save them; try them again."""
-    with opened(archive) as store:
+    with opened(archive, read_only=not retry) as store:
         if retry:
             report = retry_rejected(store, pipeline_of(settings_for(archive)))
             console.print(f"{report.stored:,} messages could be read now; {report.rejected:,} still cannot")

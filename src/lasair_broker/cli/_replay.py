@@ -1,4 +1,4 @@
-"""`lasair replay`: put stored alerts through the pipeline again."""
+"""`lasair replay`: compute the states of objects anew from stored alerts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from lasair_broker.stream import replay as replay_stored
-from lasair_broker.stream import stop_on_signals
+from lasair_broker.stream import renew, stop_on_signals
 
-from ._context import ArchiveOption, console, errors, fail, opened, pipeline_of, settings_for
+from ._context import ArchiveOption, console, fail, opened, pipeline_of, settings_for
+from ._progress import work
 
 __all__ = ["replay"]
 
@@ -19,36 +19,42 @@ def replay(
     since: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="Only alerts that arrived since: MJD (TAI), or a date such as 2026-04-08."
+            metavar="TIME",
+            help="Only objects of alerts that arrived since: MJD (TAI), or a date such as 2026-04-08.",
         ),
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only alerts that arrived before.")
+        str | None, typer.Option(metavar="TIME", help="Only objects of alerts that arrived before.")
     ] = None,
     objects: Annotated[
         list[int] | None,
-        typer.Option("--object", metavar="ID", help="Only alerts of this object; repeatable."),
+        typer.Option("--object", metavar="ID", help="Only this object; repeatable."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted replay of the same choice stopped.")
+    ] = False,
     archive: ArchiveOption = None,
 ) -> None:
-    """Put stored alerts through the pipeline again, for instance after a feature was corrected.
+    """Compute the states of objects anew, for instance after a feature was corrected.
 
-    The raw packets are decoded anew, and each object's state is computed anew from them. Nothing is stored
-    twice.
+    The newest stored packet of each object goes through the pipeline again, and what comes out replaces the
+    object's state, its features and its matches. No alert, row or hit is stored twice. Ctrl-C finishes the
+    batch in hand; --resume goes on from there, also after a crash.
     """
     period = (_mjd(since, 0.0), _mjd(until, 1e6))
-    alerts = objects_changed = 0
-    with opened(archive) as store, stop_on_signals() as stop, errors.status("replaying …") as shown:
-        for batch in replay_stored(
-            store, pipeline_of(settings_for(archive)), arrivedMjdTai=period, diaObjectIds=objects or None
-        ):
-            report = store.write([batch])
-            alerts += batch.alerts.num_rows
-            objects_changed += report.updated_objects
-            shown.update(f"{alerts:,} alerts replayed …")
-            if stop.is_set():
-                break
-    console.print(f"{alerts:,} alerts replayed, {objects_changed:,} objects given their new state")
+    with opened(archive) as store, stop_on_signals() as stop, work("replaying") as progress:
+        report = renew(
+            store,
+            pipeline_of(settings_for(archive)),
+            diaObjectIds=objects or None,
+            arrivedMjdTai=period,
+            resume=resume,
+            stop=stop,
+            on_progress=lambda done, of: progress(f"{done:,} of {of:,} objects", done / of),
+        )
+    console.print(f"{report.objects:,} objects replayed, {report.renewed:,} given their new state")
+    if not report.complete:
+        raise fail("stopped before the end", "To go on from here: the same command with --resume")
 
 
 def _mjd(text: str | None, default: float) -> float:

@@ -16,7 +16,7 @@ __all__ = ["show_status"]
 
 def show_status(archive: ArchiveOption = None) -> None:
     """Show what the archive holds, its size, and how far each stream has been read."""
-    with opened(archive) as store:
+    with opened(archive, read_only=True) as store:
         status = store.status()
     console.print(
         f"[bold]{escape(status.where)}[/]  {status.engine}, layout {status.version}", highlight=False

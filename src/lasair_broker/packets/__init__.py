@@ -4,6 +4,7 @@ from lasair_broker.packets._batch import AlertBatch, Messages, Payloads
 from lasair_broker.packets._columns import BANDS, Column, Columns, SourceColumns, band_codes
 from lasair_broker.packets._decode import decode, decode_datums
 from lasair_broker.packets._files import PacketFileError, read_files
+from lasair_broker.packets._known import with_known
 from lasair_broker.packets._schema_files import SchemaFileError
 from lasair_broker.packets._schema_store import SchemaStore, UnknownSchemaError
 from lasair_broker.packets._source_table import SourceTable
@@ -37,6 +38,7 @@ __all__ = [
     "mjd_utc_to_mjd_tai",
     "posix_micros_to_mjd_tai",
     "read_files",
+    "with_known",
     "ztf_object_id",
     "ztf_object_name",
 ]

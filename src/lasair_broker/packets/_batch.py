@@ -95,6 +95,9 @@ class AlertBatch:
         The datum of each row of `alerts`.
     tables
         Tables of matches that stages add, by their name in the schema.
+    unstated
+        For the columns of `objects` that follow from detections where the survey states nothing, in which
+        rows that is so.
     """
 
     survey: str
@@ -108,6 +111,7 @@ class AlertBatch:
     mpc_orbits: pa.Table
     payloads: Payloads
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    unstated: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def with_object_columns(self, columns: Mapping[str, pa.Array]) -> AlertBatch:
         """This batch with columns added to `objects`, replacing those of the same name."""

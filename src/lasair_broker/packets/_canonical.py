@@ -20,6 +20,7 @@ from ._gather import gather
 from ._mapping import NO_ROWS, LevelColumns, Part, Survey
 from ._solar_system import solar_system_tables
 from ._source_table import SourceTable
+from ._standing import mean_positions, standing_counts
 from ._times import in_range, mjd_tai_now
 from ._unite import Keys, unite
 from .avro import Codec, Decoded
@@ -155,17 +156,18 @@ def canonical_batch(
     newest = _newest(alerts, object_of_alert, len(ids))
 
     light_curves = _light_curves(decoded, survey, alerts.detection, object_of_alert, len(ids))
-    ra, decl = _positions(alerts, newest, light_curves.sources)
+    ra, decl, unplaced = _positions(alerts, newest, light_curves.sources)
     cells = healpix29(ra, decl)
     per_object: dict[str, Int64 | str] = {"survey": survey.name, "diaObjectId": ids, "healpix29": cells}
     ss_sources, ss_bodies, orbits = solar_system_tables(
         decoded, survey, alerts.detection, alerts.body, rows[alerts.in_solar_system[rows]], {"ssObjectId":
         alerts.ssObjectId, "diaObjectId": alerts.diaObjectId, "ra": alerts.ra, "decl": alerts.decl},
     )  # fmt: skip
+    objects, unstated = _object_table(alerts, survey, newest, ids, cells, ra, decl, light_curves)
     batch = AlertBatch(
         survey=survey.name,
         alerts=_alert_table(alerts, survey, codec, arrivals, rows, object_of_alert, cells),
-        objects=_object_table(alerts, survey, newest, ids, cells, ra, decl, light_curves),
+        objects=objects,
         diaSources=light_curves.sources.with_per_object(per_object),
         diaForcedSources=light_curves.forced.with_per_object(per_object),
         diaNondetectionLimits=light_curves.limits.with_per_object(per_object),
@@ -175,6 +177,7 @@ def canonical_batch(
         payloads=Payloads(
             decoded.address[rows], decoded.length[rows], owners, codec.fingerprint, codec.schema_json
         ),
+        unstated={**unstated, "ra": unplaced, "decl": unplaced},
     )
     return batch, reasons
 
@@ -202,22 +205,6 @@ class _LightCurves:
     forced: SourceTable
     limits: SourceTable
     any_withdrawn: bool
-
-    def counts(self) -> tuple[Float64, Float64, npt.NDArray[np.int32]]:
-        """First and last time of an object's standing detections (NaN if it has none) and their number."""
-        time = self.sources.numpy("midpointMjdTai")
-        offsets = self.sources.offsets
-        if self.any_withdrawn:
-            stands = np.isnan(self.sources.numpy("timeWithdrawnMjdTai"))
-            time = time[stands]
-            offsets = np.concatenate(([0], np.cumsum(stands)))[offsets]
-        number = np.diff(offsets)
-        some = number > 0
-        first = np.full(len(number), np.nan)
-        last = np.full(len(number), np.nan)
-        first[some] = time[offsets[:-1][some]]
-        last[some] = time[offsets[1:][some] - 1]
-        return first, last, number.astype(np.int32)
 
 
 def _light_curves(
@@ -251,23 +238,20 @@ def _light_curves(
     )
 
 
-def _positions(alerts: _Alerts, newest: Int64, sources: SourceTable) -> tuple[Float64, Float64]:
-    """Position of each object (degrees): what the survey says, else the mean direction of its detections."""
+def _positions(
+    alerts: _Alerts, newest: Int64, sources: SourceTable
+) -> tuple[Float64, Float64, npt.NDArray[np.bool_]]:
+    """Position of each object (degrees): what the survey says, else the mean direction of its detections; and
+    which of them the survey does not say."""
     n = alerts.decoded.num_rows
     ra, has_ra = _doubles(alerts.objects.column("ra"), n)
     decl, has_decl = _doubles(alerts.objects.column("decl"), n)
     with np.errstate(invalid="ignore"):
         stated = (has_ra & has_decl & (np.abs(decl) <= 90.0))[newest]
     if stated.all():
-        return ra[newest], decl[newest]
-    lon, lat = np.radians(sources.numpy("ra")), np.radians(sources.numpy("decl"))
-    starts = sources.offsets[:-1]
-    x = np.add.reduceat(np.cos(lat) * np.cos(lon), starts)
-    y = np.add.reduceat(np.cos(lat) * np.sin(lon), starts)
-    z = np.add.reduceat(np.sin(lat), starts)
-    mean_ra = np.degrees(np.arctan2(y, x)) % 360.0
-    mean_decl = np.degrees(np.arctan2(z, np.hypot(x, y)))
-    return np.where(stated, ra[newest], mean_ra), np.where(stated, decl[newest], mean_decl)
+        return ra[newest], decl[newest], ~stated
+    mean_ra, mean_decl = mean_positions(sources)
+    return np.where(stated, ra[newest], mean_ra), np.where(stated, decl[newest], mean_decl), ~stated
 
 
 def _of_type(array: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -287,8 +271,9 @@ def _object_table(
     ra: Float64,
     decl: Float64,
     light_curves: _LightCurves,
-) -> pa.Table:
-    """The newest state of each object, as far as the packets say."""
+) -> tuple[pa.Table, dict[str, npt.NDArray[np.bool_]]]:
+    """The newest state of each object, as far as the packets say; and, for the columns that follow from the
+    detections otherwise, of which objects they do not say it."""
     columns: dict[str, pa.Array] = {}
     schema = arrow_schema("objects")
     for to in schema:
@@ -298,13 +283,15 @@ def _object_table(
             valid = column.valid if column.words is None else present(column) & (column.values >= 0)
             values, there = gather([(0, column.values, valid)], newest, dtype)
             columns[to.name] = arrow_array(Column(values, there, column.words), to.type, len(newest))
-    first, last, number = light_curves.counts()
+    unstated = {}
+    first, last, number = standing_counts(light_curves.sources, light_curves.any_withdrawn)
     for name, values in (
         ("firstDiaSourceMjdTai", first),
         ("lastDiaSourceMjdTai", last),
         ("nDiaSources", number),
     ):
         stated = columns.get(name, pa.nulls(len(ids), schema.field(name).type))
+        unstated[name] = stated.is_null().to_numpy(zero_copy_only=False)
         columns[name] = _or_else(stated, values)
     id_array = pa.array(ids)
     names = id_array.cast(pa.string())
@@ -321,9 +308,8 @@ def _object_table(
         "decl": pa.array(decl),
     }
     fields = [to for to in schema if to.name in columns]
-    return pa.Table.from_arrays(
-        [_of_type(columns[to.name], to.type) for to in fields], schema=pa.schema(fields)
-    )
+    arrays = [_of_type(columns[to.name], to.type) for to in fields]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields)), unstated
 
 
 def _alert_table(

@@ -52,6 +52,7 @@ class SourceTable:
         self._order = order
         self._starts = np.cumsum([0] + [part.num_rows for part in parts])
         self._per_object = dict(per_object or {})
+        self._sent: SourceTable | None = None
         self._object_row: Int64 | None = None
         self._kernel_columns: dict[str, npt.NDArray[Any]] = {}
 
@@ -75,10 +76,46 @@ class SourceTable:
             self._object_row = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
         return self._object_row
 
+    @property
+    def sent(self) -> SourceTable:
+        """The rows that packets brought, without those known besides (`with_rows`)."""
+        return self if self._sent is None else self._sent
+
+    def with_rows(
+        self, known: Columns, touched: npt.NDArray[np.bool_], rows: Int64, objects: Int64
+    ) -> SourceTable:
+        """This table with rows known besides, for some objects.
+
+        Parameters
+        ----------
+        known
+            A run of rows, thought of as behind those of this table.
+        touched
+            The objects whose rows change.
+        rows, objects
+            Their new rows, as numbers of rows of this table and of `known` behind it, and the object of
+            each; in the order in which they shall stand.
+        """
+        counts = np.where(touched, np.bincount(objects, minlength=len(touched)), np.diff(self.offsets))
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        order = np.empty(int(offsets[-1]), np.int64)
+        same = np.flatnonzero(~touched[self.object_row])
+        moved = (offsets - self.offsets)[self.object_row[same]]
+        order[same + moved] = self._order[same]
+        ends = np.cumsum(np.where(touched, counts, 0))
+        within = np.arange(len(rows)) - (ends - counts)[objects]
+        behind = int(self._starts[-1]) + np.arange(known.num_rows)
+        order[offsets[objects] + within] = np.concatenate([self._order, behind])[rows]
+        united = SourceTable(self.schema, (*self._parts, known), order, offsets, self._per_object)
+        united._sent = self.sent
+        return united
+
     def with_per_object(self, columns: Mapping[str, Int64 | str]) -> SourceTable:
         """This table with columns that have one value an object (a stored `healpix29`, say) replaced."""
         merged = {**self._per_object, **columns}
-        return SourceTable(self.schema, self._parts, self._order, self.offsets, merged)
+        table = SourceTable(self.schema, self._parts, self._order, self.offsets, merged)
+        table._sent = None if self._sent is None else self._sent.with_per_object(columns)
+        return table
 
     def numpy(self, name: str) -> npt.NDArray[Any]:
         """Column `name` as kernels want it: floats with NaN for NULL; integers with 0, booleans with False.

@@ -1,6 +1,6 @@
 """Sources of alerts, the pipeline they go through, and the loop that commits them."""
 
-from ._again import RetryReport, replay, retry_rejected
+from ._again import RenewReport, RetryReport, renew, replay, retry_rejected
 from ._commit_stage import CommitStage
 from ._files import FileSource
 from ._idle import IdleSource
@@ -43,6 +43,7 @@ __all__ = [
     "Positions",
     "Processed",
     "Progress",
+    "RenewReport",
     "Renotify",
     "Resource",
     "RetryReport",
@@ -58,6 +59,7 @@ __all__ = [
     "Subscriptions",
     "Taken",
     "TriggeredBy",
+    "renew",
     "replay",
     "retry_rejected",
     "run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,15 @@ from lasair_broker.packets import AlertBatch, Messages
 
 from ._pipeline import Pipeline
 
-__all__ = ["RetryReport", "replay", "retry_rejected"]
+__all__ = ["RenewReport", "RetryReport", "renew", "replay", "retry_rejected"]
 
 _RETRY_MESSAGES = 1000
+
+_RENEWAL = ("lasair replay", 0)
+"""Under this topic and partition the archive keeps how far a renewal has come: microseconds since MJD 0 of
+the arrival of the last alert, 0 when it is done."""
+
+_DAY_MICROSECONDS = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ def retry_rejected(
     on_progress
         Called with the number of messages tried and the number of all.
     """
+    pipeline.read_known(archive)
     rows = archive.rejected()
     stored = 0
     for start in range(0, rows.num_rows, _RETRY_MESSAGES):
@@ -89,6 +97,7 @@ def replay(
     StageBrokenError
         As `Pipeline.process`.
     """
+    pipeline.read_known(archive)
     for stored in archive.replay(
         diaSourceIds=diaSourceIds,
         diaObjectIds=diaObjectIds,
@@ -97,6 +106,73 @@ def replay(
         batch_alerts=batch_alerts,
     ):
         yield from pipeline.process(stored).batches
+
+
+@dataclass(frozen=True, slots=True)
+class RenewReport:
+    """Objects looked at, those among them given a new state, and whether all of them had their turn."""
+
+    objects: int
+    renewed: int
+    complete: bool
+
+
+def renew(
+    archive: Archive,
+    pipeline: Pipeline,
+    *,
+    diaObjectIds: Sequence[int] | None = None,
+    arrivedMjdTai: tuple[float, float] = (0.0, 1e6),
+    resume: bool = False,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    batch_alerts: int = 4000,
+) -> RenewReport:
+    """Compute the states of objects anew from their newest stored packets, and store them.
+
+    Each batch is one transaction that also notes how far this has come. Done again, or killed and begun
+    again, it stores the same states.
+
+    Parameters
+    ----------
+    diaObjectIds
+        Only these objects.
+    arrivedMjdTai
+        Only objects of alerts that arrived in this half-open range, MJD TAI (days).
+    resume
+        Go on where an interrupted renewal (with the same choice) stopped.
+    stop
+        When set, the batch in hand is finished, and this returns.
+    on_progress
+        Called with the number of objects done and the number of all.
+
+    Raises
+    ------
+    ArchiveCorruptError
+        If stored bytes are gone.
+    StageBrokenError
+        As `Pipeline.process`.
+    """
+    pipeline.read_known(archive)
+    since, until = arrivedMjdTai
+    if resume:
+        since = max(since, archive.positions().get(_RENEWAL, 0) / _DAY_MICROSECONDS)
+    done = renewed = left = 0
+    for stored in archive.replay(
+        diaObjectIds=diaObjectIds, arrivedMjdTai=(since, until), newest=True, batch_alerts=batch_alerts
+    ):
+        if stop is not None and stop.is_set():
+            return RenewReport(done, renewed, complete=False)
+        # Rounded down, so that alerts which arrived at that very moment are not left out.
+        position = int(stored.alerts.column("arrivedMjdTai")[-1].as_py() * _DAY_MICROSECONDS)
+        batches = pipeline.process(stored).batches
+        report = archive.write(batches, positions={_RENEWAL: position}, renew=True)
+        done, left = done + stored.alerts.num_rows, stored.left
+        renewed += report.updated_objects
+        if on_progress is not None:
+            on_progress(done, done + left)
+    archive.write([], positions={_RENEWAL: 0})
+    return RenewReport(done, renewed, complete=True)
 
 
 def _messages(rejected: pa.Table) -> Messages:

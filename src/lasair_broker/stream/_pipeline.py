@@ -9,9 +9,10 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 import structlog
 
-from lasair_broker.archive import Stored
+from lasair_broker.archive import Archive, ArchiveError, Stored
 from lasair_broker.packets import AlertBatch, Messages, SchemaStore
 
+from ._known import KnownLightCurves
 from ._times import StageTimes
 from ._undecoded import NewMessages, StoredMessages, Undecoded
 
@@ -104,12 +105,19 @@ class Pipeline:
         self.times = times or StageTimes()
         self._poison_limit = poison_limit
 
+    def read_known(self, archive: Archive | None) -> None:
+        """Let the stage that completes light curves read them in this archive; None: let it be."""
+        for stage in self.stages:
+            value = stage.resource.get()
+            if isinstance(value, KnownLightCurves):
+                value.archive = archive
+
     def process(self, messages: Messages | Stored) -> Processed:
         """Decode messages, new ones or the archive's, and run the stages over what they hold.
 
         If a stage raises, the messages are halved until those it raises on stand alone; they are rejected
-        with the reason. Errors that no message can cause (no memory, a file or host that cannot be reached)
-        are not caught.
+        with the reason. Errors that no message can cause (no memory; a file, host or archive that cannot be
+        reached) are not caught.
 
         Raises
         ------
@@ -151,7 +159,7 @@ class Pipeline:
                     with self.times.measure(stage, enriched.alerts.num_rows):
                         enriched = step(enriched)
                 batches[number] = enriched
-        except (MemoryError, OSError):
+        except (MemoryError, OSError, ArchiveError):
             raise
         except Exception as error:
             raise _StageFailedError(stage, error) from error

@@ -118,6 +118,7 @@ def run(
         source, pipeline, archive, commit_stages, stop or threading.Event(), at_step or (lambda step: None)
     )
     try:
+        pipeline.read_known(archive)
         source.open(archive.positions)
         for ready in loop.batches():
             progress, latencies = loop.commit(ready)

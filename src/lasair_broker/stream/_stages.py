@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lasair_broker import context, lightcurve
 from lasair_broker.context import ContextLoader, ContextResources
 from lasair_broker.lightcurve import FeatureResources
 
+from ._known import KnownLightCurves, unite_with_known
 from ._pipeline import Resource, Stage
 
 __all__ = ["standard_stages"]
@@ -25,15 +27,20 @@ class _UpToDate(Resource[ContextResources]):
 
 
 def standard_stages(
-    features: Resource[FeatureResources] | None = None, catalogues: ContextLoader | None = None
+    features: Resource[FeatureResources] | None = None,
+    catalogues: ContextLoader | None = None,
+    matching: Sequence[Stage[Any]] = (),
 ) -> tuple[Stage[Any], ...]:
     """The stages of an ordinary installation, in order: each may use what those above it have added.
 
-    Watchlists, sky maps and catalogue context have their place above the light curve stage, which corrects
-    for the extinction and class they find; classification, associations with messengers and users' filters
-    have theirs below. Without `catalogues` the context is only the dust of the compact table.
+    First what packets do not tell of the past is added. Watchlists and maps (`matching`) and catalogue
+    context have their place above the light curve stage, which corrects for the extinction and class they
+    find; classification and associations with messengers have theirs below. Without `catalogues` the context
+    is only the dust of the compact table.
     """
     return (
+        Stage("known", unite_with_known, Resource(KnownLightCurves())),
+        *matching,
         Stage("context", context.enrich, _UpToDate(catalogues or ContextLoader())),
         Stage("lightcurve", lightcurve.enrich, features or Resource(FeatureResources())),
     )

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.packets import AlertBatch, SourceTable, band_codes
-from lasair_broker.schema import conform
+from lasair_broker.schema import arrow_schema, conform
 
 from .. import _ledger
 from ._rows import incoming, sky_range
 
-__all__ = ["Held", "LightCurveNews", "light_curve_news", "store_rows"]
+__all__ = ["Held", "LightCurveNews", "held_of", "light_curve_news", "objects_to_read", "store_rows"]
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -91,11 +91,55 @@ class LightCurveNews:
 
 def light_curve_news(connection: Any, batch: AlertBatch, ids: Int64, held: Held) -> list[LightCurveNews]:
     """What is new in each light curve table of a batch whose objects are `ids`."""
-    tables = (batch.diaSources, batch.diaForcedSources, batch.diaNondetectionLimits)
+    # Of the rows that packets brought: what is known besides, the archive has.
+    tables = (batch.diaSources.sent, batch.diaForcedSources.sent, batch.diaNondetectionLimits.sent)
     return [_news(connection, names, table, ids, held) for names, table in zip(_NAMES, tables, strict=True)]
 
 
-def _news(connection: Any, names: _Names, table: SourceTable, ids: Int64, held: Held) -> LightCurveNews:
+def objects_to_read(batch: AlertBatch, held: Held, *, every: bool) -> dict[str, Bool]:
+    """For each light curve table the objects that may have rows which the batch does not bring, or `every`
+    object that has rows."""
+    out = {}
+    tables = (batch.diaSources.sent, batch.diaForcedSources.sent, batch.diaNondetectionLimits.sent)
+    for names, table in zip(_NAMES, tables, strict=True):
+        count, total = held.columns[names.count], held.columns[names.total].view(np.uint64)
+        wanted = count > 0
+        if wanted.any() and not every:
+            key, time, _, hashes = _keyed(names, table)
+            doubtful = _ledger.extend(table.offsets, key, time, hashes, count, total)[1]
+            wanted &= doubtful | (np.diff(table.offsets) == 0)
+        out[names.table] = wanted
+    return out
+
+
+def held_of(connection: Any, batch: AlertBatch, ids: Int64) -> Held:
+    """What the ledger says of the objects `ids` of a batch."""
+    columns: dict[str, npt.NDArray[Any]] = {
+        field.name: np.full(len(ids), np.nan)
+        if pa.types.is_floating(field.type)
+        else np.zeros(len(ids), np.int64)
+        for field in arrow_schema("object_ledger")
+    }
+    known = np.zeros(len(ids), np.bool_)
+    healpix29 = batch.objects.column("healpix29").cast(pa.int64()).to_numpy().copy()
+    if len(ids):
+        wanted = pa.table({"object": np.arange(len(ids)), "diaObjectId": ids})
+        with incoming(connection, wanted=wanted):
+            found = connection.execute(
+                "SELECT w.object, l.* FROM object_ledger l JOIN wanted w USING (diaObjectId)"
+            ).to_arrow_table()
+        place = found.column("object").to_numpy()
+        known[place] = True
+        for name, values in columns.items():
+            values[place] = found.column(name).to_numpy()
+        healpix29[place] = columns["healpix29"][place]
+    return Held(known, healpix29, columns)
+
+
+def _keyed(
+    names: _Names, table: SourceTable
+) -> tuple[Int64, npt.NDArray[np.float64], npt.NDArray[np.float64], UInt64]:
+    """Key, time, time of withdrawal (NaN: none) and hash of each row of a light curve table."""
     time = table.numpy("midpointMjdTai")
     if names.id is None:
         key = _ledger.limit_keys(time, table.numpy("band"))
@@ -103,7 +147,11 @@ def _news(connection: Any, names: _Names, table: SourceTable, ids: Int64, held: 
     else:
         key = table.numpy(names.id)
         withdrawn = table.numpy("timeWithdrawnMjdTai")
-    hashes = _ledger.row_hashes(key, withdrawn)
+    return key, time, withdrawn, _ledger.row_hashes(key, withdrawn)
+
+
+def _news(connection: Any, names: _Names, table: SourceTable, ids: Int64, held: Held) -> LightCurveNews:
+    key, time, withdrawn, hashes = _keyed(names, table)
     new, doubtful, count, total = _ledger.extend(
         table.offsets, key, time, hashes, held.columns[names.count], held.columns[names.total].view(np.uint64)
     )

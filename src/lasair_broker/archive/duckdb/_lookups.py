@@ -15,13 +15,14 @@ import pyarrow as pa
 from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 from lasair_broker.sky import cone_ranges, separation_arcsec
 
-from ..interface import LIGHT_CURVE_TABLES, Cutout, LightCurve
+from ..interface import CONE_COLUMNS, LIGHT_CURVE_TABLES, Cutout, LightCurve
 from ._rows import incoming, read_places, snapshot
 from ._tables import PARTS, SORTED, column_list, parts
 
 __all__ = [
     "alert_place",
     "cone",
+    "curves_of",
     "cutout_place",
     "light_curves",
     "object_places",
@@ -75,7 +76,7 @@ def light_curves(
         if name not in LIGHT_CURVE_TABLES:
             raise ValueError(f"{name!r} is not a table of light curves: {', '.join(LIGHT_CURVE_TABLES)}")
     return LightCurve(
-        **{name: _curves(connection, name, cells, wanted.get(name)) for name in LIGHT_CURVE_TABLES}
+        **{name: curves_of(connection, name, cells, wanted.get(name)) for name in LIGHT_CURVE_TABLES}
     )
 
 
@@ -143,7 +144,8 @@ def _inside(ranges: Int64, cells: Int64) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _curves(connection: Any, name: str, cells: dict[int, int], columns: Sequence[str] | None) -> pa.Table:
+def curves_of(connection: Any, name: str, cells: dict[int, int], columns: Sequence[str] | None) -> pa.Table:
+    """Rows of a light curve table of objects in given cells, by (diaObjectId, midpointMjdTai)."""
     selected = _selected(name, columns)
     keys = list(dict.fromkeys([*selected.names, "diaObjectId", *SORTED[name][2:]]))
     if not cells:
@@ -192,7 +194,7 @@ def cone(
     connection: Any, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None
 ) -> pa.Table:
     """Objects of a cone, nearest first, with `separationArcsec`."""
-    selected = _selected("objects", columns)
+    selected = _selected("objects", CONE_COLUMNS if columns is None else columns)
     ranges = cone_ranges(ra, decl, radius_arcsec)
     # Ranges of their own let zone maps work on what is sorted; what is not is read once.
     near = [

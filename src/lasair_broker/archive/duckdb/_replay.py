@@ -28,6 +28,7 @@ def choose(
     diaObjectIds: Sequence[int] | None,
     midpointMjdTai: tuple[float, float] | None,
     arrivedMjdTai: tuple[float, float] | None,
+    newest: bool,
 ) -> pa.Table:
     """The rows of `alerts` wanted, in order of arrival."""
     conditions, values, tables = ["pack IS NOT NULL"], [], {}
@@ -39,9 +40,16 @@ def choose(
         if ids is not None:
             tables[f"wanted_{name}"] = pa.table({"id": pa.array(list(ids), pa.int64())})
             conditions.append(f"{name} IN (SELECT id FROM wanted_{name})")
+    only = ""
+    if newest:
+        conditions.append("diaObjectId IS NOT NULL")
+        only = (
+            "QUALIFY row_number() OVER (PARTITION BY diaObjectId "
+            "ORDER BY midpointMjdTai DESC, arrivedMjdTai DESC, pack DESC, packOffset DESC) = 1 "
+        )
     with incoming(connection, **tables):
         return connection.execute(
-            f"SELECT {column_list('alerts')} FROM alerts WHERE {' AND '.join(conditions)} "
+            f"SELECT {column_list('alerts')} FROM alerts WHERE {' AND '.join(conditions)} {only}"
             "ORDER BY arrivedMjdTai, pack, packOffset",
             values,
         ).to_arrow_table()
@@ -73,4 +81,4 @@ def replay(
             if key not in writer_schemas:
                 raise ArchiveCorruptError(f"the schema with fingerprint {key} is not in the archive")
             payloads = Payloads(memory.ctypes.data + offset, length, (memory,), key, writer_schemas[key])
-            yield Stored(payloads, rows)
+            yield Stored(payloads, rows, chosen.num_rows - first - rows.num_rows)

@@ -25,7 +25,7 @@ from ..interface import WriteReport
 from ..packs import PackReader, PackWriter
 from ._alerts import kept_alerts
 from ._hits import CommitTimes, store_hits
-from ._light_curves import Held, LightCurveNews, light_curve_news, store_rows
+from ._light_curves import Held, LightCurveNews, held_of, light_curve_news, store_rows
 from ._rows import incoming, last_of, replace_rows, sky_range
 from ._tables import parts
 
@@ -85,10 +85,10 @@ class Writing:
         self._timestamp = datetime.now(UTC)
         self._started = time.perf_counter()
 
-    def batch(self, batch: AlertBatch) -> None:
-        """Store one batch."""
+    def batch(self, batch: AlertBatch, renew: bool = False) -> None:
+        """Store one batch; if told to renew, also the states of objects whose alerts are known."""
         ids = _int64(batch.objects, "diaObjectId")
-        held = self._held(batch, ids)
+        held = held_of(self._connection, batch, ids)
         news = light_curve_news(self._connection, batch, ids, held)
         keep, reissued = kept_alerts(self._connection, self._read_pack, batch, news[0])
         self._counts.alerts += len(keep)
@@ -105,10 +105,10 @@ class Writing:
         touched = alerted | ~held.known | np.logical_or.reduce([curves.touched for curves in news])
         stale = held.known & (_newest(batch) < held.columns["newestSourceMjdTai"])
         self._store_ledger(ids, held, news, touched)
-        renewed = touched & ~stale
+        renewed = (touched | renew) & ~stale
         self._store_objects(batch, ids, held, renewed)
         for name, rows in batch.tables.items():
-            if name in TABLES and name not in _OWN:
+            if name in TABLES and name not in _OWN and (not renew or _speaks_of_objects(name)):
                 self._store_matches(name, rows, ids[renewed])
         self._new_sources.append(news[0].table.numpy("diaSourceId")[news[0].rows])
         self._counts.new_objects += int((~held.known).sum())
@@ -172,29 +172,6 @@ class Writing:
     def _read_pack(self, pack: str) -> npt.NDArray[np.uint8]:
         self._wait()
         return self._reader.map(pack)
-
-    def _held(self, batch: AlertBatch, ids: Int64) -> Held:
-        """What the ledger says of the batch's objects."""
-        columns: dict[str, npt.NDArray[Any]] = {
-            name: np.full(len(ids), np.nan) if pa.types.is_floating(kind) else np.zeros(len(ids), np.int64)
-            for name, kind in zip(
-                arrow_schema("object_ledger").names, arrow_schema("object_ledger").types, strict=True
-            )
-        }
-        known = np.zeros(len(ids), np.bool_)
-        healpix29 = _int64(batch.objects, "healpix29").copy()
-        if len(ids):
-            wanted = pa.table({"object": np.arange(len(ids)), "diaObjectId": ids})
-            with incoming(self._connection, wanted=wanted):
-                found = self._connection.execute(
-                    "SELECT w.object, l.* FROM object_ledger l JOIN wanted w USING (diaObjectId)"
-                ).to_arrow_table()
-            place = found.column("object").to_numpy()
-            known[place] = True
-            for name, values in columns.items():
-                values[place] = found.column(name).to_numpy()
-            healpix29[place] = columns["healpix29"][place]
-        return Held(known, healpix29, columns)
 
     def _store_alerts(
         self, batch: AlertBatch, keep: Int64, reissued: Int64, ids: Int64, healpix29: Int64
@@ -306,10 +283,9 @@ class Writing:
 
     def _store_matches(self, name: str, rows: pa.Table, ids: Int64) -> None:
         """A stage's table: all that it says of the objects renewed; rows without an object by their key."""
-        definition = TABLES[name]
         if name == "filter_hits":
             self._hits.append(conform(rows, name))
-        elif definition.primary_key[0] == "diaObjectId":
+        elif _speaks_of_objects(name):
             if not len(ids):
                 return
             mine = rows.filter(pc.is_in(rows.column("diaObjectId"), pa.array(ids)))
@@ -341,6 +317,11 @@ class Writing:
             "WHERE NOT EXISTS (SELECT 1 FROM avro_schemas WHERE fingerprint = ?)",
             [fingerprint, batch.payloads.schema_json, fingerprint],
         )
+
+
+def _speaks_of_objects(name: str) -> bool:
+    """Whether the rows of a table say something of objects as they are, not of what happened to them."""
+    return TABLES[name].primary_key[0] == "diaObjectId"
 
 
 _LISTS = {"watchlist_hits": "wl_id", "area_hits": "ar_id"}
@@ -389,8 +370,9 @@ def _images(alerts: pa.Table, datum: Int64) -> pa.Table:
 
 def _newest(batch: AlertBatch) -> npt.NDArray[np.float64]:
     """Time of the newest detection of each object of a batch (MJD); infinite for an object without any."""
-    time = batch.diaSources.numpy("midpointMjdTai")
-    offsets = batch.diaSources.offsets
+    sent = batch.diaSources.sent
+    time = sent.numpy("midpointMjdTai")
+    offsets = sent.offsets
     newest = np.full(len(offsets) - 1, np.inf)
     some = offsets[1:] > offsets[:-1]
     newest[some] = time[offsets[1:][some] - 1]

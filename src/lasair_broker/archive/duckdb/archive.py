@@ -24,7 +24,9 @@ from .._images import fits_bytes, png_of_fits
 from ..errors import ArchiveError, ArchiveFullError
 from ..interface import Archive, ArchiveStatus, Cutout, Finding, LightCurve, Progress, Stored, WriteReport
 from ..packs import PackReader, PackWriter
+from ..serving import ArchiveServer
 from . import _check, _export, _hits, _lookups, _query, _replay, _status, _upkeep
+from ._beyond import light_curves_beyond
 from ._database import Database
 from ._hits import CommitTimes
 from ._write import Writing, replace_list_hits
@@ -80,6 +82,7 @@ class DuckDBArchive(Archive):
         self._reader = PackReader(self.folder / "packs")
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="packs")
         self._failed = False
+        self._server: ArchiveServer | None = None
         try:
             self._packs = PackWriter(self.folder / "packs", self._committed_packs(), pack_bytes)
         except OSError as error:
@@ -92,6 +95,8 @@ class DuckDBArchive(Archive):
         rejected: pa.Table | None = None,
         positions: Mapping[tuple[str, int], int] | None = None,
         tables: Mapping[str, pa.Table] | None = None,
+        *,
+        renew: bool = False,
     ) -> WriteReport:
         with self._write_lock:
             with self._failing_well():
@@ -101,7 +106,7 @@ class DuckDBArchive(Archive):
                 try:
                     connection.begin()
                     for batch in batches:
-                        writing.batch(batch)
+                        writing.batch(batch, renew)
                     if rejected is not None:
                         writing.rejected(rejected)
                     writing.tables(tables or {})
@@ -200,6 +205,12 @@ class DuckDBArchive(Archive):
     ) -> LightCurve:
         with self._database.reader() as connection:
             return _lookups.light_curves(connection, diaObjectIds, columns)
+
+    def light_curves_beyond(
+        self, batch: AlertBatch, columns: Mapping[str, Sequence[str]], *, every: bool = False
+    ) -> LightCurve:
+        with self._database.reader() as connection:
+            return light_curves_beyond(connection, batch, columns, every=every)
 
     def rows_of_objects(
         self, name: str, diaObjectIds: Sequence[int], columns: Sequence[str] | None = None
@@ -300,10 +311,13 @@ class DuckDBArchive(Archive):
         diaObjectIds: Sequence[int] | None = None,
         midpointMjdTai: tuple[float, float] | None = None,
         arrivedMjdTai: tuple[float, float] | None = None,
+        newest: bool = False,
         batch_alerts: int = 4000,
     ) -> Iterator[Stored]:
         with self._database.reader() as connection:
-            chosen = _replay.choose(connection, diaSourceIds, diaObjectIds, midpointMjdTai, arrivedMjdTai)
+            chosen = _replay.choose(
+                connection, diaSourceIds, diaObjectIds, midpointMjdTai, arrivedMjdTai, newest
+            )
             schemas = _replay.schemas(connection)
         return _replay.replay(chosen, schemas, self._reader, batch_alerts)
 
@@ -345,7 +359,16 @@ class DuckDBArchive(Archive):
         with self._database.reader() as connection:
             return _export.export_parquet(connection, Path(folder), tables, progress)
 
+    def serve(self) -> None:
+        if self._server is None:
+            try:
+                self._server = ArchiveServer(self, self.folder)
+            except OSError as error:
+                raise ArchiveError(f"cannot make a socket in {self.folder}: {error}") from error
+
     def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
         with self._write_lock:
             self._executor.shutdown()
             self._packs.close()
