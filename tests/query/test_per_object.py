@@ -13,9 +13,9 @@ from lasair_broker.query import (
     Query,
     QueryError,
     StreamPlan,
+    columns_read,
     of_objects,
     parse,
-    tables_read,
     triple,
     values_wanted,
 )
@@ -80,16 +80,25 @@ def test_lasairs_own_form() -> None:
         "objects.ra", "objects,watchlist:3,annotator:a&b,crossmatch_tns", "objects.ra > 3 ORDER BY objects.ra"
     )
     assert OBJECT in of_objects(query).columns
-    assert tables_read(query) == {"objects", "watchlist_hits", "annotations", "crossmatch_tns"}
+    assert set(columns_read(query)) == {"objects", "watchlist_hits", "annotations", "crossmatch_tns"}
 
 
-def test_tables_in_conditions_count() -> None:
+def test_what_is_read_in_conditions_counts() -> None:
+    catalogue = Catalogue.of_tables(PUBLIC.relations, {"area_hits": {"ar_id": [1]}})
     query = parse(
-        "SELECT ra FROM objects o WHERE EXISTS "
-        "(SELECT 1 FROM area_hits a WHERE a.diaObjectId = o.diaObjectId AND a.ar_id IN "
-        "(SELECT m.mw_id FROM mma_hits m WHERE m.diaObjectId = o.diaObjectId))"
+        "SELECT s.best FROM objects o JOIN (SELECT diaObjectId AS i, MAX(reliability) AS best "
+        "FROM diaSources GROUP BY diaObjectId) AS s ON s.i = o.diaObjectId WHERE EXISTS "
+        "(SELECT 1 FROM area_hits a WHERE a.diaObjectId = o.diaObjectId AND EXISTS "
+        "(SELECT COUNT(*) FROM mma_hits m WHERE m.diaObjectId = o.diaObjectId AND m.contour < o.ra)) "
+        "ORDER BY o.decl",
+        catalogue,
     )
-    assert tables_read(query) == {"objects", "area_hits", "mma_hits"}
+    assert columns_read(query) == {
+        "objects": {"diaObjectId", "ra", "decl"},
+        "diaSources": {"diaObjectId", "reliability"},
+        "area_hits": {"diaObjectId", "ar_id"},
+        "mma_hits": {"diaObjectId", "contour"},
+    }
     of_objects(query)
 
 

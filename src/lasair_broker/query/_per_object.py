@@ -33,7 +33,7 @@ from ._tree import (
 from ._types import integer
 from ._typing import contains_aggregate, parts
 
-__all__ = ["LINKS", "OBJECT", "of_objects", "tables_read", "values_wanted"]
+__all__ = ["LINKS", "OBJECT", "columns_read", "of_objects", "values_wanted"]
 
 OBJECT = "lasair object"
 """Name of the column that says which object a row is of; no column of the schema has a blank."""
@@ -54,9 +54,17 @@ _Named = Mapping[str, frozenset[str]]
 _Single = TableSource | NamedQuery | Derived
 
 
-def tables_read(query: Query) -> frozenset[str]:
-    """Every table that a query reads, in its conditions too."""
-    return frozenset(_tables(query.tree))
+def columns_read(query: Query) -> dict[str, frozenset[str]]:
+    """Every table that a query reads, in its conditions too, and the columns that it looks at."""
+    found: dict[str, set[str]] = {}
+    tables: dict[str, str] = {}
+    for _, source in _table_sources(query.tree, None):
+        tables[source.alias] = source.table  # an alias is used once in a whole query
+        found.setdefault(source.table, set()).update(name for name, _ in source.only)
+    for column in _columns(query.tree):
+        if column.source in tables:
+            found[tables[column.source]].add(column.name)
+    return {name: frozenset(columns) for name, columns in found.items()}
 
 
 def values_wanted(query: Query, table: str, column: str) -> frozenset[int | str] | None:
@@ -272,31 +280,49 @@ def _on(source: Source) -> Iterator[Expr]:
             yield source.on
 
 
-def _inner_queries(expression: Expr) -> Iterator[tuple[Expr | None, QueryTree]]:
-    """The queries in an expression, each with the value that is looked for in its result."""
+def _queries_at(expression: Expr) -> Iterator[tuple[Expr | None, QueryTree]]:
     if isinstance(expression, InQuery):
         yield expression.value, expression.query
     elif isinstance(expression, Exists | Scalar):
         yield None, expression.query
+
+
+def _inner_queries(expression: Expr) -> Iterator[tuple[Expr | None, QueryTree]]:
+    """The queries in an expression, each with the value that is looked for in its result."""
+    yield from _queries_at(expression)
     for part in parts(expression):
         yield from _inner_queries(part)
 
 
-def _tables(tree: QueryTree) -> Iterator[str]:
+def _columns(tree: QueryTree) -> Iterator[ColumnRef]:
+    """Every column that a query looks at; some more than once."""
     for _, query in tree.named:
-        yield from _tables(query)
+        yield from _columns(query)
+    for ordering in tree.order:
+        if not isinstance(ordering.by, str):
+            yield from _columns_of(ordering.by)
     if isinstance(tree.body, SetOperation):
-        yield from _tables(tree.body.left)
-        yield from _tables(tree.body.right)
+        yield from _columns(tree.body.left)
+        yield from _columns(tree.body.right)
         return
-    yield from _tables_of(tree.body.source)
+    for single in _singles(tree.body.source):
+        if isinstance(single, Derived):
+            yield from _columns(single.query)
     for expression in _expressions(tree.body):
-        for _, inner in _inner_queries(expression):
-            yield from _tables(inner)
+        yield from _columns_of(expression)
 
 
-def _table_sources(tree: QueryTree, table: str) -> Iterator[tuple[Select, TableSource]]:
-    """Every mention of a table, with the SELECT that it is in."""
+def _columns_of(expression: Expr) -> Iterator[ColumnRef]:
+    if isinstance(expression, ColumnRef):
+        yield expression
+    for part in parts(expression):
+        yield from _columns_of(part)
+    for _, query in _queries_at(expression):
+        yield from _columns(query)
+
+
+def _table_sources(tree: QueryTree, table: str | None) -> Iterator[tuple[Select, TableSource]]:
+    """Every mention of a table (None: of any), with the SELECT that it is in."""
     for _, query in tree.named:
         yield from _table_sources(query, table)
     if isinstance(tree.body, SetOperation):
@@ -304,7 +330,7 @@ def _table_sources(tree: QueryTree, table: str) -> Iterator[tuple[Select, TableS
         yield from _table_sources(tree.body.right, table)
         return
     for single in _singles(tree.body.source):
-        if isinstance(single, TableSource) and single.table == table:
+        if isinstance(single, TableSource) and table in (None, single.table):
             yield tree.body, single
         elif isinstance(single, Derived):
             yield from _table_sources(single.query, table)
@@ -319,16 +345,6 @@ def _singles(source: Source) -> Iterator[_Single]:
         yield from _singles(source.right)
     else:
         yield source
-
-
-def _tables_of(source: Source) -> Iterator[str]:
-    if isinstance(source, TableSource):
-        yield source.table
-    elif isinstance(source, Join):
-        yield from _tables_of(source.left)
-        yield from _tables_of(source.right)
-    elif isinstance(source, Derived):
-        yield from _tables(source.query)
 
 
 def _other(what: str, hint: str | None = None) -> QueryError:

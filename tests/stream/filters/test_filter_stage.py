@@ -208,6 +208,26 @@ def test_what_the_archive_knows_of_objects_is_seen(archive: Archive, wishes: Wis
     assert not {first, second} & others
 
 
+def test_light_curves_are_seen_as_far_back_as_the_archive_knows(
+    archive: Archive, pipeline: Pipeline, wishes: Wishes, supernova: list[bytes]
+) -> None:
+    """A ZTF packet tells of a month; the archive has more."""
+    text = (
+        "SELECT o.objectName, COUNT(*) AS n, MIN(s.midpointMjdTai) AS since, COUNT(s.ssObjectId) AS others, "
+        "COUNT(s.reliability) AS scored FROM objects o JOIN diaSources s ON s.diaObjectId = o.diaObjectId "
+        "GROUP BY o.diaObjectId, o.objectName"
+    )
+    wishes.run(wish(1, text))
+    for upto in (10, 34):
+        source = ListSource(supernova[:upto], 6)
+        run(source, pipeline, archive, commit_stages=[FilterStage(archive, wishes)])
+    (row,) = archive.query(parse(text, ARCHIVE).render("duckdb")).to_pylist()
+    newest = max(hits(archive), key=lambda hit: hit["committedMjdTai"])
+    assert json.loads(newest["content"]) == row
+    assert row["n"] >= 34
+    assert wishes.failures == []
+
+
 def test_annotations_run_filters_on_just_their_objects(archive: Archive, wishes: Wishes, go: Go) -> None:
     go()
     first, second = archive.query("SELECT diaObjectId FROM objects LIMIT 2").column(0).to_pylist()

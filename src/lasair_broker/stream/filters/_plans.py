@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from lasair_broker.query import OBJECT, Query, QueryError, StreamPlan, of_objects, tables_read
+from lasair_broker.query import OBJECT, Query, QueryError, StreamPlan, columns_read, of_objects
 
 from .._subscriptions import ActiveFilter, ActiveFilters, TriggeredBy
 
-__all__ = ["Plan", "Plans", "check_filter"]
+__all__ = ["Plan", "Plans", "check_filter", "read_by"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Plan:
         Its query with one more column, `query.OBJECT`.
     names
         The columns that the user selected, in order.
-    tables
-        The tables that it reads.
+    reads
+        The tables that it reads, and the columns of each.
     """
 
     filter: ActiveFilter
     stream: StreamPlan
     names: tuple[str, ...]
-    tables: frozenset[str]
+    reads: Mapping[str, frozenset[str]]
 
     @property
     def key(self) -> tuple[int, int]:
@@ -41,6 +41,15 @@ class Plan:
     def kind(self) -> str:
         """How it runs, for metrics."""
         return "compiled" if self.stream.compiled else "duckdb"
+
+
+def read_by(plans: Iterable[Plan]) -> dict[str, frozenset[str]]:
+    """The tables that any of the filters reads, and the columns of each."""
+    found: dict[str, frozenset[str]] = {}
+    for plan in plans:
+        for name, columns in plan.reads.items():
+            found[name] = found.get(name, frozenset()) | columns
+    return found
 
 
 def check_filter(query: Query, renotify_columns: Collection[str] = ()) -> None:
@@ -93,7 +102,7 @@ class Plans:
             before = self._filters.get(key)
             known = key in self._plans and before is not None and before.query.tree == each.query.tree
             plan = self._plans[key] if known else self._compiled(each)
-            plans[key] = None if plan is None else Plan(each, plan.stream, plan.names, plan.tables)
+            plans[key] = None if plan is None else Plan(each, plan.stream, plan.names, plan.reads)
         self._active, self._plans, self._filters = active, plans, filters
 
     def _compiled(self, each: ActiveFilter) -> Plan | None:
@@ -101,7 +110,7 @@ class Plans:
             check_filter(each.query, each.renotify.columns)
             query = of_objects(each.query)
             names = tuple(name for name in query.columns if name != OBJECT)
-            return Plan(each, StreamPlan(query), names, tables_read(query))
+            return Plan(each, StreamPlan(query), names, columns_read(query))
         except Exception as error:
             # Whatever it is, it is this filter's, and the others are to run.
             self._failed(each, str(error) or type(error).__name__)

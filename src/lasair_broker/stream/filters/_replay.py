@@ -17,7 +17,7 @@ from lasair_broker.schema import TABLES, arrow_schema
 from .._pipeline import Pipeline
 from .._subscriptions import ActiveFilter, ActiveFilters, TriggeredBy
 from ._evaluate import evaluate
-from ._plans import Plan, Plans
+from ._plans import Plan, Plans, read_by
 from ._subjects import mjd_tai_of, newly_alerted
 from ._tables import LIGHT_CURVES, tables_of_batches
 
@@ -127,8 +127,7 @@ def _on_commit(
     if not len(subjects):
         return arrow_schema("filter_hits").empty_table()
     past = _Past(archive, batches, subjects.now)
-    read = {name for plan in plans for name in plan.tables}
-    frame = BatchFrame(tables_of_batches(past, batches, {}, read), subjects.now)
+    frame = BatchFrame(tables_of_batches(past, batches, {}, read_by(plans)), subjects.now)
 
     def run(plan: Plan, frame: BatchFrame, objects: int) -> Hits | None:
         try:
@@ -149,8 +148,10 @@ class _Past:
         newest = [batch.objects.select(["diaObjectId", "lastDiaSourceMjdTai"]) for batch in batches]
         self._newest = pa.concat_tables(newest)
 
-    def rows_of_objects(self, name: str, diaObjectIds: Sequence[int], /) -> pa.Table:
-        rows = self._archive.rows_of_objects(name, diaObjectIds)
+    def rows_of_objects(
+        self, name: str, diaObjectIds: Sequence[int], /, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        rows = self._archive.rows_of_objects(name, diaObjectIds, columns)
         if name in LIGHT_CURVES:
             place = pc.index_in(rows.column("diaObjectId"), self._newest.column("diaObjectId"))
             newest = self._newest.column("lastDiaSourceMjdTai").take(place)
@@ -227,7 +228,7 @@ def _newest_of_objects(hits: Sequence[pa.Table]) -> pa.Table:
 
 
 def _notes(plans: Sequence[Plan]) -> tuple[str, ...]:
-    tables = sorted({name for plan in plans for name in plan.tables} & _AS_NOW)
+    tables = sorted(_AS_NOW.intersection(read_by(plans)))
     notes = ["features are worked out by this version of the program, from what the packets tell"]
     if "annotations" in tables:
         notes.append("annotations are those known then, as far as they have not been replaced since")

@@ -18,7 +18,7 @@ from .._subscriptions import ActiveFilter, Subscriptions, TriggeredBy
 from ._evaluate import evaluate
 from ._isolation import Budget, Isolation
 from ._metrics import FilterMetrics
-from ._plans import Plan, Plans
+from ._plans import Plan, Plans, read_by
 from ._subjects import Subjects, annotated, newly_alerted
 from ._tables import state_of_objects, tables_of_batches
 
@@ -83,8 +83,7 @@ class FilterStage:
         subjects = newly_alerted(batches)
         if not len(subjects):
             return {}
-        read = {name for plan in plans for name in plan.tables}
-        frame = BatchFrame(tables_of_batches(self._archive, batches, tables, read), subjects.now)
+        frame = BatchFrame(tables_of_batches(self._archive, batches, tables, read_by(plans)), subjects.now)
         hits = self._evaluated(plans, frame, subjects)
         self._found = hits.num_rows > 0
         return {"filter_hits": hits} if self._found else {}
@@ -127,9 +126,8 @@ class FilterStage:
 
     def _hits_of_annotations(self, plans: Sequence[Plan], rows: pa.Table) -> pa.Table:
         everything = annotated(rows)
-        read = {name for plan in plans for name in plan.tables}
         ids = everything.diaObjectId.tolist()
-        tables = state_of_objects(self._archive, ids, {"annotations": rows}, read)
+        tables = state_of_objects(self._archive, ids, {"annotations": rows}, read_by(plans))
         frame = BatchFrame(tables, everything.now)
         hits = []
         for topics, some in _by_topics(plans).items():

@@ -14,16 +14,25 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.query import ARCHIVE, LINKS, parse
 from lasair_broker.schema import TABLES, arrow_schema
 
-__all__ = ["LIGHT_CURVES", "State", "state_of_objects", "tables_of_batches"]
+__all__ = ["LIGHT_CURVES", "Reads", "State", "state_of_objects", "tables_of_batches"]
 
 LIGHT_CURVES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
 _LINKED_AT_ONCE = 500
 
 
+_NEEDED = ("diaObjectId", "midpointMjdTai", "timeWithdrawnMjdTai", "arrivedMjdTai", "timestamp")
+"""Columns that are read of every table that has them, to tell its rows apart and to know how old they are."""
+
+Reads = Mapping[str, frozenset[str]]
+"""Tables, and the columns wanted of each."""
+
+
 class State(Protocol):
     """What is known of objects: an archive, or an archive as it was."""
 
-    def rows_of_objects(self, name: str, diaObjectIds: Sequence[int], /) -> pa.Table:
+    def rows_of_objects(
+        self, name: str, diaObjectIds: Sequence[int], /, columns: Sequence[str] | None = None
+    ) -> pa.Table:
         """The rows that a table has for objects; see `Archive.rows_of_objects`."""
 
     def query(self, sql: str, /, *, max_rows: int | None) -> pa.Table:
@@ -31,7 +40,7 @@ class State(Protocol):
 
 
 def tables_of_batches(
-    archive: State, batches: Sequence[AlertBatch], given: Mapping[str, pa.Table], read: Collection[str]
+    archive: State, batches: Sequence[AlertBatch], given: Mapping[str, pa.Table], read: Reads
 ) -> dict[str, pa.Table]:
     """The tables `read` as they will be, for the objects of the batches, when these are committed.
 
@@ -44,45 +53,59 @@ def tables_of_batches(
     given
         More rows that will be committed with the batches; each replaces one of the same primary key.
     read
-        Names of tables; `objects` is always there.
+        Of table `objects` all columns are there in any case.
     """
     objects = _objects(batches)
     ids = objects.column("diaObjectId")
     tables = {"objects": objects}
-    for name in sorted(set(read) - {"objects"} - set(LINKS)):
-        if name not in TABLES or "diaObjectId" not in TABLES[name].by_name:
-            continue
+    for name in _of_objects(read):
+        schema = _wanted(name, read[name])
         if name in LIGHT_CURVES or name == "alerts":
-            own = [_own_rows(batch, name) for batch in batches]
-            rows = _completed(archive.rows_of_objects(name, ids.to_pylist()), own, name)
+            own = [_own_rows(batch, name, schema.names) for batch in batches]
+            rows = _completed(archive.rows_of_objects(name, ids.to_pylist(), schema.names), own, name, schema)
         else:
             own = [batch.tables[name] for batch in batches if name in batch.tables]
             others = [batch.objects.column("diaObjectId") for batch in batches if name not in batch.tables]
-            rows = _of(name, own)
+            rows = _of(schema, own)
             if len(batches) > 1:
                 rows = _distinct(rows, name)
             if others:
-                held = archive.rows_of_objects(name, pa.chunked_array(_chunks(others)).to_pylist())
-                rows = _replaced(held, [rows], name)
+                lacking = pa.chunked_array(_chunks(others)).to_pylist()
+                rows = _replaced(archive.rows_of_objects(name, lacking, schema.names), [rows], name, schema)
         if name in given:
             mine = given[name].filter(pc.is_in(given[name].column("diaObjectId"), ids.combine_chunks()))
-            rows = _replaced(rows, [mine], name)
+            rows = _replaced(rows, [mine], name, schema)
         tables[name] = rows
     _add_linked(archive, tables, read)
     return tables
 
 
 def state_of_objects(
-    archive: State, diaObjectIds: Sequence[int], given: Mapping[str, pa.Table], read: Collection[str]
+    archive: State, diaObjectIds: Sequence[int], given: Mapping[str, pa.Table], read: Reads
 ) -> dict[str, pa.Table]:
     """The tables `read` for objects as the archive holds them, with the rows of `given` in their places."""
-    tables = {"objects": archive.rows_of_objects("objects", diaObjectIds)}
-    for name in sorted(set(read) - {"objects"} - set(LINKS)):
-        if name in TABLES and "diaObjectId" in TABLES[name].by_name:
-            rows = archive.rows_of_objects(name, diaObjectIds)
-            tables[name] = _replaced(rows, [given[name]], name) if name in given else rows
+    objects = _wanted("objects", read.get("objects", frozenset()))
+    tables = {"objects": archive.rows_of_objects("objects", diaObjectIds, objects.names)}
+    for name in _of_objects(read):
+        schema = _wanted(name, read[name])
+        rows = archive.rows_of_objects(name, diaObjectIds, schema.names)
+        tables[name] = _replaced(rows, [given[name]], name, schema) if name in given else rows
     _add_linked(archive, tables, read)
     return tables
+
+
+def _of_objects(read: Reads) -> list[str]:
+    """The tables whose rows are of objects, `objects` aside."""
+    return [
+        name for name in sorted(read) if name in TABLES and name != "objects"
+        and "diaObjectId" in TABLES[name].by_name
+    ]  # fmt: skip
+
+
+def _wanted(name: str, columns: Collection[str]) -> pa.Schema:
+    """The columns wanted of a table, and those by which its rows are told apart."""
+    wanted = {*columns, *TABLES[name].primary_key, *_NEEDED}
+    return pa.schema([field for field in arrow_schema(name) if field.name in wanted])
 
 
 def _objects(batches: Sequence[AlertBatch]) -> pa.Table:
@@ -100,40 +123,44 @@ def _objects(batches: Sequence[AlertBatch]) -> pa.Table:
     return objects.take(pa.array(np.sort(order[last])))
 
 
-def _own_rows(batch: AlertBatch, name: str) -> pa.Table:
+def _own_rows(batch: AlertBatch, name: str, columns: Sequence[str]) -> pa.Table:
     if name == "alerts":
         return batch.alerts
-    table: pa.Table = getattr(batch, name).take()
+    table: pa.Table = getattr(batch, name).take(names=columns)
     return table
 
 
-def _of(name: str, tables: Iterable[pa.Table]) -> pa.Table:
-    """Rows of a table, put together in the schema's types; columns that are missing are NULL."""
-    schema = arrow_schema(name)
-    parts = []
+def _of(schema: pa.Schema, tables: Iterable[pa.Table]) -> pa.Table:
+    """Rows of a table, put together; columns that are missing are NULL."""
+    parts = [schema.empty_table()]
     for table in tables:
-        known = table.select([column for column in table.column_names if column in schema.names])
-        parts.append(known.cast(pa.schema([schema.field(column) for column in known.column_names])))
-    return pa.concat_tables([schema.empty_table(), *parts], promote_options="default").select(schema.names)
+        columns = [
+            table.column(field.name).cast(field.type)
+            if field.name in table.column_names
+            else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ]
+        parts.append(pa.table(columns, schema=schema))
+    return pa.concat_tables(parts)
 
 
-def _replaced(held: pa.Table, new: Sequence[pa.Table], name: str) -> pa.Table:
+def _replaced(held: pa.Table, new: Sequence[pa.Table], name: str, schema: pa.Schema) -> pa.Table:
     """The rows held and the new ones; of rows with the same primary key the newest."""
-    rows = _of(name, [held, *new])
+    rows = _of(schema, [held, *new])
     return rows if not held.num_rows and len(new) == 1 else _distinct(rows, name)
 
 
-def _completed(held: pa.Table, own: Sequence[pa.Table], name: str) -> pa.Table:
+def _completed(held: pa.Table, own: Sequence[pa.Table], name: str, schema: pa.Schema) -> pa.Table:
     """The rows held and those of batches. A row held stands: in a batch it may have been filled in from the
     archive with just the columns that features need. But the newest word is on whether it was withdrawn."""
     if not held.num_rows:
-        return _replaced(held, own, name)
+        return _replaced(held, own, name, schema)
     withdrawn = [
         rows.filter(rows.column("timeWithdrawnMjdTai").is_valid())
         for rows in own
         if "timeWithdrawnMjdTai" in rows.column_names
     ]
-    return _distinct(_of(name, [*own, held, *withdrawn]), name)
+    return _distinct(_of(schema, [*own, held, *withdrawn]), name)
 
 
 def _distinct(rows: pa.Table, name: str) -> pa.Table:
@@ -145,7 +172,7 @@ def _distinct(rows: pa.Table, name: str) -> pa.Table:
     return rows if len(last) == rows.num_rows else rows.take(np.sort(last.to_numpy()))
 
 
-def _add_linked(archive: State, tables: dict[str, pa.Table], read: Collection[str]) -> None:
+def _add_linked(archive: State, tables: dict[str, pa.Table], read: Reads) -> None:
     """Add tables without diaObjectId: their rows that a column of another table names."""
     for name in sorted(set(read) & set(LINKS)):
         source, column = LINKS[name]
@@ -158,7 +185,7 @@ def _add_linked(archive: State, tables: dict[str, pa.Table], read: Collection[st
             items = ", ".join(_literal(value) for value in wanted[start : start + _LINKED_AT_ONCE])
             query = parse(f"SELECT * FROM {name} WHERE {column} IN ({items})", ARCHIVE)  # noqa: S608 - ADQL, and checked
             parts.append(archive.query(query.render("duckdb"), max_rows=None))
-        tables[name] = _of(name, parts)
+        tables[name] = _of(arrow_schema(name), parts)
 
 
 def _literal(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lasair_broker.archive import Archive
-from lasair_broker.query import BatchFrame, Condition, Query, StreamPlan, of_objects, tables_read, why
+from lasair_broker.query import BatchFrame, Condition, Query, StreamPlan, columns_read, of_objects, why
 
 from ._tables import state_of_objects
 
@@ -44,7 +44,7 @@ def verdict(archive: Archive, query: Query, key: int | str) -> Verdict | None:
     if not found.num_rows:
         return None
     number = int(found.column("diaObjectId")[0].as_py())
-    frame = BatchFrame(state_of_objects(archive, [number], {}, tables_read(query)))
+    frame = BatchFrame(state_of_objects(archive, [number], {}, columns_read(query)))
     passes = StreamPlan(of_objects(query)).run(frame).rows.num_rows > 0
     name = found.column("objectName")[0].as_py()
     return Verdict(number, name, passes, tuple(why(query, frame)))
