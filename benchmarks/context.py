@@ -19,6 +19,7 @@ import os
 import statistics
 import tempfile
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -89,17 +90,34 @@ def table(kind: npt.NDArray[Any], said: npt.NDArray[Any]) -> None:
         print(f"{true:<6} {len(mine):>7,}  " + "".join(f"{(mine == name).mean():>9.3f}" for name in columns))
 
 
+def rules_with_lists(folder: Path) -> Path:
+    """The shipped rules and the lists of cataclysmic variables and blazars that only the test data have."""
+    rules = yaml.safe_load((files("lasair_broker.context") / "rules.yaml").read_text())
+    for name, kind, meaning, radius in (
+        ("symbiotic_and_cv", "cataclysmic variable", "CV", 2.5),
+        ("magnetic_cv", "cataclysmic variable", "CV", 2.5),
+        ("lac4", "AGN", "AGN", 3.0),
+        ("hsp3", "AGN", "AGN", 3.0),
+    ):
+        rules["views"][name] = {"catalogue": name, "kind": kind}
+        search = {"view": name, "radius": radius, "synonym_radius": radius, "synonym": meaning}
+        rules["searches"][name] = search
+    path = folder.parent / f"{folder.name}-rules.yaml"
+    path.write_text(yaml.safe_dump(rules))
+    return path
+
+
 def classes(quick: bool) -> None:
     kind, ra, decl, z = truth()
     some = slice(None, None, 10) if quick else slice(None)
     kind, ra, decl, z = kind[some], ra[some], decl[some], z[some]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "catalogues"
         began = time.perf_counter()
         for make in (glade_plus, open_ngc, variables, cataclysmic_and_active):
             make(folder, DATA)
         print(f"catalogues written in {time.perf_counter() - began:.0f} s")
-        said, _ = classify(ra, decl, None, ContextLoader(folder).current())
+        said, _ = classify(ra, decl, None, ContextLoader(folder, rules_with_lists(folder)).current())
         found = np.array(said.column("classification").to_pylist(), object)
         print("\nLasair: share of each true kind (rows) that is given a class (columns)")
         table(kind, found)

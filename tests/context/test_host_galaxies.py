@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_sky import catalogue, shifted, verdicts
 
@@ -18,6 +18,7 @@ longitudes = st.floats(0.0, 360.0)
 latitudes = st.one_of(st.floats(-90.0, 90.0), st.sampled_from([-90.0, 90.0, 89.9999]))
 
 
+@settings(deadline=None)
 @given(longitudes, latitudes, longitudes, latitudes)
 def test_offsets_are_separation_and_position_angle(ra: float, decl: float, ra0: float, decl0: float) -> None:
     east, north = tangent_offset(ra, decl, ra0, decl0)
@@ -49,6 +50,7 @@ def _radius_towards(a: float, q: float, angle: float, east: float, north: float)
     return low
 
 
+@settings(deadline=None)
 @given(
     st.floats(0.1, 500.0),
     st.floats(0.05, 1.0),
@@ -96,6 +98,7 @@ galaxies = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(galaxies, min_size=1, max_size=5))
 def test_probabilities_add_up_and_equal_the_plain_formula(positions: list[list[tuple[float, ...]]]) -> None:
     model = HostModel()

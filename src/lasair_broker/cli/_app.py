@@ -24,6 +24,7 @@ from ._demo import demo
 from ._ingest import ingest
 from ._latency import show_latency
 from ._object import show_object
+from ._place import show_place
 from ._query import run_query
 from ._rejected import rejected
 from ._replay import replay
@@ -44,6 +45,7 @@ app.command()(ingest)
 app.command()(simulate)
 app.command("object")(show_object)
 app.command("query")(run_query)
+app.command("place")(show_place)
 app.command("status")(show_status)
 app.command("latency")(show_latency)
 app.command()(rejected)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import structlog
 
-from lasair_broker.context._candidates import Candidates, columns_needed
+from lasair_broker.context._candidates import MAGNITUDES, Candidates, columns_needed
 from lasair_broker.context._rules import Rules, Search, View
 from lasair_broker.context.catalogues import COLUMNS, CatalogueError
 from lasair_broker.context.catalogues._expressions import Expression, ExpressionError
@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
+_CANONICAL = (*COLUMNS, *(f"mag_{band}" for band in MAGNITUDES if band))
 _ROWS_AT_ONCE = 1 << 19
 _KPC_PER_MPC_ARCSEC = 1000.0 * np.pi / (180.0 * 3600.0)
 
@@ -97,12 +98,10 @@ class _Source:
         self.catalogue, self.number, self.searches = catalogue, number, searches
         available = catalogue.schema.names
         self._views = {k: _where(rules.views[s.view], available, s.view) for k, s in searches.items()}
-        self._missing = tuple(name for name in COLUMNS if name not in available)
-        every = [*available, *self._missing]
-        asked = {name for where in self._views.values() if where for name in where.columns(every)} & set(
-            available
-        )
-        self.columns = list(dict.fromkeys([*columns_needed(available), *sorted(asked)]))
+        every = list(dict.fromkeys([*available, *_CANONICAL]))
+        asked = {name for where in self._views.values() if where for name in where.columns(every)}
+        self._missing = sorted(asked - set(available))
+        self.columns = list(dict.fromkeys([*columns_needed(available), *sorted(asked & set(available))]))
         self.radius = max(min(search.radius, rules.wide) for search in searches.values())
         self._wide = self._reaching(rules, cosmology)
 
@@ -147,7 +146,8 @@ class _Source:
     def _in_views(self, table: pa.Table, n: int) -> dict[int, npt.NDArray[np.bool_]]:
         columns = _as_arrays(table)
         for name in self._missing:
-            columns[name] = np.full(n, None if COLUMNS[name].type == pa.string() else np.nan)
+            text = name in COLUMNS and COLUMNS[name].type == pa.string()
+            columns[name] = np.full(n, None if text else np.nan)
         out = {}
         for k, where in self._views.items():
             holds = True if where is None else where.evaluate(columns)
@@ -277,9 +277,8 @@ def _where(view: View, available: list[str], name: str) -> Expression | None:
         return None
     where = Expression(view.where)
     try:
-        where.columns(
-            [*available, *COLUMNS]
-        )  # a canonical column that a catalogue lacks is missing in every row
+        # A canonical column that a catalogue lacks is missing in every row; any other is a mistake.
+        where.columns(list(dict.fromkeys([*available, *_CANONICAL])))
     except ExpressionError as error:
         raise ContextError(f"view {name} of catalogue {view.catalogue}: {error}") from None
     return where

@@ -1,0 +1,72 @@
+"""`lasair place` and `lasair tns update`, as a person uses them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from made_up_sky import RULES, catalogue
+from test_known_transients import HEADER, LIST
+from typer.testing import CliRunner
+
+from lasair_broker.cli._app import app
+from lasair_broker.context import ContextError
+from lasair_broker.context.catalogues import CatalogueSet
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation of nothing but catalogues."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(yaml.safe_dump(RULES))
+    monkeypatch.setenv("LASAIR_CONTEXT__CATALOGUES", str(tmp_path / "catalogues"))
+    monkeypatch.setenv("LASAIR_CONTEXT__RULES", str(rules))
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "catalogues"
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(words))
+    if isinstance(result.exception, ContextError):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def test_a_place(folder: Path) -> None:
+    galaxy = {"ra": 150.0, "decl": -2.0, "name": "NGC [1]", "mag_B": 14.0, 
+              "major_axis": 60.0, "minor_axis": 40.0, "position_angle": 30.0, "redshift": 0.01, "redshift_kind": "spec"}  # fmt: skip
+    catalogue(folder, "galaxies", [galaxy])
+    code, told = run("place", "--", "150.001", "-2.001")
+    assert code == 0
+    assert told.startswith("SN ")
+    assert "NGC [1]" in told  # names are shown as they are, brackets too
+    assert "redshift 0.01 (spec)" in told
+    assert "E(B-V) 0.0" in told
+
+
+def test_a_place_where_nothing_is(folder: Path) -> None:
+    catalogue(folder, "stars", [{"ra": 1.0, "decl": 1.0, "name": "x", "mag_G": 12.0}])
+    code, told = run("place", "200", "45")
+    assert code == 0
+    assert told.startswith("ORPHAN")
+
+
+def test_what_is_no_place(folder: Path) -> None:
+    assert run("place", "400", "0")[0] == 2
+    assert run("place", "10", "91")[0] == 2
+    code, _ = run("place", "10", "20")
+    assert code == 1  # there are no catalogues
+
+
+def test_following_tns(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tns_public_objects.csv"
+    file.write_text(LIST)
+    code, told = run("tns", "update", str(file))
+    assert code == 0
+    assert "2 new transients, 0 changed; 2 are known" in told
+    assert len(CatalogueSet.open(folder)["tns"]) == 2
+    file.write_text("\n".join(('"2023-05-21"', HEADER, "")))
+    assert "0 new transients, 0 changed; 2 are known" in run("tns", "update", str(file))[1]
+    with pytest.raises(ContextError, match=r"missing\.csv: No such file"):
+        run("tns", "update", str(tmp_path / "missing.csv"))
