@@ -34,9 +34,9 @@ def run(*words: str) -> tuple[int, str]:
 
 
 def test_a_place(folder: Path) -> None:
-    galaxy = {"ra": 150.0, "decl": -2.0, "name": "NGC [1]", "mag_B": 14.0, 
-              "major_axis": 60.0, "minor_axis": 40.0, "position_angle": 30.0, "redshift": 0.01, "redshift_kind": "spec"}  # fmt: skip
-    catalogue(folder, "galaxies", [galaxy])
+    place = {"ra": 150.0, "decl": -2.0, "name": "NGC [1]", "redshift": 0.01, "redshift_kind": "spec"}
+    shape = {"mag_B": 14.0, "major_axis": 60.0, "minor_axis": 40.0, "position_angle": 30.0}
+    catalogue(folder, "galaxies", [place | shape])
     code, told = run("place", "--", "150.001", "-2.001")
     assert code == 0
     assert told.startswith("SN ")
