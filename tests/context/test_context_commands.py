@@ -10,6 +10,7 @@ from made_up_sky import RULES, catalogue
 from test_known_transients import HEADER, LIST
 from typer.testing import CliRunner
 
+from lasair_broker.archive import open_archive
 from lasair_broker.cli._app import app
 from lasair_broker.context import ContextError
 from lasair_broker.context.catalogues import CatalogueSet
@@ -41,7 +42,7 @@ def test_a_place(folder: Path) -> None:
     assert code == 0
     assert told.startswith("SN ")
     assert "NGC [1]" in told  # names are shown as they are, brackets too
-    assert "redshift 0.01 (spec)" in told
+    assert "redshift 0.0100 (spec)" in told
     assert "E(B-V) 0.0" in told
 
 
@@ -70,3 +71,25 @@ def test_following_tns(folder: Path, tmp_path: Path) -> None:
     assert "0 new transients, 0 changed; 2 are known" in run("tns", "update", str(file))[1]
     with pytest.raises(ContextError, match=r"missing\.csv: No such file"):
         run("tns", "update", str(tmp_path / "missing.csv"))
+
+
+def test_tns_reaches_objects_that_are_stored(folder: Path, tmp_path: Path) -> None:
+    """A night is taken in, then TNS names one of its objects."""
+    archive = str(tmp_path / "archive")
+    assert run("ingest", "--simulate", "300", "--archive", archive)[0] == 0
+    with open_archive(Path(archive)) as store:
+        (row,) = store.query(
+            "SELECT diaObjectId, ra, decl FROM objects ORDER BY diaObjectId LIMIT 1"
+        ).to_pylist()
+    file = tmp_path / "tns_public_objects.csv"
+    file.write_text(LIST.replace('"32.0","10.0"', f'"{row["ra"]}","{row["decl"]}"'))
+    code, told = run("tns", "update", str(file), "--archive", archive)
+    assert code == 0
+    assert "1 objects of the archive were there" in told
+    with open_archive(Path(archive)) as store:
+        named = store.query(
+            "SELECT diaObjectId, tns_name FROM objects WHERE tns_name IS NOT NULL"
+        ).to_pylist()
+        known = store.query("SELECT tns_name, tns_prefix FROM crossmatch_tns").to_pylist()
+    assert named == [{"diaObjectId": row["diaObjectId"], "tns_name": "2023xyz"}]
+    assert known == [{"tns_name": "2023xyz", "tns_prefix": "AT"}]

@@ -11,7 +11,6 @@ from rich.table import Table
 from lasair_broker.context import classify
 
 from ._context import console, context_of, fail, settings_for
-from ._format import number
 
 __all__ = ["show_place"]
 
@@ -35,11 +34,9 @@ def show_place(
     console.print(f"[bold]{said['classification']}[/]  {escape(said['description'])}", highlight=False)
     console.print(f"[dim]{escape(said['reasons'])}[/]", highlight=False)
     if said["redshift"] is not None:
-        low, high = number(said["redshiftP16"]), number(said["redshiftP84"])
-        range_ = f"; between {low} and {high} with 68 per cent" if low and high else ""
-        console.print(
-            f"redshift {number(said['redshift'])} ({said['redshiftKind']}){range_}", highlight=False
-        )
+        low, high = said["redshiftP16"], said["redshiftP84"]
+        likely = f"; between {low:.4f} and {high:.4f} with 68 per cent" if low is not None else ""
+        console.print(f"redshift {said['redshift']:.4f} ({said['redshiftKind']}){likely}", highlight=False)
     dust = resources.dust([ra], [decl])
     console.print(
         f"E(B-V) {dust.ebv[0]:.3f} ± {dust.error[0]:.3f} mag ({escape(dust.source)})", highlight=False
@@ -56,9 +53,13 @@ def show_place(
                 row["catalogue_object_type"],
                 f"{row['separationArcsec']:.2f}",
                 magnitude,
-                number(row["z"] if row["z"] is not None else row["photoZ"]),
-                number(row["hostProbability"]),
+                _decimals(row["z"] if row["z"] is not None else row["photoZ"]),
+                _decimals(row["hostProbability"]),
             )
         console.print(shown)
     for problem in loader.problems:
         console.print(f"[yellow]{escape(problem)}[/]", highlight=False)
+
+
+def _decimals(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

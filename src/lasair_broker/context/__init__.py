@@ -16,10 +16,12 @@ from lasair_broker.context._loader import ContextLoader
 from lasair_broker.context._rules import CLASSES, Rules, read_rules
 from lasair_broker.context._sources import Sources
 from lasair_broker.context._tns_list import TnsBot, TnsReport, update_tns
+from lasair_broker.context._transients import TNS_RADIUS_ARCSEC
 from lasair_broker.context.errors import ContextError
 
 __all__ = [
     "CLASSES",
+    "TNS_RADIUS_ARCSEC",
     "ContextError",
     "ContextLoader",
     "ContextResources",

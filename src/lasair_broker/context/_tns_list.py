@@ -12,6 +12,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -44,11 +46,21 @@ class TnsBot:
 
 @dataclass(frozen=True)
 class TnsReport:
-    """What an update did: transients that are new, transients that changed, and how many there are now."""
+    """What an update did.
+
+    Attributes
+    ----------
+    new, changed, total
+        Transients that are new, transients that changed, and how many there are now.
+    ra, decl
+        Where those are that are new or changed, degrees.
+    """
 
     new: int
     changed: int
     total: int
+    ra: npt.NDArray[np.float64]
+    decl: npt.NDArray[np.float64]
 
 
 def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsReport:
@@ -77,16 +89,24 @@ def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsR
     kept = catalogues / _KEPT
     old = pq.read_table(kept) if kept.exists() else new.slice(0, 0)
     merged = _merged(old, new)
-    before = dict(zip(*(old.column(name).to_pylist() for name in ("objid", "lastmodified")), strict=True))
-    after = dict(zip(*(merged.column(name).to_pylist() for name in ("objid", "lastmodified")), strict=True))
+    before = pa.table({"objid": old["objid"], "was": old["lastmodified"]})
+    compared = merged.join(before, "objid", join_type="left outer").combine_chunks()
+    is_new = pc.is_null(pc.index_in(compared["objid"], value_set=old["objid"].combine_chunks()))
+    is_changed = pc.and_(
+        pc.invert(is_new), pc.fill_null(pc.not_equal(compared["lastmodified"], compared["was"]), True)
+    )
+    touched = compared.filter(pc.or_(is_new, is_changed))
+    ra, decl = (
+        touched[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in ("ra", "declination")
+    )
     catalogues.mkdir(parents=True, exist_ok=True)
     beside = kept.with_suffix(".new")
     pq.write_table(merged, beside)
     add_catalogue(catalogues, TNS, str(beside), read_description(TNS))
     # Kept only now: if the import fails, the next update begins from where this one did.
     os.replace(beside, kept)  # noqa: PTH105 - Path.replace would do the same
-    changed = sum(before[key] != modified for key, modified in after.items() if key in before)
-    return TnsReport(new=len(after) - len(before), changed=changed, total=len(after))
+    new_ones, changed = (pc.sum(pc.cast(which, pa.int64())).as_py() or 0 for which in (is_new, is_changed))
+    return TnsReport(new_ones, changed, merged.num_rows, ra, decl)
 
 
 def _merged(old: pa.Table, new: pa.Table) -> pa.Table:

@@ -14,14 +14,14 @@ from lasair_broker.context._sources import CatalogueLike
 from lasair_broker.schema import conform
 from lasair_broker.sky import healpix29, htm16
 
-__all__ = ["TNS", "KnownTransients", "known_transients"]
+__all__ = ["TNS", "TNS_RADIUS_ARCSEC", "KnownTransients", "known_transients"]
 
 Float64 = npt.NDArray[np.float64]
 
 TNS = "tns"
 """Name of the catalogue."""
 
-_RADIUS_ARCSEC = 3.0
+TNS_RADIUS_ARCSEC = 3.0
 """As Lasair has always matched TNS."""
 
 
@@ -57,7 +57,7 @@ def known_transients(catalogue: CatalogueLike | None, ra: Float64, decl: Float64
         return KnownTransients(
             pa.nulls(n, pa.string()), np.full(n, np.nan), conform(pa.table({}), "crossmatch_tns")
         )
-    found = catalogue.match(ra, decl, _RADIUS_ARCSEC, k=1)
+    found = catalogue.match(ra, decl, TNS_RADIUS_ARCSEC, k=1)
     row, which = np.unique(found.row, return_inverse=True)
     wanted = (
         "ra",
