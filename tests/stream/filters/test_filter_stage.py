@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,21 @@ def test_light_curves_are_seen_as_far_back_as_the_archive_knows(
     assert json.loads(newest["content"]) == row
     assert row["n"] >= 34
     assert wishes.failures == []
+
+
+def test_what_the_archive_fills_in_is_there_before(
+    archive: Archive, pipeline: Pipeline, wishes: Wishes, supernova: list[bytes]
+) -> None:
+    """The cell is that of the place where the object was seen first, though it is measured elsewhere now."""
+    wishes.run(wish(1, "SELECT healpix29, ra, timestamp FROM objects WHERE timestamp > '2026-01-01'"))
+    run(ListSource(supernova, 5), pipeline, archive, commit_stages=[FilterStage(archive, wishes)])
+    contents = [json.loads(hit["content"]) for hit in hits(archive)]
+    (state,) = archive.query("SELECT healpix29, timestamp FROM objects").to_pylist()
+    assert len(contents) == 7
+    assert {content["healpix29"] for content in contents} == {state["healpix29"]}
+    assert len({content["ra"] for content in contents}) > 1
+    stated = datetime.fromisoformat(max(content["timestamp"] for content in contents)).replace(tzinfo=UTC)
+    assert stated <= state["timestamp"], "the time at which the alert arrived"
 
 
 def test_annotations_run_filters_on_just_their_objects(archive: Archive, wishes: Wishes, go: Go) -> None:

@@ -75,7 +75,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, schemas: SchemaStore) -> Any
         batches = pipeline.process(messages(values)).batches
         ids = [i for batch in batches for i in batch.objects.column("diaObjectId").to_pylist()]
         archive.write([], tables=_state(ids))
-        frame = BatchFrame(tables_of_batches(archive, batches, {}, READ), mjd_now())
+        frame = BatchFrame(tables_of_batches(archive, batches, {}, READ, mjd_now()), mjd_now())
         archive.write(batches)
         objects = archive.query("SELECT * FROM objects", max_rows=None)
         columns = [

@@ -127,7 +127,7 @@ def _on_commit(
     if not len(subjects):
         return arrow_schema("filter_hits").empty_table()
     past = _Past(archive, batches, subjects.now)
-    frame = BatchFrame(tables_of_batches(past, batches, {}, read_by(plans)), subjects.now)
+    frame = BatchFrame(tables_of_batches(past, batches, {}, read_by(plans), subjects.now), subjects.now)
 
     def run(plan: Plan, frame: BatchFrame, objects: int) -> Hits | None:
         try:

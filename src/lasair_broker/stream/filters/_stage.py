@@ -83,7 +83,8 @@ class FilterStage:
         subjects = newly_alerted(batches)
         if not len(subjects):
             return {}
-        frame = BatchFrame(tables_of_batches(self._archive, batches, tables, read_by(plans)), subjects.now)
+        now = subjects.now
+        frame = BatchFrame(tables_of_batches(self._archive, batches, tables, read_by(plans), now), now)
         hits = self._evaluated(plans, frame, subjects)
         self._found = hits.num_rows > 0
         return {"filter_hits": hits} if self._found else {}

@@ -14,7 +14,7 @@ from lasair_broker.packets import AlertBatch
 
 from ._identity import Cause
 
-__all__ = ["Subjects", "annotated", "mjd_tai_of", "newly_alerted"]
+__all__ = ["Subjects", "annotated", "microseconds_utc", "mjd_tai_of", "newly_alerted"]
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -92,6 +92,11 @@ def mjd_tai_of(timestamps: pa.ChunkedArray) -> Float64:
     now = int(datetime.now(UTC).timestamp() * 1e6)
     seconds = microseconds.fill_null(now).to_numpy().astype(np.float64) / 1e6
     return np.asarray(_UNIX_EPOCH_MJD + (seconds + _TAI_MINUS_UTC_SECONDS) / _DAY_SECONDS, np.float64)
+
+
+def microseconds_utc(mjd_tai: float) -> int:
+    """A time as microseconds since 1970 in UTC; the reverse of `mjd_tai_of`."""
+    return round(((mjd_tai - _UNIX_EPOCH_MJD) * _DAY_SECONDS - _TAI_MINUS_UTC_SECONDS) * 1e6)
 
 
 def _columns(table: pa.Table, names: Sequence[str]) -> pa.Table:

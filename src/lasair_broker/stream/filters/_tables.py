@@ -14,6 +14,8 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.query import ARCHIVE, LINKS, parse
 from lasair_broker.schema import TABLES, arrow_schema
 
+from ._subjects import microseconds_utc
+
 __all__ = ["LIGHT_CURVES", "Reads", "State", "state_of_objects", "tables_of_batches"]
 
 LIGHT_CURVES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
@@ -40,7 +42,7 @@ class State(Protocol):
 
 
 def tables_of_batches(
-    archive: State, batches: Sequence[AlertBatch], given: Mapping[str, pa.Table], read: Reads
+    archive: State, batches: Sequence[AlertBatch], given: Mapping[str, pa.Table], read: Reads, now: float
 ) -> dict[str, pa.Table]:
     """The tables `read` as they will be, for the objects of the batches, when these are committed.
 
@@ -54,8 +56,10 @@ def tables_of_batches(
         More rows that will be committed with the batches; each replaces one of the same primary key.
     read
         Of table `objects` all columns are there in any case.
+    now
+        The time of the batches, MJD TAI.
     """
-    objects = _objects(batches)
+    objects = _as_committed(archive, _objects(batches), read.get("objects", frozenset()), now)
     ids = objects.column("diaObjectId")
     tables = {"objects": objects}
     for name in _of_objects(read):
@@ -121,6 +125,27 @@ def _objects(batches: Sequence[AlertBatch]) -> pa.Table:
     last = np.ones(len(order), np.bool_)
     last[:-1] = ids[order][1:] != ids[order][:-1]
     return objects.take(pa.array(np.sort(order[last])))
+
+
+def _as_committed(archive: State, objects: pa.Table, columns: Collection[str], now: float) -> pa.Table:
+    """With the columns that the archive fills in, if they are looked at: the time of the state, and the cell
+    where an object was first seen."""
+    if "healpix29" in columns:
+        ids = objects.column("diaObjectId")
+        held = archive.rows_of_objects("objects", ids.to_pylist(), ["diaObjectId", "healpix29"])
+        place = pc.index_in(ids, value_set=held.column("diaObjectId").combine_chunks())
+        first_seen = held.column("healpix29").take(place)
+        objects = _with(objects, "healpix29", pc.coalesce(first_seen, objects.column("healpix29")))
+    if "timestamp" in columns:
+        kind = arrow_schema("objects").field("timestamp").type
+        moment = pa.scalar(microseconds_utc(now), pa.int64()).cast(pa.timestamp("us", "UTC")).cast(kind)
+        objects = _with(objects, "timestamp", pa.repeat(moment, objects.num_rows))
+    return objects
+
+
+def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.append_column(name, values) if place < 0 else table.set_column(place, name, values)
 
 
 def _own_rows(batch: AlertBatch, name: str, columns: Sequence[str]) -> pa.Table:

@@ -5,7 +5,8 @@ Who may change a filter sees it with its owner's rights, as the stream does; oth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -87,7 +88,8 @@ def try_version(
         If it fails, or takes too long.
     """
     version = _visible(user, filter_id, number)
-    found = preview(archive, _query(user, version), sample=sample, timeout=timeout)
+    with _told_as_invalid():
+        found = preview(archive, _query(user, version), sample=sample, timeout=timeout)
     if FilterVersion.objects.editable_by(user).filter(pk=version.pk).exists():
         seen = Preview(found.count, found.fraction, found.per_night, found.seconds)
         version = services.record_preview(user, filter_id, version.number, seen)
@@ -105,10 +107,8 @@ def why(user: User, filter_id: int, number: int | None, key: int | str, archive:
         If the query groups or unites rows, so that there is no telling.
     """
     version = _visible(user, filter_id, number)
-    try:
+    with _told_as_invalid():
         found = verdict(archive, _query(user, version), key)
-    except QueryError as error:
-        raise Invalid({"": str(error)}) from None
     if found is None:
         raise NotFound(f"there is no object {key} in the archive")
     return found
@@ -169,7 +169,8 @@ def replay(
     each = _active(user, version)
     if each.triggered_by is TriggeredBy.ANNOTATION:
         raise Invalid({"": "it runs on annotations only; there are no alerts to replay for it"})
-    return replay_filter(archive, pipeline, each, since, until, on_progress=on_progress, stopped=stopped)
+    with _told_as_invalid():
+        return replay_filter(archive, pipeline, each, since, until, on_progress=on_progress, stopped=stopped)
 
 
 def _visible(user: User, filter_id: int, number: int | None) -> FilterVersion:
@@ -188,16 +189,20 @@ def _as_whom(user: User, version: FilterVersion) -> User:
 
 
 def _query(user: User, version: FilterVersion) -> Query:
-    try:
-        return query_of(wording_of(version), _as_whom(user, version))
-    except QueryError as error:
-        raise Invalid({"": str(error)}) from None
+    return query_of(wording_of(version), _as_whom(user, version))
 
 
 def _active(user: User, version: FilterVersion) -> ActiveFilter:
     wording = wording_of(version)
     found = version.filter
-    try:
+    with _told_as_invalid():
         return active_filter(found.pk, version.number, found.name, wording, _as_whom(user, version))
+
+
+@contextmanager
+def _told_as_invalid() -> Iterator[None]:
+    """What is wrong with a query, in the terms of the services."""
+    try:
+        yield
     except QueryError as error:
         raise Invalid({"": str(error)}) from None
