@@ -216,3 +216,29 @@ def test_absolute_magnitudes_know_dust_distance_and_their_error(folder: Path) ->
     assert row["absMag"] == pytest.approx(expected, abs=0.01)
     # 300 km/s of peculiar velocity at 6,000 km/s are 0.11 mag, and the flux has an error of 0.011 mag.
     assert row["absMagErr"] == pytest.approx(np.hypot(0.1086, 0.0109), rel=0.03)
+
+
+def test_a_catalogue_damaged_from_the_start_is_left_out_too(folder: Path) -> None:
+    for part in (folder / "galaxies").rglob("part-*.arrow"):
+        cut = part.read_bytes()[:40]
+        part.unlink()
+        part.write_bytes(cut)
+    opened = loader(folder)  # looks through the galaxies for large ones
+    said = context.enrich(batch_of(PLACES), opened.current()).tables["sherlock_classifications"]
+    assert said.column("classification").to_pylist() == ["ORPHAN", "VS", "ORPHAN"]
+    assert any("galaxies" in problem for problem in opened.problems)
+
+
+def test_what_was_computed_of_other_catalogues_is_kept(folder: Path) -> None:
+    opened = loader(folder)
+    before = opened.current().sources
+    catalogue(folder, "cvs", [{"ra": 32.0, "decl": 10.0, "name": "a nova"}])
+    after = opened.current().sources
+    assert before is not None
+    assert after is not None
+    assert before is not after
+    wide = [{s.catalogue.name: s.wide for s in sources._sources}["galaxies"] for sources in (before, after)]
+    assert wide[0] is wide[1]
+    # The galaxy reaches 120 arcsec, four light radii, which is wider than the common radius of 30.
+    said, _ = classify(*[[v] for v in shifted(30.0, 10.0, east=-40.0)], None, opened.current())
+    assert said.column("ddlr")[0].as_py() == pytest.approx(2.0, abs=0.3)

@@ -11,7 +11,11 @@ import pyarrow.compute as pc
 import structlog
 
 from lasair_broker.context._associate import associate
+from lasair_broker.context._candidates import Candidates
 from lasair_broker.context._dust import Dust
+from lasair_broker.context._merge import groups
+from lasair_broker.context._redshift import host_redshifts, mixture_percentiles
+from lasair_broker.context._rules import Merging
 from lasair_broker.context._sources import CatalogueLike, Sources
 from lasair_broker.context._tables import classifications, crossmatches
 from lasair_broker.context._transients import KnownTransients, known_transients
@@ -21,7 +25,7 @@ from lasair_broker.context.errors import ContextError
 from lasair_broker.lightcurve import Cosmology
 from lasair_broker.packets import AlertBatch
 
-__all__ = ["ContextResources", "classify", "enrich"]
+__all__ = ["ContextResources", "classify", "compile_kernels", "enrich"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -118,6 +122,16 @@ def classify(
     ids = pa.array(np.arange(len(lon)))
     own = _known(resources.tns, lon, lat).redshift
     return _classified(ids, lon, lat, time, own, resources.sources, resources.cosmology)
+
+
+def compile_kernels() -> None:
+    """Compile this package's kernels, or load them, so that no alert waits for that."""
+    two, none = np.zeros(2, np.int64), np.full(2, np.nan)
+    places = pa.table({"ra": [0.0, 1.0], "decl": [0.0, 0.0]})
+    candidates = Candidates.of(two, 0, two, np.zeros(2), places, None).take(np.arange(2))
+    groups(candidates, np.ones(2), np.zeros(2, np.bool_), Merging())
+    known = host_redshifts(np.array([0.1, 0.2]), none, none, none, none, none, Cosmology())
+    mixture_percentiles(two, np.full(2, 0.5), known, 1)
 
 
 def _classified(

@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from lasair_broker.context._dust import open_dust
-from lasair_broker.context._enrich import ContextResources
+from lasair_broker.context._enrich import ContextResources, compile_kernels
 from lasair_broker.context._rules import Rules, read_rules
 from lasair_broker.context._sources import Sources
 from lasair_broker.context._transients import TNS
@@ -53,7 +53,8 @@ class ContextLoader:
         self._dust = open_dust(dust)
         self._cosmology = cosmology or Cosmology()
         self._catalogues = CatalogueSet.open(folder) if folder is not None else None
-        self._resources = self._loaded()
+        compile_kernels()
+        self._resources = self._loaded(None)
 
     def current(self) -> ContextResources:
         """The resources, with catalogues as they are now. Cheap enough for every batch.
@@ -75,7 +76,7 @@ class ContextLoader:
             sets.withdraw(name, error)
         if sets.refresh() or failed:
             try:
-                self._resources = self._loaded()
+                self._resources = self._loaded(old)
             except ContextError as error:
                 # The verdicts go on with what was there before; that is better than none.
                 _log.error("a new catalogue does not fit the rules; going on without it", reason=str(error))
@@ -94,10 +95,10 @@ class ContextLoader:
             )
         return tuple(state.message for state in self._catalogues.states.values() if state.message)
 
-    def _loaded(self) -> ContextResources:
+    def _loaded(self, before: Sources | None) -> ContextResources:
         usable = list(self._catalogues.values()) if self._catalogues is not None else []
         tns = next((catalogue for catalogue in usable if catalogue.name == TNS), None)
-        sources = Sources(self.rules, usable, self._cosmology)
+        sources = Sources(self.rules, usable, self._cosmology, before)
         for problem in self.problems if self._catalogues is not None else ():
             _log.warning("the context is not complete", problem=problem)
         return ContextResources(sources if sources.names else None, self._dust, self._cosmology, tns)

@@ -78,9 +78,11 @@ def _friends(bounds, ra, decl, catalogue, size, radius, label):  # type: ignore[
                 reach = radius
                 if catalogue[i] != catalogue[j]:
                     reach = max(radius, max(size[i], size[j]) if size[i] > 0.0 and size[j] > 0.0 else 0.0)
-                turn = (ra[i] - ra[j] + 540.0) % 360.0 - 180.0
-                x = turn * math.cos(math.radians(0.5 * (decl[i] + decl[j])))
-                if math.hypot(x, decl[i] - decl[j]) * 3600.0 <= reach and label[i] != label[j]:
+                across = math.cos(math.radians(decl[i])) * math.cos(math.radians(decl[j]))
+                haversine = math.sin(math.radians(0.5 * (decl[i] - decl[j]))) ** 2
+                haversine += across * math.sin(math.radians(0.5 * (ra[i] - ra[j]))) ** 2
+                apart = math.degrees(2.0 * math.asin(min(math.sqrt(haversine), 1.0))) * 3600.0
+                if apart <= reach and label[i] != label[j]:
                     low, high = min(label[i], label[j]), max(label[i], label[j])
                     for k in range(start, stop):
                         if label[k] == high:

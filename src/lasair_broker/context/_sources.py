@@ -94,6 +94,7 @@ class _Source:
         searches: Mapping[int, Search],
         rules: Rules,
         cosmology: Cosmology,
+        previous: _Source | None,
     ) -> None:
         self.catalogue, self.number, self.searches = catalogue, number, searches
         available = catalogue.schema.names
@@ -103,7 +104,10 @@ class _Source:
         self._missing = sorted(asked - set(available))
         self.columns = list(dict.fromkeys([*columns_needed(available), *sorted(asked & set(available))]))
         self.radius = max(min(search.radius, rules.wide) for search in searches.values())
-        self._wide = self._reaching(rules, cosmology)
+        if previous is not None and previous.catalogue.version == catalogue.version:
+            self.wide = previous.wide  # rules and cosmology never change while this runs
+        else:
+            self.wide = self._reaching(rules, cosmology)
 
     def _reaching(self, rules: Rules, cosmology: Cosmology) -> WatchlistIndex | None:
         """Cones of the sources whose own extent, or 50 kpc at their distance, is wider than the common
@@ -160,10 +164,10 @@ class _Source:
         """Candidates near positions, and which are of each search."""
         near = self.catalogue.match(ra, decl, self.radius, mjd=mjd)
         position, row, arcsec = near.position, near.row, near.arcsec
-        if self._wide is not None:
-            far = self._wide.match(ra, decl)
+        if self.wide is not None:
+            far = self.wide.match(ra, decl)
             other = far.arcsec > self.radius  # the nearer ones are there already
-            rows = self._wide.take(far.row[other]).column("cone_id").to_numpy()
+            rows = self.wide.take(far.row[other]).column("cone_id").to_numpy()
             position = np.concatenate([position, far.position[other]])
             row, arcsec = np.concatenate([row, rows]), np.concatenate([arcsec, far.arcsec[other]])
         table = self.catalogue.take(row, self.columns)
@@ -189,6 +193,8 @@ class Sources:
         Those that are there; the others' searches are left out.
     cosmology
         For the distance of galaxies with a redshift.
+    previous
+        What was there before, by the same rules: of catalogues that are the same what was computed is kept.
 
     Raises
     ------
@@ -196,7 +202,13 @@ class Sources:
         If a view asks for a column that its catalogue has not.
     """
 
-    def __init__(self, rules: Rules, catalogues: Iterable[CatalogueLike], cosmology: Cosmology) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        catalogues: Iterable[CatalogueLike],
+        cosmology: Cosmology,
+        previous: Sources | None = None,
+    ) -> None:
         by_name = {catalogue.name: catalogue for catalogue in catalogues}
         self.rules = rules
         self.names = tuple(name for name in rules.catalogues if name in by_name)
@@ -212,14 +224,20 @@ class Sources:
         self.titles = tuple(by_name[name].description.title for name in self.names)
         self._quality = np.array([by_name[name].description.quality for name in self.names], np.float64)
         self._failures: dict[str, CatalogueError] = {}
-        self._sources = []
+        self._sources: list[_Source] = []
+        before = {source.catalogue.name: source for source in previous._sources} if previous else {}
         for number, name in enumerate(self.names):
             own = {
                 k: search
                 for k, (_, search) in enumerate(self.searches)
                 if rules.views[search.view].catalogue == name
             }
-            self._sources.append(_Source(number, by_name[name], own, rules, cosmology))
+            try:
+                source = _Source(number, by_name[name], own, rules, cosmology, before.get(name))
+            except CatalogueError as error:
+                self._failures[name] = error
+            else:
+                self._sources.append(source)
 
     def take_failures(self) -> dict[str, CatalogueError]:
         """Catalogues that have failed in use, by name."""
