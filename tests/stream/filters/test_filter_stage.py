@@ -16,10 +16,18 @@ from filter_worlds import Wishes, night, wish
 from stream_fixtures import ListSource, messages
 
 from lasair_broker.archive import Archive, ArchiveError, ArchiveFullError, open_archive
-from lasair_broker.packets import SchemaStore
+from lasair_broker.packets import AlertBatch, SchemaStore
 from lasair_broker.query import ARCHIVE, StreamPlan, of_objects, parse
-from lasair_broker.schema import arrow_schema
-from lasair_broker.stream import IdleSource, Pipeline, Renotify, run
+from lasair_broker.schema import arrow_schema, conform
+from lasair_broker.stream import (
+    IdleSource,
+    Pipeline,
+    Renotify,
+    Resource,
+    Stage,
+    run,
+    standard_stages,
+)
 from lasair_broker.stream.filters import ANNOTATIONS, Budget, FilterStage
 
 NIGHT = 150
@@ -207,6 +215,42 @@ def test_what_the_archive_knows_of_objects_is_seen(archive: Archive, wishes: Wis
     others = {hit["diaObjectId"] for hit in hits(archive, 2)}
     assert third in others
     assert not {first, second} & others
+
+
+def test_what_is_known_by_name_is_seen(
+    archive: Archive, schemas: SchemaStore, wishes: Wishes, visit: list[bytes]
+) -> None:
+    """TNS has no number of ours, and events of other messengers are those of the maps an object lies in."""
+    pipeline = Pipeline(schemas, [*standard_stages(), Stage("named", named, Resource(None))])
+    tns = pa.table({"tns_name": ["2026x'y", "2026zz"], "type": ["SN Ia", "AGN"], "tns_prefix": ["SN", "AT"]})
+    tns = tns.append_column("ra", pa.array([1.0, 2.0])).append_column("decl", pa.array([1.0, 2.0]))
+    event = {"origin": "LVK", "eventName": "S1", "revision": 1, "mw_id": 5, "kind": "gw"}
+    archive.write(
+        [],
+        tables={
+            "crossmatch_tns": conform(tns, "crossmatch_tns"),
+            "external_events": pa.Table.from_pylist([event], schema=arrow_schema("external_events")),
+        },
+    )
+    wishes.run(
+        wish(1, "SELECT t.type FROM objects o JOIN crossmatch_tns t ON o.tns_name = t.tns_name"),
+        wish(2, "SELECT e.kind FROM objects o JOIN mma_hits m ON o.diaObjectId = m.diaObjectId "
+                "JOIN external_events e ON m.mw_id = e.mw_id WHERE e.origin = 'LVK'"),
+    )  # fmt: skip
+    run(ListSource(visit, 8), pipeline, archive, commit_stages=[FilterStage(archive, wishes)])
+    assert wishes.failures == []
+    assert [hit["content"] for hit in hits(archive, 1)] == ['{"type":"SN Ia"}']
+    assert [hit["content"] for hit in hits(archive, 2)] == ['{"kind":"gw"}']
+
+
+def named(batch: AlertBatch, _: None) -> AlertBatch:
+    """The first object is in TNS, the last in the map of a gravitational wave."""
+    ids = batch.objects.column("diaObjectId").to_pylist()
+    names = pa.array(["2026x'y", *[None] * (len(ids) - 1)], pa.string())
+    hit = {"diaObjectId": ids[-1], "mw_id": 5}
+    return batch.with_object_columns({"tns_name": names}).with_table(
+        "mma_hits", pa.Table.from_pylist([hit], schema=arrow_schema("mma_hits"))
+    )
 
 
 def test_light_curves_are_seen_as_far_back_as_the_archive_knows(
