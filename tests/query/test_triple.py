@@ -53,6 +53,60 @@ def test_saved_filters(engines: Any, selected: str, tables: str, conditions: str
     assert shape([tuple(row.values()) for row in stream]) == expected
 
 
+# What else today's users write: every clause, helper, function and quoting of Lasair's documentation.
+SHAPES = [
+    ("objects.diaObjectId, objects.ra, objects.decl, mjdnow() - objects.lastDiaSourceMjdTai AS since", "objects", "objects.nDiaSources BETWEEN 2 AND 50 AND mjdnow() - lastDiaSourceMjdTai < 3"),
+    ('diaObjectId AS "id", tns_name AS \'name\'', "objects", 'tns_name LIKE "20%" AND NOT tns_name LIKE \'%z\''),
+    ("objects.*", "objects", "glat > 10 OR glat < -10"),
+    ("*", "", ""),
+    ("objects.diaObjectId, watchlist_hits.name", "objects,watchlist:42", ""),
+    ("objects.diaObjectId", "objects, area:1&2&3", "ra > 1"),
+    ("objects.diaObjectId, ar0.ar_id", "objects, watchmap:7", "ar0.ar_id = 7"),
+    ("objects.diaObjectId, fastfinder.classification, JSON_EXTRACT(fastfinder.classdict, '$.score') AS s, fastfinder.explanation, fastfinder.version, fastfinder.url, fastfinder.timestamp", "objects,annotator:fastfinder", "JSON_EXTRACT(fastfinder.classdict, \"$.score\") > 0.5 AND fastfinder.timestamp > '2026-01-01'"),
+    ("objects.diaObjectId", "objects,annotator:a_b,annotator:c", "a_b.classification = c.classification"),
+    ("objects.diaObjectId, crossmatch_tns.tns_prefix, crossmatch_tns.type, crossmatch_tns.z", "objects,crossmatch_tns", "crossmatch_tns.tns_prefix = 'SN' ORDER BY crossmatch_tns.z DESC"),
+    ("objects.diaObjectId, sherlock_classifications.classification, sherlock_classifications.separationArcsec", "objects,sherlock_classifications,objects_ext", "objects_ext.g_psfFluxMax > 1000 AND sherlock_classifications.classification IN (\"SN\",\"NT\")"),
+    ("objects.diaObjectId, IF(g_psfFlux > r_psfFlux, 'blue', 'red') AS colour, IFNULL(tns_name, 'none') AS n, CONCAT(tns_name, '-', latestPairColourBands) AS c", "objects", "POW(g_psfFlux, 2) > 5 AND LN(r_psfFlux) > 1 AND MOD(nDiaSources, 2) = 0 AND nDiaSources % 2 = 0"),
+    ("diaObjectId, ROUND(flux2mag(g_psfFluxMean), 2) AS mag, flux2mag(g_psfFlux) - flux2mag(r_psfFlux) AS g_r, DEGREES(ACOS(0.5)) AS d", "objects", "g_psfFlux > 0 AND SQRT(POWER(ra - 10, 2) + POWER(decl + 20, 2)) < 5 AND absMag IS NOT NULL"),
+    ("sherlock_classifications.classification, COUNT(*) AS n, AVG(objects.medianR) AS r", "objects,sherlock_classifications", "1=1 GROUP BY sherlock_classifications.classification HAVING n > 3 ORDER BY n DESC"),
+    ("diaObjectId", "objects", "CASE WHEN g_psfFlux IS NULL THEN r_psfFlux ELSE g_psfFlux END > 20 AND (BBBRiseRate > 0.2 AND BBBPeakMJD > mjdnow() - 7) AND jump1 > 5 AND latestPairColourBands = 'g-r' LIMIT 10"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("selected", "tables", "conditions"), SHAPES)
+def test_what_todays_users_write_runs(engines: Any, selected: str, tables: str, conditions: str) -> None:
+    query = triple(selected, tables, conditions, PUBLIC)
+    rows = engines.in_duckdb(query)
+    assert len(engines.in_postgresql(query)) == len(rows)
+    if "LIMIT" not in conditions:
+        assert StreamPlan(query).run(engines.frame).rows.num_rows == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("field", "at", "fields"),
+    [
+        ("selected", "raa", ("objects.ra,\n raa", "", "")),
+        ("selected", ",", ("ra,", "", "")),
+        ("tables", "nothing", ("ra", "objects, watchlist:1, nothing", "")),
+        ("tables", "area:x", ("ra", "objects,area:x", "ra > 1")),
+        (
+            "conditions",
+            "abc.clasification",
+            ("ra", "annotator:abc,area:1", "ra > 1 AND\n abc.clasification = 'a'"),
+        ),
+        ("conditions", ")", ("ra", "crossmatch_tns", "ra > 1) OR (1 = 1")),
+    ],
+)
+def test_errors_point_into_the_users_own_text(field: str, at: str, fields: tuple[str, str, str]) -> None:
+    with pytest.raises(QueryError) as caught:
+        triple(*fields, PUBLIC)
+    text = dict(zip(("selected", "tables", "conditions"), fields, strict=True))[field]
+    assert (caught.value.field, caught.value.position) == (field, text.index(at))
+    assert caught.value.pointed(text).startswith(
+        f"{field}, line {text[: text.index(at)].count(chr(10)) + 1}, "
+    )
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [

@@ -162,6 +162,7 @@ class Checker:
                 position_of(node.args["where"]),
                 "put conditions on groups in HAVING",
             )
+        expressions.outputs = {o.name.casefold(): o.expression for o in outputs}
         group = self._group(node, expressions, outputs)
         having = self._condition(node, "having", expressions)
         distinct = self._distinct(node)
@@ -236,15 +237,6 @@ class Checker:
         for item in clause.expressions:
             if isinstance(item, exp.Literal) and not item.is_string:
                 group.append(_numbered(item, outputs).expression)
-            elif isinstance(item, exp.Column) and not item.args.get("table"):
-                # SQL's own columns come first; Lasair's users also group by what SELECT named.
-                try:
-                    group.append(expressions.value(item))
-                except QueryError:
-                    name = _output_name(item, outputs)
-                    if name is None:
-                        raise
-                    group.append(next(o.expression for o in outputs if o.name == name))
             else:
                 group.append(expressions.value(item))
             if contains_aggregate(group[-1]) and not self.names.form_only:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -15,10 +15,10 @@ from lasair_broker.schema import closest
 from ._casts import cast_to
 from ._containment import containment, contains, distance, intersects
 from ._errors import QueryError
-from ._functions import AGGREGATES, FUNCTIONS
+from ._functions import AGGREGATES, FUNCTIONS, SPECIAL, SYNONYMS
 from ._parse import FUNCTION_MARK, position_of
 from ._regions import area_of, centroid_of, coordinate, of_text, shape, system_of
-from ._scope import Scope
+from ._scope import Scope, name_of
 from ._tree import Aggregate, Call, Case, Const, Exists, Expr, In, InQuery, QueryTree, Scalar
 from ._types import BOOLEAN, DOUBLE, GEOMETRY, JSON, UNKNOWN, Type, integer, text
 from ._typing import as_kind, as_real, common_type, compared, contains_aggregate, converted, number, parts
@@ -42,20 +42,6 @@ _COMPARISONS: dict[type, str] = {
 }  # fmt: skip
 _ARITHMETIC: dict[type, str] = {exp.Add: "add", exp.Sub: "subtract", exp.Mul: "multiply"}
 _MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
-_SYNONYMS = {
-    "LN": "LOG",
-    "CEIL": "CEILING",
-    "POW": "POWER",
-    "CHAR_LENGTH": "LENGTH",
-    "LCASE": "LOWER",
-    "UCASE": "UPPER",
-    "RANDOM": "RAND",
-}
-_SPECIAL = {
-    "MOD", "ROUND", "TRUNCATE", "COALESCE", "IFNULL", "NULLIF", "GREATEST", "LEAST", "IF", "CONCAT",
-    "JSON_EXTRACT", "JSON_VALUE", "MJDNOW", "RAND", "DISTANCE", "CONTAINS", "INTERSECTS", "POINT", "CIRCLE",
-    "POLYGON", "BOX", "REGION", "CENTROID", "AREA", "COORDSYS", "COORD1", "COORD2",
-}  # fmt: skip
 
 
 def only(node: exp.Expression, *known: str) -> None:
@@ -77,6 +63,8 @@ class Expressions:
     def __init__(self, scope: Scope, query: Callable[[exp.Expression], QueryTree]) -> None:
         self._scope = scope
         self._query = query
+        self.outputs: Mapping[str, Expr] = {}
+        """What SELECT names, for the clauses that may use those names, by their folded names."""
 
     def condition(self, node: exp.Expression) -> Expr:
         """A condition.
@@ -131,7 +119,7 @@ class Expressions:
             case exp.Boolean():
                 return Const(bool(node.this), BOOLEAN)
             case exp.Column():
-                return self._scope.column(node)
+                return self._column(node)
             case exp.Neg():
                 return self._negative(node, place)
             case exp.Div():
@@ -193,6 +181,16 @@ class Expressions:
             case exp.Star():
                 raise QueryError("* stands alone in SELECT, or in COUNT(*)", place)
         raise QueryError(f"{type(node).__name__.upper()} is not part of the language", place)
+
+    def _column(self, node: exp.Column) -> Expr:
+        try:
+            return self._scope.column(node)
+        except QueryError:
+            # SQL's own columns come first; Lasair's users also write what SELECT named.
+            named = None if node.args.get("table") else self.outputs.get(name_of(node.this).casefold())
+            if named is None:
+                raise
+            return named
 
     def _real(self, node: exp.Expression) -> Expr:
         return as_kind(self.value(node), "real", position_of(node))
@@ -273,15 +271,15 @@ class Expressions:
 
     def _function(self, node: exp.Anonymous, place: int | None) -> Expr:
         written = str(node.this).removeprefix(FUNCTION_MARK)
-        name = _SYNONYMS.get(written.upper(), written.upper())
+        name = SYNONYMS.get(written.upper(), written.upper())
         if name in AGGREGATES:
             return self._aggregate(name, node, place)
         args = [self.value(part) for part in node.expressions]
-        if name in _SPECIAL:
+        if name in SPECIAL:
             return self._special(name, args, node, place)
         function = FUNCTIONS.get(name)
         if function is None or name != name.upper():
-            match = closest(written, [*_known_functions(), *_SYNONYMS])
+            match = closest(written, [*_known_functions(), *SYNONYMS])
             raise QueryError(
                 f"there is no function {written}", place, f"did you mean {match}?" if match else None
             )
@@ -419,7 +417,7 @@ class Expressions:
 
 
 def _known_functions() -> list[str]:
-    return [name for name in FUNCTIONS if name.isupper()] + sorted(_SPECIAL) + list(AGGREGATES)
+    return [name for name in FUNCTIONS if name.isupper()] + list(SPECIAL) + list(AGGREGATES)
 
 
 def _bare(node: exp.Expression) -> exp.Expression:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ._types import BOOLEAN, DOUBLE, Kind, Type, integer, text
 
-__all__ = ["AGGREGATES", "FUNCTIONS", "Function"]
+__all__ = ["AGGREGATES", "FUNCTIONS", "SPECIAL", "SYNONYMS", "Function"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -207,7 +207,7 @@ _LIST = (
     _numbers("ASIN", _if("abs({0}) <= 1", "asin({0})"), np.arcsin, "angle whose sine is x; NULL beyond ±1"),
     _numbers("ACOS", _if("abs({0}) <= 1", "acos({0})"), np.arccos, "angle whose cosine is x; NULL beyond ±1"),
     _numbers("ATAN", "atan({0})", np.arctan, "angle whose tangent is x"),
-    _numbers("ATAN2", "atan2({0}, {1})", np.arctan2, "angle of the direction (y, x)", 2),
+    _numbers("ATAN2", "atan2({0}, {1})", np.arctan2, "angle of the direction from (0, 0) to (x, y)", 2),
     _numbers("SIGN", "CAST(sign({0}) AS double precision)", np.sign, "-1, 0 or 1"),
     Function("RAND", (), _real, "random()", "random()", None, "random number from 0 to 1"),
     # Texts
@@ -225,6 +225,49 @@ _LIST = (
 
 FUNCTIONS = {function.name: function for function in _LIST}
 """Every function by its name."""
+
+SPECIAL = {
+    "MOD": ("MOD(x, y), x % y", "remainder of x / y with the sign of x; NULL if y is 0"),
+    "ROUND": ("ROUND(x), ROUND(x, digits)", "x rounded to so many digits behind the point, halves away from 0"),
+    "TRUNCATE": ("TRUNCATE(x), TRUNCATE(x, digits)", "x cut off after so many digits behind the point"),
+    "COALESCE": ("COALESCE(a, b, …)", "the first that is not NULL"),
+    "IFNULL": ("IFNULL(a, b)", "a, or b if that is NULL"),
+    "NULLIF": ("NULLIF(a, b)", "a, but NULL if it equals b"),
+    "GREATEST": ("GREATEST(a, b, …)", "the largest; NULL if one is NULL"),
+    "LEAST": ("LEAST(a, b, …)", "the smallest; NULL if one is NULL"),
+    "IF": ("IF(condition, a, b)", "a if the condition is true, else b"),
+    "CONCAT": ("CONCAT(a, b, …), a || b", "the texts one after the other; NULL if one is NULL"),
+    "JSON_EXTRACT": ("JSON_EXTRACT(text, '$.name.list[0]')", "the value at a path of a JSON text"),
+    "JSON_VALUE": ("JSON_VALUE(text, '$.name')", "the same"),
+    "MJDNOW": ("mjdnow()", "this moment, MJD TAI"),
+    "RAND": ("RAND()", "a random number from 0 to 1"),
+    "POINT": ("POINT(ra, decl)", "a position; shown as its two numbers"),
+    "CIRCLE": ("CIRCLE(ra, decl, radius), CIRCLE(point, radius)", "the places at most a radius from a centre"),
+    "BOX": ("BOX(ra, decl, width, height)", "the POLYGON whose corners are half a width and half a height off"),
+    "POLYGON": ("POLYGON(ra1, decl1, ra2, decl2, …)", "the smaller area within arcs of great circles; it need not be convex, and must not cross itself"),
+    "REGION": ("REGION('Circle ICRS 10 20 1')", "a region written in STC-S: Position, Circle, Box, Polygon, Union, Intersection, Not"),
+    "CONTAINS": ("CONTAINS(inner, outer) = 1", "1 if a position or region lies in a region, its rim included; else 0"),
+    "INTERSECTS": ("INTERSECTS(a, b) = 1", "1 if two regions have a point in common; else 0"),
+    "DISTANCE": ("DISTANCE(point, point), DISTANCE(ra1, decl1, ra2, decl2)", "degrees between two positions"),
+    "AREA": ("AREA(region)", "square degrees"),
+    "CENTROID": ("CENTROID(region)", "the middle of a region, a position"),
+    "COORD1": ("COORD1(point)", "right ascension of a position"),
+    "COORD2": ("COORD2(point)", "declination of a position"),
+    "COORDSYS": ("COORDSYS(region)", "'ICRS': a name that stands before the numbers of a shape must mean that"),
+}  # fmt: skip
+"""The functions whose meaning depends on their arguments, made of others when a query is checked: how they
+are written, and what they are."""
+
+SYNONYMS = {
+    "LN": "LOG",
+    "CEIL": "CEILING",
+    "POW": "POWER",
+    "CHAR_LENGTH": "LENGTH",
+    "LCASE": "LOWER",
+    "UCASE": "UPPER",
+    "RANDOM": "RAND",
+}
+"""Other names of functions."""
 
 AGGREGATES = {
     "COUNT": "rows, or values that are not NULL",

@@ -40,15 +40,43 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
     QueryError
         If a table is unknown or not the user's to read, or the query is wrong as `parse` would say.
     """
-    joins = [
-        join for token in tables.split(",") if token.strip() for join in _joins(token.strip(), catalogue)
-    ]
-    lines = [f"SELECT {selected}", "FROM objects", *dict.fromkeys(joins)]
+    entries = [entry for entry in re.finditer(r"[^,]+", tables) if entry.group().strip()]
+    joins: dict[str, int] = {}
+    for entry in entries:
+        place = entry.start() + len(entry.group()) - len(entry.group().lstrip())
+        try:
+            for join in _joins(entry.group().strip(), catalogue):
+                joins.setdefault(join, place)
+        except QueryError as error:
+            raise QueryError(error.message, place, error.suggestion, "tables") from None
+    lines = [f"SELECT {selected}", "FROM objects", *joins]
     if conditions.strip():
         starts_order = re.match(r"\s*(ORDER|GROUP)\s+BY\b", conditions, re.IGNORECASE)
         lines.append(conditions if starts_order else f"WHERE {conditions}")
     text = "\n".join(lines)
-    return checked(text, catalogue, strings_in_double_quotes=True)
+    try:
+        return checked(text, catalogue, strings_in_double_quotes=True)
+    except QueryError as error:
+        if error.position is None:
+            raise
+        field, position = _field(error.position, text, selected, conditions, joins)
+        raise QueryError(error.message, position, error.suggestion, field) from None
+
+
+def _field(
+    position: int, text: str, selected: str, conditions: str, joins: dict[str, int]
+) -> tuple[str, int]:
+    """Which of the user's texts a place in the query is in, and where in it."""
+    after_select = position - len("SELECT ")
+    if after_select <= len(selected):
+        return "selected", max(0, after_select)
+    in_conditions = position - (len(text) - len(conditions))
+    if conditions.strip() and in_conditions >= 0:
+        return "conditions", in_conditions
+    line = text.count("\n", len("SELECT ") + len(selected) + 1, position) - 1
+    if line < 0 or position >= len(text.rstrip()):
+        return "selected", len(selected)  # its last words want something after them
+    return "tables", list(joins.values())[line]
 
 
 def _joins(token: str, catalogue: Catalogue) -> list[str]:

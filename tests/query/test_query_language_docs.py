@@ -1,0 +1,41 @@
+"""What docs/query-language.md says is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lasair_broker.query import AGGREGATES, FUNCTIONS, PUBLIC, parse, reference, triple
+from lasair_broker.query._functions import SPECIAL, SYNONYMS
+
+TEXT = (Path(__file__).parents[2] / "docs" / "query-language.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
+TRIPLES = re.findall(r"```lasair\nselected: (.*?)\ntables: (.*?)\nconditions: (.*?)\n```", TEXT, re.DOTALL)
+
+
+def test_the_table_of_functions_is_the_one_in_use() -> None:
+    assert reference() in TEXT, "put what lasair_broker.query.reference() gives into docs/query-language.md"
+
+
+def test_every_function_is_in_it() -> None:
+    for name in (*(n for n in FUNCTIONS if n.isupper()), *SPECIAL, *AGGREGATES, *SYNONYMS):
+        assert re.search(rf"\b{name}\b", reference(), re.IGNORECASE), name
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_are_queries(example: str) -> None:
+    query = parse(example, PUBLIC)
+    assert query.render("duckdb")
+    assert query.render("postgresql")
+
+
+@pytest.mark.parametrize("fields", TRIPLES)
+def test_examples_in_three_parts_are_queries(fields: tuple[str, str, str]) -> None:
+    assert triple(*fields, PUBLIC).render("duckdb")
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 5
+    assert TRIPLES
