@@ -87,16 +87,13 @@ def hits_of(matches: Sequence[Matches], subjects: Subjects) -> pa.Table:
         "filterVersion": pa.array(versions),
         "diaObjectId": pa.array(diaObjectId),
         "diaSourceId": pa.array(number) if by_alert else pa.nulls(len(subject), pa.int64()),
-        "trigger": pa.array(["alert" if by_alert else "annotation"]).take(
-            pa.array(np.zeros(len(subject), np.int32))
-        ),
+        "trigger": pa.repeat("alert" if by_alert else "annotation", len(subject)),
         "content": pa.chunked_array(contents),
         "exposureEndMjdTai": pa.array(subjects.exposureEndMjdTai[subject], from_pandas=True),
         "arrivedMjdTai": pa.array(subjects.arrivedMjdTai[subject], from_pandas=True),
     }
-    nothing = {f.name: pa.nulls(len(subject), f.type) for f in schema if f.name not in columns}
-    columns |= nothing
-    return pa.table([columns[name] for name in schema.names], names=schema.names).cast(_nullable(schema))
+    columns |= {f.name: pa.nulls(len(subject), f.type) for f in schema if f.name not in columns}
+    return pa.table([columns[name] for name in schema.names], names=schema.names).cast(schema)
 
 
 def _ordinals(subject: Int64, contents: pa.Array) -> Int64:
@@ -117,8 +114,3 @@ def _ordinals(subject: Int64, contents: pa.Array) -> Int64:
 def _ranks(texts: npt.NDArray[np.object_]) -> Int64:
     _, ranks = np.unique(texts, return_inverse=True)
     return np.asarray(ranks, np.int64)
-
-
-def _nullable(schema: pa.Schema) -> pa.Schema:
-    """The schema without its promise that committedMjdTai is there, which only the archive can keep."""
-    return pa.schema([field.with_nullable(True) for field in schema])

@@ -97,8 +97,7 @@ class FilterStage:
             self._subscriptions.filters_recovered(recovered)
 
     def idle(self) -> None:
-        while self._take_annotations():
-            pass
+        self._take_annotations()
         if self._clock() - self._reported >= _REPORT_SECONDS:
             self.report()
 
@@ -109,12 +108,13 @@ class FilterStage:
         if runs:
             self._subscriptions.filters_ran(runs)
 
-    def _take_annotations(self) -> bool:
-        """Store annotations and what they made filters find, in one commit; whether there may be more."""
+    def _take_annotations(self) -> None:
+        """Store annotations and what they made filters find, in one commit: some thousands, for alerts are to
+        have their turn."""
         position = self._archive.positions().get(ANNOTATIONS, 0)
         rows, after = self._subscriptions.annotations(position, _MOST_ANNOTATIONS)
         if after <= position:
-            return False
+            return
         plans = self._plans.of(self._subscriptions.filters(), TriggeredBy.ANNOTATION)
         hits = self._hits_of_annotations(plans, rows) if plans and rows.num_rows else None
         tables = {"annotations": rows}
@@ -123,7 +123,6 @@ class FilterStage:
             tables["filter_hits"] = hits
         self._archive.write([], positions={ANNOTATIONS: after}, tables=tables)
         self.committed()
-        return bool(rows.num_rows >= _MOST_ANNOTATIONS)
 
     def _hits_of_annotations(self, plans: Sequence[Plan], rows: pa.Table) -> pa.Table:
         everything = annotated(rows)
@@ -148,7 +147,7 @@ class FilterStage:
         self._tell(plan.filter, message)
 
     def _tell(self, each: ActiveFilter, message: str) -> None:
-        _log.info("a filter failed", filter=each.filter_id, version=each.version, reason=message)
+        _log.debug("a filter failed", filter=each.filter_id, version=each.version, reason=message)
         self._subscriptions.filter_failed(each.filter_id, each.version, message)
 
 
