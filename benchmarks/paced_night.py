@@ -232,6 +232,7 @@ def main() -> None:
                 seen = len(readings.hits)
                 time.sleep(8)
             stop.set()
+            bare.flush(5)
             readings.stop.set()
             readings.join()
         report(folder, readings, sent, given.burst)

@@ -62,7 +62,20 @@ def test_an_output_begins_when_it_was_made_and_its_cursor_moves_forward_only(out
     assert (state.delivered_to, state.last_hit, state.lease_holder) == (begin + 1, "b", "")
     assert taken().cursor == (begin + 1, "b")
     assert settle(sent(first, (begin + 1, "a"))).last_hit == "b"
-    assert list(output.deliveries.values_list("result", "hits")) == [("delivered", 1), ("delivered", 2)]
+    lines = output.deliveries.values_list("result", "hits", "first_hit", "last_hit")
+    assert list(lines) == [("delivered", 3, "a", "a")], "of one minute there is one line"
+    taken()
+    settle(sent(first, (begin + 2, "c")), timezone.now() + timedelta(minutes=2))
+    assert [hits for _, hits, *_ in lines.all()] == [1, 3]
+
+
+def test_the_log_is_not_kept_for_ever(output: FilterOutput) -> None:
+    first = taken()
+    settle(sent(first, (first.cursor[0] + 1, "a")))
+    Delivery.objects.update(at=timezone.now() - timedelta(days=31))
+    (again,) = DjangoOutputs().take([output.pk], "me", 20.0)
+    DjangoOutputs().settle([sent(again, (again.cursor[0] + 1, "b"))], "me")
+    assert list(Delivery.objects.values_list("last_hit", flat=True)) == ["b"]
 
 
 def test_only_one_worker_has_an_output(output: FilterOutput) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 os.environ["LASAIR_USER_DATABASE"] = f"sqlite:///{sys.argv[2]}"
 
+import structlog
+
 from lasair_broker.archive import Archive, open_archive
 from lasair_broker.settings import DeliverySettings
 from lasair_broker.stream.delivery import KafkaSender, _deliveries
@@ -78,6 +80,7 @@ def _work(line: str) -> None:
 
 
 def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     import lasair_broker.web.delivery.senders  # noqa: F401  # once, for all workers
 
     print("ready", flush=True)

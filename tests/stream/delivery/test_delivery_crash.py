@@ -58,7 +58,7 @@ def test_no_hit_is_lost_whenever_delivery_is_killed(
     for topic, ids in written.items():
         seen = Counter(
             dict(message.headers())["hitId"].decode()
-            for message in read_topic(kafka, topic, 10 * len(ids), seconds=3.0)
+            for message in read_topic(kafka, topic, 10 * len(ids), seconds=1.5)
         )
         assert set(seen) == set(ids)
         repeats += seen.total() - len(ids)

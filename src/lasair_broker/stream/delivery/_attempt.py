@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -82,8 +83,9 @@ class Attempts:
         except DeliveryError as error:
             reason = str(error)
         except Exception as error:
-            # The text of an unforeseen error might hold an address, so it goes nowhere.
-            _log.exception("a delivery failed", output=output.output_id)
+            # The text of an unforeseen error might hold an address, so only where it came from is logged.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("a delivery failed", output=output.output_id, error=type(error).__name__, where=where)
             reason = f"an error inside the broker ({type(error).__name__})"
         return self._ended(Outcome(output, kind, hits, before, error=reason), began), False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import structlog
@@ -44,7 +43,6 @@ class Topics:
     def __init__(self, settings: DeliverySettings) -> None:
         self._settings = settings
         self._admin = AdminClient(settings.librdkafka())
-        self._lock = threading.Lock()
         self._made: set[tuple[str, tuple[str, ...] | None]] = set()
 
     def make(self, topic: str, readers: tuple[str, ...] | None, *, compacted: bool = False) -> None:
@@ -55,12 +53,11 @@ class Topics:
         DeliveryError
             If Kafka does not answer or refuses.
         """
-        with self._lock:
-            if (topic, readers) in self._made:
-                return
-            self._create(topic, compacted)
-            self._let_in(topic, ("*",) if readers is None else readers)
-            self._made.add((topic, readers))
+        if (topic, readers) in self._made:
+            return
+        self._create(topic, compacted)
+        self._let_in(topic, ("*",) if readers is None else readers)
+        self._made.add((topic, readers))
 
     def _create(self, topic: str, compacted: bool) -> None:
         milliseconds = round(self._settings.topic_days * 86_400_000)

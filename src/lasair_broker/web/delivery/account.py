@@ -17,6 +17,12 @@ MAX_ATTEMPTS = 20
 """Attempts in a row, over some twelve hours, before hits are given up."""
 
 _WINDOW = timedelta(hours=1)
+_TOGETHER = timedelta(minutes=1)
+"""Deliveries of an output within so long are one line of the log: a busy filter has one every second."""
+
+LOG_KEPT = timedelta(days=30)
+"""For which the log is kept."""
+
 _MESSAGE_LENGTH = 2000
 _FIELDS = (
     "delivered_to",
@@ -48,6 +54,7 @@ class Account:
         self._holder = holder
         self._now = now or timezone.now()
         self._log: list[Delivery] = []
+        self._begun: dict[int, Delivery] = {}
         self._dead: list[DeadLetter] = []
 
     @transaction.atomic
@@ -56,6 +63,10 @@ class Account:
         ids = {outcome.output.output_id for outcome in self._outcomes}
         locked = OutputState.objects.select_for_update().filter(output__in=ids, lease_holder=self._holder)
         states = {state.output_id: state for state in locked}
+        begun = Delivery.objects.filter(
+            output__in=ids, result=Delivery.Result.DELIVERED, message="", at__gt=self._now - _TOGETHER
+        )
+        self._begun = {line.output_id: line for line in begun.order_by("at")}
         for outcome in self._outcomes:
             state = states.get(outcome.output.output_id)
             if state is not None:
@@ -71,6 +82,8 @@ class Account:
             unique_fields=["output", "hit"],
         )
         Delivery.objects.bulk_create(self._log)
+        if self._begun:
+            Delivery.objects.bulk_update(self._begun.values(), ["hits", "last_hit", "seconds"])
 
     def _note(self, outcome: Outcome, state: OutputState) -> None:
         if outcome.error:
@@ -149,6 +162,12 @@ class Account:
 
     def _write(self, outcome: Outcome, result: Delivery.Result, message: str) -> None:
         hits = outcome.hits
+        line = self._begun.get(outcome.output.output_id)
+        if line is not None and result == Delivery.Result.DELIVERED and not message:
+            line.hits += len(hits)
+            line.last_hit = hits[-1][1]
+            line.seconds += outcome.seconds
+            return
         self._log.append(
             Delivery(
                 output_id=outcome.output.output_id,

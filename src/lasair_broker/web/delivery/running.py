@@ -13,14 +13,16 @@ from lasair_broker.packets import posix_micros_to_mjd_tai
 from lasair_broker.query import Query, QueryError, parse, triple
 from lasair_broker.stream.delivery import Again, Channel, LightCurve, Outcome, Output
 from lasair_broker.web.catalogue import catalogue_for
-from lasair_broker.web.delivery.account import Account
-from lasair_broker.web.delivery.models import OutputState, Redelivery
+from lasair_broker.web.delivery.account import LOG_KEPT, Account
+from lasair_broker.web.delivery.models import Delivery, OutputState, Redelivery
 from lasair_broker.web.delivery.topics import readers_of, topic_of
 from lasair_broker.web.filters.models import FilterOutput, FilterVersion, OutputKind
 from lasair_broker.web.sharing import Visibility
 
 WINDOW = timedelta(hours=1)
 """For which hits are counted against an output's limit."""
+
+_PRUNE = timedelta(hours=1)
 
 
 def mjd_tai(moment: datetime) -> float:
@@ -39,6 +41,7 @@ class DjangoOutputs:
 
     def __init__(self, digest_hour: int = 13) -> None:
         self._digest_hour = digest_hour
+        self._pruned = datetime.min.replace(tzinfo=UTC)
 
     def due(self) -> Sequence[Output]:
         _drop_stale_connections()
@@ -64,6 +67,10 @@ class DjangoOutputs:
 
     def settle(self, outcomes: Sequence[Outcome], holder: str) -> None:
         Account(outcomes, holder).settle()
+        now = timezone.now()
+        if now - self._pruned > _PRUNE:
+            self._pruned = now
+            Delivery.objects.filter(at__lt=now - LOG_KEPT).delete()
 
     def query(self, filter_id: int, version: int) -> Query | None:
         _drop_stale_connections()
