@@ -80,7 +80,7 @@ def test_replay_says_what_it_cannot_know(archive: Archive, pipeline: Pipeline, v
     replayed = replay_filter(archive, pipeline, each, *EVER)
     assert replayed.hits.num_rows == 0, "it was said later"
     assert [note.split(":")[0] for note in replayed.notes] == [
-        "features are worked out by this version of the program, from what the packets tell",
+        "features are worked out by this version of the program",
         "annotations are those known then, as far as they have not been replaced since",
         "classifications",
     ]

@@ -229,7 +229,7 @@ def _newest_of_objects(hits: Sequence[pa.Table]) -> pa.Table:
 
 def _notes(plans: Sequence[Plan]) -> tuple[str, ...]:
     tables = sorted(_AS_NOW.intersection(read_by(plans)))
-    notes = ["features are worked out by this version of the program, from what the packets tell"]
+    notes = ["features are worked out by this version of the program"]
     if "annotations" in tables:
         notes.append("annotations are those known then, as far as they have not been replaced since")
         tables.remove("annotations")
