@@ -20,8 +20,10 @@ __all__ = ["RunFilter", "Told", "evaluate"]
 RunFilter = Callable[[Plan, BatchFrame, int], Hits | None]
 """Runs one filter on a frame with so many objects; None if it gave nothing because it failed."""
 
-Told = Callable[[Sequence[int], Sequence[int]], pa.Table]
-"""For filters and objects, by their numbers, the newest hit of each: rows of table `filter_hits`."""
+Told = Callable[[Sequence[int], Sequence[int], Sequence[str]], pa.Table]
+"""For filters and objects, by their numbers, the newest hit of each: some columns of table `filter_hits`."""
+
+_TIMES = ("filterId", "diaObjectId", "arrivedMjdTai", "committedMjdTai")
 
 
 def evaluate(
@@ -50,7 +52,9 @@ def _by_their_rules(matches: Sequence[Matches], subjects: Subjects, told: Told) 
     if not ruled:
         return list(matches)
     objects = np.unique(np.concatenate([each.subject for each in ruled]))
-    earlier = told([each.plan.key[0] for each in ruled], subjects.diaObjectId[objects].tolist())
+    by_content = any(each.plan.filter.renotify.columns for each in ruled)
+    columns = (*_TIMES, "content") if by_content else _TIMES
+    earlier = told([each.plan.key[0] for each in ruled], subjects.diaObjectId[objects].tolist(), columns)
     of_filter = earlier.column("filterId")
     result = []
     for each in matches:

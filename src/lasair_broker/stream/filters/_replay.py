@@ -136,7 +136,7 @@ def _on_commit(
             failed.append(str(error))
             return None
 
-    return evaluate(plans, frame, subjects, run, lambda filters, objects: told)
+    return evaluate(plans, frame, subjects, run, lambda filters, objects, columns: told)
 
 
 class _Past:
