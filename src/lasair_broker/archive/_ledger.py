@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from lasair_broker.compiled import njit
 
 __all__ = ["compare", "extend", "limit_keys", "row_hashes"]
 

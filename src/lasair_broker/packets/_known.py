@@ -72,7 +72,7 @@ def with_known(batch: AlertBatch, known: Mapping[str, pa.Table]) -> AlertBatch:
     """
     ids: Int64 = batch.objects.column("diaObjectId").to_numpy()
     newest = _newest(batch.diaSources)
-    united = {
+    united: dict[str, Any] = {
         name: _united(getattr(batch, name), _IDENTITIES[name], rows, ids, newest)
         for name, rows in known.items()
         if rows.num_rows

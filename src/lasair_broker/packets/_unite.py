@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from lasair_broker.compiled import njit
 
 from ._columns import BANDS, Column, Columns, finite
 from ._times import in_range

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from lasair_broker.compiled import njit
 
 ORDER = 29
 NSIDE = 1 << ORDER

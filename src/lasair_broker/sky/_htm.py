@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from lasair_broker.compiled import njit
 
 LEVEL = 16
 

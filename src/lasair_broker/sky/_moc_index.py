@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
+from lasair_broker.compiled import njit
 from lasair_broker.sky._healpix import ORDER
 from lasair_broker.sky._moc import Moc
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from lasair_broker.compiled import njit
 from lasair_broker.sky._healpix import NSIDE, ORDER, healpix29
 from lasair_broker.sky._separation import ARCSEC_PER_RADIAN
 from lasair_broker.sky._watchlist_block import BLOCK_RADIUS, _squeeze, block, block_order, unit_vectors

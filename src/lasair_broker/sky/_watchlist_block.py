@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from lasair_broker.compiled import njit
 from lasair_broker.sky._healpix import ORDER, _spread
 
 FINEST_ORDER = 18

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from lasair_broker.compiled import njit
 from lasair_broker.sky._watchlist_triggers import (
     ZERO_POINT,
     TriggerLightCurves,

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from lasair_broker.compiled import njit
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import carray, njit, types  # type: ignore[attr-defined]  # numba exports it, untyped
+from numba import carray, types  # type: ignore[attr-defined]  # numba exports it, untyped
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from lasair_broker.compiled import njit
 
 __all__ = ["checksums", "fill", "same_bytes"]
 

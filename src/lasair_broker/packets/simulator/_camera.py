@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from lasair_broker.compiled import njit
 
 __all__ = ["PIXEL_DEG", "cover", "pixel_on", "project", "sky_offset"]
 
@@ -37,7 +38,7 @@ _ROW, _COLUMN = (
 )
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def project(ra: float, decl: float, ra0: float, decl0: float) -> Any:
     """Gnomonic coordinates (east, north), degrees."""
     da = np.radians(ra - ra0)
@@ -48,7 +49,7 @@ def project(ra: float, decl: float, ra0: float, decl0: float) -> Any:
     return np.degrees(cd * np.sin(da) * w), np.degrees((sd * c0 - cd * s0 * ca) * w)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def cover(position: Any, ra0: Any, decl0: Any, rotation: Any, out: Any) -> None:
     """Detector that sees each direction in each visit (-1: none).
 
@@ -72,7 +73,7 @@ def cover(position: Any, ra0: Any, decl0: Any, rotation: Any, out: Any) -> None:
                     out[i, j] = _GRID[row, column]
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def pixel_on(detector: int, xi: float, eta: float, rotation: float) -> Any:
     """Pixel position, on a given detector or beside it, of tangent-plane coordinates in degrees."""
     c, s = np.cos(np.radians(rotation)), np.sin(np.radians(rotation))

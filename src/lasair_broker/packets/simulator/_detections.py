@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from lasair_broker.compiled import njit
 from lasair_broker.packets.simulator._cadence import Visits, days_since_2010
 from lasair_broker.packets.simulator._camera import pixel_on, project
 from lasair_broker.packets.simulator._measure import position_error_arcsec, reliability
@@ -47,7 +47,7 @@ def source_ids(visit: Any, detector: Any, counter: Any) -> npt.NDArray[np.int64]
     )
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _shift_and_score(
     key: Any,
     visit: Any,
@@ -67,7 +67,7 @@ def _shift_and_score(
         score[i] = reliability(snr[i], kind[i] == 0 or kind[i] == 3, key[i] + np.uint64(107))
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _pixels(
     visit: Any, detector: Any, ra: Any, decl: Any, ra0: Any, decl0: Any, rotation: Any, x: Any, y: Any
 ) -> None:

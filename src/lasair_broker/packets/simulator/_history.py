@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from lasair_broker.compiled import njit
 from lasair_broker.packets.simulator._field import Field
 
 __all__ = ["HISTORY_DAYS", "History", "history_of", "object_summary"]
@@ -46,7 +46,7 @@ class History:
     forced_offsets: Int64
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _windows(
     rows: Any, still: Any, obj: Any, visit: Any, starts: Any, mjd: Any, covered: Any, first: Any, forced: Any
 ) -> None:
@@ -69,7 +69,7 @@ def _windows(
                 forced[i] += 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _fill(
     rows: Any, obj: Any, visit: Any, starts: Any, mjd: Any, covered: Any, first: Any, previous: Any,
     previous_offsets: Any, forced_object: Any, forced_visit: Any, forced_offsets: Any,
@@ -111,7 +111,7 @@ def history_of(field: Field, rows: Int64) -> History:
     return History(previous, previous_offsets, forced_object, forced_visit, forced_offsets)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _summarise(
     rows: Any, previous: Any, previous_offsets: Any, forced_object: Any, forced_visit: Any,
     forced_offsets: Any,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from lasair_broker.compiled import njit
 from lasair_broker.packets.simulator._random import hash2, normal, normal_pair, uniform
 
 __all__ = ["SNR_THRESHOLD", "TEMPLATE_ERROR", "flux_error", "measure", "position_error_arcsec", "reliability"]
@@ -23,20 +23,20 @@ TEMPLATE_ERROR = 12.0
 """1-sigma error of a point source in the template, nJy."""
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def flux_error(science: float, difference: float, five_sigma: float) -> float:
     """1-sigma error of a difference flux; all in nJy."""
     shot = (0.04 - _GAMMA) * max(science, 0.0) * five_sigma
     return float(np.sqrt(_GAMMA * five_sigma**2 + shot + (_FLOOR * difference) ** 2))
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def position_error_arcsec(seeing: float, snr: float) -> float:
     """1-sigma error of a coordinate: FWHM / (2.355 snr), at least 10 milliarcsec of calibration."""
     return float(np.sqrt((seeing / (2.355 * snr)) ** 2 + 1e-4))
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def reliability(snr: float, real: bool, key: Any) -> float:
     """A score like that of a good real-bogus network: real ones mostly near 1, artefacts mostly low."""
     typical, spread = (0.9 + 1.4 * np.sqrt(max(snr - 4.5, 0.0)), 1.1) if real else (-2.2, 1.3)
@@ -44,7 +44,7 @@ def reliability(snr: float, real: bool, key: Any) -> float:
     return float(1.0 / (1.0 + np.exp(-logit)))
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def measure(
     true: Any,
     template: Any,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from lasair_broker.compiled import njit
 
 __all__ = [
     "generator",
@@ -39,26 +40,26 @@ def generator(seed: int, *keys: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, *keys))))
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def _mix(x: Any) -> Any:
     x = (x ^ (x >> _S30)) * _MIX_A
     x = (x ^ (x >> _S27)) * _MIX_B
     return x ^ (x >> _S31)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def hash2(a: Any, b: Any) -> Any:
     """A 64-bit hash of two unsigned 64-bit keys."""
     return _mix(_mix(a + _GOLDEN) + b * _GOLDEN)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def uniform(key: Any) -> float:
     """A number in (0, 1) from a 64-bit key."""
     return (float(_mix(key) >> _S11) + 0.5) * (1.0 / 9007199254740992.0)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def normal(key: Any) -> float:
     """A standard normal deviate from a 64-bit key (Box & Muller 1958)."""
     u = uniform(key)
@@ -66,7 +67,7 @@ def normal(key: Any) -> float:
     return float(np.sqrt(-2.0 * np.log(u)) * np.cos(2.0 * np.pi * v))
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def normal_pair(key: Any) -> Any:
     """Two independent standard normal deviates from a 64-bit key (Box & Muller 1958)."""
     radius = np.sqrt(-2.0 * np.log(uniform(key)))
@@ -74,7 +75,7 @@ def normal_pair(key: Any) -> Any:
     return radius * np.cos(angle), radius * np.sin(angle)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def hash_array(a: UInt64Array, b: UInt64Array) -> UInt64Array:
     """`hash2` of two arrays of one length."""
     out = np.empty(len(a), np.uint64)
@@ -83,7 +84,7 @@ def hash_array(a: UInt64Array, b: UInt64Array) -> UInt64Array:
     return out
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def uniform_array(keys: UInt64Array) -> Float64:
     """`uniform` of each key."""
     out = np.empty(len(keys), np.float64)
@@ -92,7 +93,7 @@ def uniform_array(keys: UInt64Array) -> Float64:
     return out
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def normal_array(keys: UInt64Array) -> Float64:
     """`normal` of each key."""
     out = np.empty(len(keys), np.float64)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from statistics import NormalDist
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from lasair_broker.compiled import njit
 from lasair_broker.packets.simulator._camera import PIXEL_DEG
 from lasair_broker.packets.simulator._fits import HEADER_PLACES, STAMP_SIZE, Layout
 from lasair_broker.packets.simulator._random import hash2
@@ -74,7 +74,7 @@ class Scene:
     key: npt.NDArray[np.uint64]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _add_point(image: Any, flux: float, x0: float, y0: float, sigma: float) -> None:
     """Add a PSF to ``image[y, x]``."""
     across, wide = np.empty(_S, np.float32), np.empty(_S, np.float32)
@@ -92,7 +92,7 @@ def _add_point(image: Any, flux: float, x0: float, y0: float, sigma: float) -> N
             image[j, i] += core * across[i] + wing * wide[i]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _add_gaussian(
     image: Any, flux: float, x0: float, y0: float, cxx: float, cxy: float, cyy: float, value: Any, ratio: Any
 ) -> None:
@@ -127,7 +127,7 @@ def _add_gaussian(
             j += direction
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _add_galaxy(
     image: Any, flux: float, x0: float, y0: float, radius: float, q: float, angle: float, sigma: float,
     value: Any, ratio: Any,
@@ -142,7 +142,7 @@ def _add_galaxy(
         _add_gaussian(image, flux * _SHARE[k], x0, y0, cxx, (major - minor) * c * s, cyy, value, ratio)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _write_number(out: Any, at: int, value: float, decimals: int, exponent: int) -> None:
     """Write a number into 20 characters, right-justified; with ``E-0<exponent>`` behind it if `exponent` >
     0."""
@@ -171,7 +171,7 @@ def _write_number(out: Any, at: int, value: float, decimals: int, exponent: int)
         place -= 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _write_integer(out: Any, at: int, value: int) -> None:
     """Write an integer into 20 characters, right-justified."""
     place = at + 19
@@ -190,7 +190,7 @@ def _write_integer(out: Any, at: int, value: int) -> None:
         place -= 1
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def _noise(key: Any, out: Any) -> None:
     """Fill an array, whose length is a multiple of four, with standard normal deviates from a table of
     quantiles."""
@@ -203,7 +203,7 @@ def _noise(key: Any, out: Any) -> None:
             out[4 * k + part] = -value if (bits >> np.uint64(_TABLE_BITS)) & np.uint64(1) else value
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _store(image: Any, bits: Any, out: Any, at: int) -> None:
     """Write float32 pixels, whose bits are `bits`, as big-endian words at word `at`."""
     for k in range(len(bits)):
@@ -211,7 +211,7 @@ def _store(image: Any, bits: Any, out: Any, at: int) -> None:
         out[at + k] = (word >> 24) | ((word >> 8) & 0xFF00) | ((word << 8) & 0xFF0000) | (word << 24)
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _draw(
     ra: Any, decl: Any, x: Any, y: Any, difference: Any, template: Any, stretch: Any, stretch_angle: Any,
     dipole: Any, sharp: Any, galaxy: Any, galaxy_dx: Any, galaxy_dy: Any, radius: Any, axis_ratio: Any,

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from lasair_broker.compiled import njit
 from lasair_broker.packets.simulator._random import hash2, uniform
 from lasair_broker.packets.simulator._spectra import WAVELENGTH_NM, ab_flux
 
@@ -30,7 +30,7 @@ UInt64 = npt.NDArray[np.uint64]
 _WAVES = 32
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def _cosine(turns: float) -> float:
     """cos(2 pi turns) to 4e-6: a polynomial, which the compiler can do for many waves at once."""
     x = 2.0 * np.pi * (0.25 - abs(turns - np.rint(turns)))
@@ -39,7 +39,7 @@ def _cosine(turns: float) -> float:
     return float(x * (1.0 + x2 * series))
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True)
 def damped_walk(key: Any, row: Any, mjd: Any, tau: Any) -> Any:
     """A damped random walk of unit variance at each (object, time), `tau` in days for each object.
 
