@@ -7,12 +7,14 @@ from lasair_broker.context.catalogues._description import (
     ColumnMapping,
     Description,
     TextFormat,
+    mapping_text,
     read_description,
     shipped_descriptions,
 )
 from lasair_broker.context.catalogues._import import Progress, add_catalogue
 from lasair_broker.context.catalogues._layout import Version, schema_of
 from lasair_broker.context.catalogues._motion import propagate
+from lasair_broker.context.catalogues._readers import source_columns
 from lasair_broker.context.catalogues._set import CatalogueSet, CatalogueState
 from lasair_broker.context.catalogues._version_writer import remove_catalogue, write_catalogue
 from lasair_broker.context.catalogues.errors import (
@@ -39,10 +41,12 @@ __all__ = [
     "add_catalogue",
     "check_catalogue",
     "column_of",
+    "mapping_text",
     "propagate",
     "read_description",
     "remove_catalogue",
     "schema_of",
     "shipped_descriptions",
+    "source_columns",
     "write_catalogue",
 ]

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from lasair_broker.context.catalogues._columns import column_of
 from lasair_broker.context.catalogues._expressions import Expression, ExpressionError
@@ -29,7 +37,10 @@ class ColumnMapping(_Part):
     Attributes
     ----------
     value
-        A column of the source, or an expression of columns (see `Expression`).
+        A column of the source, or an expression of columns (see `Expression`); or several, of which the first
+        counts whose columns the source has, as archives offer a catalogue under different column names.
+    optional
+        Without it, a source that lacks the column is refused; with it, the column is then NULL throughout.
     unit
         What the value is in, as astropy reads it (``arcmin``, ``0.1 arcmin``, ``rad / s``); the source's own
         unit if it states one, else the canonical unit.
@@ -39,15 +50,22 @@ class ColumnMapping(_Part):
         Of a column of the catalogue's own only: ``number`` (float64) or ``text``.
     """
 
-    value: str = Field(min_length=1)
+    value: tuple[str, ...] = Field(min_length=1)
+    optional: bool = False
     unit: str | None = None
     missing: tuple[float | str, ...] = ()
     type: Literal["number", "text"] = "number"
 
+    @field_validator("value", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _check(self) -> ColumnMapping:
         try:
-            Expression(self.value)
+            for text in self.value:
+                Expression(text)
         except ExpressionError as error:
             raise ValueError(str(error)) from None
         if self.unit is not None:
@@ -83,7 +101,7 @@ class TextFormat(_Part):
 
 
 def _as_mapping(value: object) -> object:
-    return {"value": value} if isinstance(value, str) else value
+    return {"value": value} if isinstance(value, str | list | tuple) else value
 
 
 _Mapped = Annotated[ColumnMapping, BeforeValidator(_as_mapping)]
@@ -116,7 +134,8 @@ class Description(_Part):
     missing
         Values that mean "not known" in every column.
     where
-        Only rows for which this expression is true are imported.
+        Only rows for which this expression is true are imported; of several, the first whose columns the
+        source has.
     text
         How the file is written, if it is text.
     columns
@@ -138,16 +157,21 @@ class Description(_Part):
     axes: Literal["isophote", "half_light", "error"] | None = None
     position_error: float | None = Field(None, ge=0)
     missing: tuple[float | str, ...] = ()
-    where: str | None = None
+    where: tuple[str, ...] | None = None
     text: TextFormat = TextFormat()
     columns: Mapping[str, _Mapped]
     extra: Mapping[str, _Mapped] = {}
 
+    @field_validator("where", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _check(self) -> Description:
         for needed in ("ra", "decl"):
-            if needed not in self.columns:
-                raise ValueError(f"columns: {needed} is missing; say which column of the source it is")
+            if needed not in self.columns or self.columns[needed].optional:
+                raise ValueError(f"columns: {needed} is needed; say which column of the source it is")
         for name in self.columns:
             if column_of(name) is None:
                 raise ValueError(
@@ -163,9 +187,9 @@ class Description(_Part):
             raise ValueError("columns: pmra and pmdec belong together")
         if "major_axis" in self.columns and self.axes is None:
             raise ValueError("axes: say what major_axis encloses (isophote, half_light or error)")
-        if self.where is not None:
+        for text in self.where or ():
             try:
-                Expression(self.where)
+                Expression(text)
             except ExpressionError as error:
                 raise ValueError(f"where: {error}") from None
         return self
@@ -186,6 +210,20 @@ def shipped_descriptions() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
+def mapping_text(name: str) -> str:
+    """The YAML file of a shipped description.
+
+    Raises
+    ------
+    CatalogueError
+        If there is none of this name.
+    """
+    if name not in shipped_descriptions():
+        known = ", ".join(shipped_descriptions())
+        raise CatalogueError(f"no mapping called {name!r} comes with Lasair; there are {known}")
+    return (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
+
+
 def read_description(source: str | Path) -> Description:
     """Read a description: a file, or the name of a shipped one.
 
@@ -196,7 +234,7 @@ def read_description(source: str | Path) -> Description:
     """
     path = Path(source)
     if isinstance(source, str) and source in shipped_descriptions():
-        text, where = (_SHIPPED / f"{source}.yaml").read_text(encoding="utf-8"), f"{source}.yaml (shipped)"
+        text, where = mapping_text(source), f"{source}.yaml (shipped)"
     else:
         where = str(path)
         try:

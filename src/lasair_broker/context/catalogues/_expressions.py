@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 __all__ = ["Expression", "ExpressionError"]
 
 _QUOTED = re.compile(r"`([^`]+)`")
-_LEADING_NUMBER = r"^\s*[<>~(]?\s*\+?(?P<number>-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)"
+_LEADING_NUMBER = r"^[<>~(]?\s*\+?(?P<number>-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
 _LONGEST = 2000
 
 
@@ -60,6 +60,7 @@ def _coalesce(*values: Any) -> Any:
 
 _FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "abs": (1, 1, np.abs),
+    "round": (1, 1, np.round),
     "sqrt": (1, 1, np.sqrt),
     "exp": (1, 1, np.exp),
     "log": (1, 1, np.log),
@@ -100,11 +101,11 @@ _ARITHMETIC: dict[type[ast.AST], Callable[..., Any]] = {
 class Expression:
     """An expression of columns.
 
-    Numbers, text in quotes, columns by name (in `` ` `` if the name is no plain word), ``+ - * / ** %``,
-    comparisons, ``and or not``, ``in (…)``, and the functions abs, sqrt, exp, log, log10, sin, cos, radians,
-    degrees, arctan2, hypot, minimum, maximum, where(condition, then, otherwise), coalesce, missing, number
-    (which text begins with, so that 17.5 is found in ``17.5j`` and ``>17.5``). What cannot be computed, the
-    logarithm of a negative number for instance, is missing.
+    Numbers, text in quotes, None for missing, columns by name (in `` ` `` if the name is no plain word),
+    ``+ - * / ** %``, comparisons, ``and or not``, ``in (…)``, and the functions abs, round, sqrt, exp, log,
+    log10, sin, cos, radians, degrees, arctan2, hypot, minimum, maximum, where(condition, then, otherwise),
+    coalesce, missing, number (which text begins with, so that 17.5 is found in ``17.5j`` and ``>17.5``). What
+    cannot be computed, the logarithm of a negative number for instance, is missing.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ class Expression:
 
     def _check(self, node: ast.AST) -> None:
         match node:
-            case ast.Constant(value=bool() | int() | float() | str()) | ast.Name():
+            case ast.Constant(value=bool() | int() | float() | str() | None) | ast.Name():
                 return
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 parts: list[ast.AST] = [left, right]
@@ -261,6 +262,8 @@ class Expression:
                 return constant
             case ast.Constant(value=int() | float() as number):
                 return float(number)
+            case ast.Constant(value=None):
+                return np.nan
             case ast.Name(id=name):
                 return columns[self._quoted.get(name, name)]
             case ast.BinOp(left=left, op=op, right=right):

@@ -96,6 +96,8 @@ class Version:
         The source, and when (ISO 8601, UTC).
     rejected
         Rows and values of the source that could not be used.
+    absent
+        Optional columns that the source did not have.
     """
 
     name: str
@@ -108,6 +110,7 @@ class Version:
     imported_from: str
     imported_at: str
     rejected: int
+    absent: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """As it is written."""
@@ -121,6 +124,7 @@ class Version:
                 "imported_from": self.imported_from,
                 "imported_at": self.imported_at,
                 "rejected": self.rejected,
+                "absent": self.absent,
                 "parts": [[part.file, part.first, part.rows] for part in self.parts],
                 "files": self.files,
                 "description": self.description.model_dump(mode="json", exclude_defaults=True),
@@ -162,6 +166,7 @@ class Version:
                 imported_from=values["imported_from"],
                 imported_at=values["imported_at"],
                 rejected=values["rejected"],
+                absent=tuple(values["absent"]),
             )
         except (KeyError, TypeError) as error:
             raise CatalogueDamagedError(f"{path} lacks {error}; import the catalogue again") from None

@@ -121,7 +121,9 @@ class VersionWriter:
             out.write_table(stored, max_chunksize=PART_ROWS * 64)
         beside.replace(path)
 
-    def publish(self, catalogue: Path, imported_from: str, rejected: int = 0) -> Version:
+    def publish(
+        self, catalogue: Path, imported_from: str, rejected: int = 0, absent: tuple[str, ...] = ()
+    ) -> Version:
         """Complete the files and put them into use; older versions but the last are removed."""
         description = self._description
         self._write_bins()
@@ -145,6 +147,7 @@ class VersionWriter:
             imported_from=imported_from,
             imported_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             rejected=rejected,
+            absent=absent,
         )
         identity = json.dumps([files, description.model_dump(mode="json")], sort_keys=True)
         version = replace(version, version=hashlib.blake2b(identity.encode(), digest_size=8).hexdigest())
