@@ -185,3 +185,27 @@ def test_the_synonym_wins_over_a_host_nearby(folder: Path) -> None:
     assert (said["classification"], said["catalogue_object_id"]) == ("CV", "a nova")
     assert said["hostProbability"] is None
     assert said["redshift"] is None
+
+
+def test_two_entries_of_one_galaxy_are_not_pieces_of_each_other(folder: Path) -> None:
+    """Their magnitudes may differ much, if they are of different bands or apertures."""
+    catalogue(folder, "galaxies", [near(north=12.0, **{**SPIRAL, "name": "a spiral", "redshift": None})])
+    core = {"name": "its core", "mag_r": 16.5, "redshift": 0.021, "redshift_kind": "spec"}
+    catalogue(folder, "other_galaxies", [near(north=14.5, **core)])
+    (said,) = verdicts(folder, [HERE])
+    assert said["hostId"] == "a spiral"
+    assert said["z"] == pytest.approx(0.021)
+    assert "piece" not in said["reasons"]
+
+
+def test_crowded_fields_take_several_rounds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory stays small; the verdicts are the same."""
+    region = {"mag_B": 19.0, "major_axis": 6.0, "minor_axis": 5.0}
+    spiral = near(north=25.0, **{**SPIRAL, "name": "a spiral"})
+    knots = [near(east=k, **{**region, "name": f"knot {k}"}) for k in (-4.0, -1.5, 1.5, 4.0)]
+    catalogue(folder, "galaxies", [spiral, *knots])
+    places = [shifted(*HERE, east=0.5 * k) for k in range(20)]
+    whole = verdicts(folder, places)
+    monkeypatch.setattr("lasair_broker.context._associate._PAIRS_AT_ONCE", 30)
+    assert verdicts(folder, places) == whole
+    assert {row["hostId"] for row in whole} == {"a spiral"}

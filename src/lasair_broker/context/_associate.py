@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -190,6 +191,7 @@ def _hosts(
     return ddlr[together.of], host[together.of], none
 
 
+_PAIRS_AT_ONCE = 1 << 20
 _FRAGMENT_MAG = 1.5
 _FRAGMENT_SIZE = 0.33
 
@@ -203,29 +205,42 @@ def _inside_galaxies(
     galaxy that is much brighter or larger, and has no redshift that says otherwise.
     """
     fragment, nucleus = np.zeros(len(c), np.bool_), np.zeros(len(c), np.bool_)
-    hosts = np.flatnonzero(galaxy)
-    if not len(hosts):
-        return fragment, nucleus
+    hosts, asked = np.flatnonzero(galaxy), np.flatnonzero(galaxy | star)
     count = np.bincount(c.position[hosts], minlength=num_positions)
     first = np.cumsum(count) - count
-    asked = np.flatnonzero(galaxy | star)
-    times = count[c.position[asked]]
-    i = np.repeat(asked, times)
-    within = np.arange(len(i)) - np.repeat(np.cumsum(times) - times, times)
-    j = hosts[first[c.position[i]] + within]
-    i, j = i[i != j], j[i != j]
+    # In crowded fields the pairs are many: some positions at a time, so that memory stays small.
+    pairs = np.cumsum(count * np.bincount(c.position[asked], minlength=num_positions))
+    edges = np.unique(np.searchsorted(pairs, np.arange(_PAIRS_AT_ONCE, pairs[-1:].sum(), _PAIRS_AT_ONCE)))
+    bounds = np.searchsorted(c.position[asked], [0, *(edges + 1), num_positions])
+    for low, high in pairwise(bounds):
+        some = asked[low:high]
+        times = count[c.position[some]]
+        i = np.repeat(some, times)
+        within = np.arange(len(i)) - np.repeat(np.cumsum(times) - times, times)
+        j = hosts[first[c.position[i]] + within]
+        other = i != j
+        _mark_pairs(c, i[other], j[other], galaxy, star, rules, fragment, nucleus)
+    return fragment, nucleus
+
+
+def _mark_pairs(
+    c: Candidates, i: Int64, j: Int64, galaxy: Bool, star: Bool, rules: Rules, fragment: Bool, nucleus: Bool
+) -> None:
+    """Mark those of candidates `i` that are pieces or the core of galaxies `j` near the same positions."""
     east, north = tangent_offset(c.ra[i], c.decl[i], c.ra[j], c.decl[j])
     apart = np.hypot(east, north)
     ddlr = directional_light_radius(east, north, c.semi_major[j], c.axis_ratio[j], c.position_angle[j])
     redshift = np.where(np.isfinite(c.redshift), c.redshift, c.photoz)
+    # Two catalogues' entries for one galaxy are not pieces of each other, however their magnitudes differ.
+    same = np.where(
+        c.catalogue[i] != c.catalogue[j], rules.merging.extent * np.nan_to_num(c.semi_major[j]), 0.0
+    )
     with np.errstate(invalid="ignore"):
         fainter = c.magnitude[i] + _TO_B[c.band[i]] > c.magnitude[j] + _TO_B[c.band[j]] + _FRAGMENT_MAG
         smaller = c.semi_major[i] < _FRAGMENT_SIZE * c.semi_major[j]
         elsewhere = np.abs(c.redshift[i] - c.redshift[j]) > 0.005
-        piece = galaxy[i] & (ddlr < 1.0) & (fainter | smaller) & ~elsewhere & (apart > rules.merging.radius)
-        fragment[i[piece]] = True
+        inside = (ddlr < 1.0) & (apart > np.maximum(same, rules.merging.radius))
+        fragment[i[galaxy[i] & inside & (fainter | smaller) & ~elsewhere]] = True
         far = (redshift[j] > rules.nucleus.redshift) | (np.isnan(redshift[j]) & (c.distance[j] > 5.0))
         core = (apart <= rules.nucleus.radius) | (ddlr <= rules.nucleus.light_radii)
-        is_core = star[i] & ~c.moves[i] & far & core & ~fragment[j]
-    nucleus[i[is_core]] = True
-    return fragment, nucleus
+        nucleus[i[star[i] & ~c.moves[i] & far & core & ~fragment[j]]] = True

@@ -55,7 +55,8 @@ def groups(
     extended
         Which candidates are galaxies, so that `merging.extent` applies to them.
     """
-    size = np.where(extended, np.nan_to_num(candidates.semi_major) * merging.extent, 0.0)
+    # Below 0: not a galaxy.
+    size = np.where(extended, np.nan_to_num(candidates.semi_major) * merging.extent, -1.0)
     first = np.searchsorted(candidates.position, np.unique(candidates.position))
     bounds = np.append(first, len(candidates)).astype(np.int64)
     label = np.empty(len(candidates), np.int64)
@@ -76,8 +77,8 @@ def _friends(bounds, ra, decl, catalogue, size, radius, label):  # type: ignore[
         for i in range(start, stop):
             for j in range(i + 1, stop):
                 reach = radius
-                if catalogue[i] != catalogue[j]:
-                    reach = max(radius, max(size[i], size[j]) if size[i] > 0.0 and size[j] > 0.0 else 0.0)
+                if catalogue[i] != catalogue[j] and size[i] >= 0.0 and size[j] >= 0.0:
+                    reach = max(radius, size[i], size[j])
                 across = math.cos(math.radians(decl[i])) * math.cos(math.radians(decl[j]))
                 haversine = math.sin(math.radians(0.5 * (decl[i] - decl[j]))) ** 2
                 haversine += across * math.sin(math.radians(0.5 * (ra[i] - ra[j]))) ** 2
