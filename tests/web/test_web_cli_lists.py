@@ -198,7 +198,7 @@ def test_a_watchmap_in_every_way(lasair: Lasair, folder: Path) -> None:
         assert f"done, {len(inside)} hits" in lasair("watchmap", "show", number).output
     lasair("watchmap", "upload", 2, moc)
     lasair("watchmap", "deactivate", 1)
-    lasair("watchlist", "match")
+    lasair("watchmap", "match")
     assert "name1" in lasair("watchmap", "hits", 2).output
     assert "name1" not in lasair("watchmap", "hits", 1).output
     copy = folder.parent / "copy.fits"

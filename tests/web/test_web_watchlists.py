@@ -275,6 +275,22 @@ def test_a_failed_match_waits_for_a_change(people: Any, stars: Watchlist) -> Non
     assert matching.due() is not None
 
 
+def test_hits_of_the_stream_are_removed_though_the_list_was_never_matched(
+    people: Any, stars: Watchlist
+) -> None:
+    services.set_active(people.ann, stars.pk, True)
+    matching = UserListMatching()
+    matching.expect([("watchlist_hits", stars.pk), ("watchlist_hits", 1000), ("area_hits", 1000)])
+    matching.expect([("watchlist_hits", stars.pk)])
+    due = set()
+    services.set_active(people.ann, stars.pk, False)
+    while (task := matching.due()) is not None:
+        assert task.load() is None
+        task.ended(0)
+        due.add((task.table, task.list_id))
+    assert due == {("watchlist_hits", stars.pk), ("watchlist_hits", 1000), ("area_hits", 1000)}
+
+
 @pytest.mark.parametrize("how", ["deactivated", "deleted", "owner gone", "while it was matched"])
 def test_hits_of_a_list_no_longer_matched_are_removed(people: Any, stars: Watchlist, how: str) -> None:
     services.set_active(people.ann, stars.pk, True)

@@ -7,7 +7,7 @@ what the archive has hits of though it is matched no more. A kill leaves a state
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,7 @@ class _Running(Protocol):
     def to_be_matched(
         self, list_id: int, /
     ) -> tuple[WatchlistVersion | Watchmap, int, WatchlistIndex | WatchmapIndex] | None: ...
+    def hits_may_come(self, list_ids: Sequence[int], /) -> None: ...
     def hits_are(self, list_id: int, /, revision: int | None) -> None: ...
 
 
@@ -53,6 +54,11 @@ class UserListMatching:
                 if self._failed.get((table, list_id)) != revision:
                     return UserMatchTask(table, list_id, revision, self._note_failure)
         return None
+
+    def expect(self, lists: Collection[tuple[str, int]]) -> None:
+        """The stream is about to give hits of these lists and maps: note that the archive may hold some."""
+        for table, running in _RUNNING.items():
+            running.hits_may_come([list_id for of, list_id in lists if of == table])
 
     def again(self, table: str, list_id: int) -> None:
         """This list or map must be matched once more, or its hits removed once more."""

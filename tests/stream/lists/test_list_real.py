@@ -15,7 +15,7 @@ from lasair_broker.stream import ActiveFilters, ActiveLists, Pipeline, run, stan
 from lasair_broker.stream.lists import ListKeeper, list_stages
 
 RA, DECL = 0.81428, 16.14569
-LIMIT = 17.5
+LIMIT = 14.0
 
 
 class Watched:

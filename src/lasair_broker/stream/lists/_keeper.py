@@ -22,7 +22,7 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.sky import WatchlistIndex, WatchmapIndex
 
 from .._pipeline import Resource
-from .._subscriptions import Subscriptions
+from .._subscriptions import ActiveLists, Subscriptions
 from ._matching import ListMatching, MatchTask, empty_hits, hits_of_places, number_of_objects, parts
 from ._stages import fresh_hits
 from ._triggers import compile_triggers, trigger_tables
@@ -91,7 +91,8 @@ class ListKeeper:
         self._again: set[tuple[str, int]] = set()
         self._said: dict[str, str] = {}
         self._threads: list[threading.Thread] = []
-        self.lists = Resource(subscriptions.lists())
+        self.lists = Resource(ActiveLists())
+        self.look()
         compile_triggers()  # not when the first object of a list is seen
 
     # While it runs
@@ -184,7 +185,10 @@ class ListKeeper:
         """Take over the lists as they are now."""
         with self._looking:
             now = self._subscriptions.lists()
-            if now is not self.lists.get():
+            before = self.lists.get()
+            if now is not before:
+                if self._matching is not None:
+                    self._matching.expect(_numbers(now) - _numbers(before))
                 self.lists.swap(now)
                 _log.info("lists changed", watchlist_rows=len(now.watchlists), maps=len(now.watchmaps))
 
@@ -251,6 +255,12 @@ class ListKeeper:
                 if self._said.get(name) != str(error):
                     self._said[name] = str(error)
                     _log.warning("lists could not be looked up; it is tried again", reason=str(error))
+
+
+def _numbers(lists: ActiveLists) -> set[tuple[str, int]]:
+    """Table of hits and number of every list and map."""
+    watchlists = {("watchlist_hits", number) for number in lists.watchlists.list_ids}
+    return watchlists | {("area_hits", number) for number in lists.watchmaps.map_ids}
 
 
 def _lost(name: str, old: pa.Table | None, new: pa.Table) -> set[tuple[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +56,10 @@ class ListMatching(Protocol):
 
     def due(self) -> MatchTask | None:
         """What is to be done next, or None."""
+
+    def expect(self, lists: Collection[tuple[str, int]]) -> None:
+        """The stream is about to give hits of these (table, list_id): from now on the archive may hold some,
+        and if they are matched no more before they have been due, they must still be removed."""
 
     def again(self, table: str, list_id: int) -> None:
         """This list or map must be matched once more, or its hits removed once more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -78,6 +78,13 @@ def to_be_matched(wl_id: int) -> tuple[WatchlistVersion, int, WatchlistIndex] | 
             return None
         rows = stored_rows.load(found.current)
     return found.current, found.revision, WatchlistIndex.build({wl_id: rows})
+
+
+def hits_may_come(wl_ids: Sequence[int]) -> None:
+    """Note that the archive may hold hits of these lists from now on, if that is not known."""
+    MatchedWatchlist.objects.bulk_create(
+        (MatchedWatchlist(wl_id=wl_id, revision=0) for wl_id in wl_ids), ignore_conflicts=True
+    )
 
 
 def hits_are(wl_id: int, revision: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lasair_broker.sky import Moc, WatchmapIndex
@@ -56,6 +56,13 @@ def to_be_matched(ar_id: int) -> tuple[Watchmap, int, WatchmapIndex] | None:
     if found is None:
         return None
     return found, found.revision, WatchmapIndex.build({ar_id: Moc.read(bytes(found.moc))})
+
+
+def hits_may_come(ar_ids: Sequence[int]) -> None:
+    """Note that the archive may hold hits of these maps from now on, if that is not known."""
+    MatchedWatchmap.objects.bulk_create(
+        (MatchedWatchmap(ar_id=ar_id, revision=0) for ar_id in ar_ids), ignore_conflicts=True
+    )
 
 
 def hits_are(ar_id: int, revision: int | None) -> None:
