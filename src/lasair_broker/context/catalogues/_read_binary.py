@@ -38,29 +38,26 @@ class ParquetReader:
     def chunks(self, columns: list[str], at: int, row: int) -> Iterator[Chunk]:
         """Chunks from row `at`."""
         total = self._file.metadata.num_rows
-        groups, first = [], 0
+        first = 0
         for k in range(self._file.num_row_groups):
             rows = self._file.metadata.row_group(k).num_rows
             if first + rows > at:
-                groups.append(k)
-            elif not groups:
+                # A group at a time, so that chunks are cut alike wherever reading begins.
+                for batch in self._batches(k, columns, first):
+                    after = first + batch.num_rows
+                    if after > at:
+                        batch = batch.slice(max(at - first, 0))
+                        table = pa.Table.from_batches([batch])
+                        yield Chunk(table, after - batch.num_rows + 1, after, after + 1, after / total)
+                    first = after
+            else:
                 first += rows
-        to_skip = at - first
-        batches = self._file.iter_batches(CHUNK_ROWS, groups, columns) if groups else iter(())
-        while True:
-            try:
-                batch = next(batches, None)
-            except (pa.ArrowInvalid, OSError) as error:
-                raise CatalogueError(f"{self._shown}, after row {at}: {error}; fetch it again") from None
-            if batch is None:
-                return
-            skipped = min(to_skip, batch.num_rows)
-            to_skip -= skipped
-            batch = batch.slice(skipped)
-            if batch.num_rows:
-                at += batch.num_rows
-                table = pa.Table.from_batches([batch])
-                yield Chunk(table, at - batch.num_rows + 1, at, at + 1, at / total)
+
+    def _batches(self, group: int, columns: list[str], first: int) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._file.iter_batches(CHUNK_ROWS, [group], columns)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise CatalogueError(f"{self._shown}, after row {first}: {error}; fetch it again") from None
 
 
 class FitsReader:
