@@ -68,12 +68,13 @@ def update(
 
 def _renew(store: Archive, settings: Settings, done: TnsReport) -> int:
     """Compute the objects near new and changed transients anew; returns how many there are."""
-    count = len(done.ra)
+    count = done.rows.num_rows
+    store.write([], tables={"crossmatch_tns": done.rows})
     cones = {
         "cone_id": np.arange(count),
         "name": pa.array([""] * count, pa.string()),
-        "ra": done.ra,
-        "decl": done.decl,
+        "ra": done.rows.column("ra"),
+        "decl": done.rows.column("decl"),
         "radius": np.full(count, TNS_RADIUS_ARCSEC),
     }
     index = WatchlistIndex.build({0: pa.table(cones)})

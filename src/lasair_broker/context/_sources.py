@@ -104,6 +104,7 @@ class _Source:
         self._missing = sorted(asked - set(available))
         self.columns = list(dict.fromkeys([*columns_needed(available), *sorted(asked & set(available))]))
         self.radius = max(min(search.radius, rules.wide) for search in searches.values())
+        self.wide: WatchlistIndex | None
         if previous is not None and previous.catalogue.version == catalogue.version:
             self.wide = previous.wide  # rules and cosmology never change while this runs
         else:

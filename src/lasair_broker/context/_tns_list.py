@@ -12,14 +12,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from lasair_broker.context._transients import TNS
+from lasair_broker.context._transients import TNS, crossmatch_rows
 from lasair_broker.context.catalogues import add_catalogue, read_description
 from lasair_broker.context.errors import ContextError
 
@@ -30,6 +28,13 @@ _COLUMNS = (
     "objid", "name_prefix", "name", "ra", "declination", "redshift", "type", "discoverydate", "discoverymag",
     "internal_names", "lastmodified",
 )  # fmt: skip
+_AS_CATALOGUE = {
+    "ra": "ra", "declination": "decl", "name": "name", "name_prefix": "prefix", "type": "type",
+    "redshift": "redshift", "discoverydate": "discovered", "discoverymag": "discovery_magnitude",
+    "internal_names": "internal_names",
+}  # fmt: skip
+"""Columns of the list, and what the catalogue made of it calls them."""
+
 _LONGEST = 2 * 1024**3
 _SECONDS = 120.0
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -52,15 +57,14 @@ class TnsReport:
     ----------
     new, changed, total
         Transients that are new, transients that changed, and how many there are now.
-    ra, decl
-        Where those are that are new or changed, degrees.
+    rows
+        Rows of `crossmatch_tns` of those that are new or changed.
     """
 
     new: int
     changed: int
     total: int
-    ra: npt.NDArray[np.float64]
-    decl: npt.NDArray[np.float64]
+    rows: pa.Table
 
 
 def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsReport:
@@ -96,9 +100,7 @@ def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsR
         pc.invert(is_new), pc.fill_null(pc.not_equal(compared["lastmodified"], compared["was"]), True)
     )
     touched = compared.filter(pc.or_(is_new, is_changed))
-    ra, decl = (
-        touched[name].cast(pa.float64()).to_numpy(zero_copy_only=False) for name in ("ra", "declination")
-    )
+    rows = crossmatch_rows(touched.select(list(_AS_CATALOGUE)).rename_columns(list(_AS_CATALOGUE.values())))
     catalogues.mkdir(parents=True, exist_ok=True)
     beside = kept.with_suffix(".new")
     pq.write_table(merged, beside)
@@ -106,7 +108,7 @@ def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsR
     # Kept only now: if the import fails, the next update begins from where this one did.
     os.replace(beside, kept)  # noqa: PTH105 - Path.replace would do the same
     new_ones, changed = (pc.sum(pc.cast(which, pa.int64())).as_py() or 0 for which in (is_new, is_changed))
-    return TnsReport(new_ones, changed, merged.num_rows, ra, decl)
+    return TnsReport(new_ones, changed, merged.num_rows, rows)
 
 
 def _merged(old: pa.Table, new: pa.Table) -> pa.Table:

@@ -14,7 +14,7 @@ from lasair_broker.context._sources import CatalogueLike
 from lasair_broker.schema import conform
 from lasair_broker.sky import healpix29, htm16
 
-__all__ = ["TNS", "TNS_RADIUS_ARCSEC", "KnownTransients", "known_transients"]
+__all__ = ["TNS", "TNS_RADIUS_ARCSEC", "KnownTransients", "crossmatch_rows", "known_transients"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def known_transients(catalogue: CatalogueLike | None, ra: Float64, decl: Float64
     rows = pa.array(place, mask=place < 0)
     z = _column(table, "redshift", pa.float64()).take(rows).to_numpy(zero_copy_only=False)
     names = _column(table, "name", pa.string())
-    return KnownTransients(names.take(rows), np.where(z > 0.0, z, np.nan), _rows(table, names))
+    return KnownTransients(names.take(rows), np.where(z > 0.0, z, np.nan), crossmatch_rows(table))
 
 
 def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
@@ -85,8 +85,11 @@ def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
     return pa.concat_arrays(table.column(name).cast(kind).chunks or [pa.array([], kind)])
 
 
-def _rows(table: pa.Table, names: pa.Array) -> pa.Table:
-    ra, decl = (table.column(name).to_numpy() for name in ("ra", "decl"))
+def crossmatch_rows(table: pa.Table) -> pa.Table:
+    """Rows of `crossmatch_tns` from columns of the catalogue (`ra`, `decl`, `name`, and what else there
+    is)."""
+    names = _column(table, "name", pa.string())
+    ra, decl = (_column(table, name, pa.float64()).to_numpy(zero_copy_only=False) for name in ("ra", "decl"))
     text = _column(table, "discovered", pa.string())
     # "2023-05-19 17:27:15", with or without the time of day and fractions of a second.
     whole = pc.utf8_slice_codeunits(pc.binary_join_element_wise(text, " 00:00:00", ""), 0, 19)
