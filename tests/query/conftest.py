@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -32,6 +33,8 @@ def _value(datatype: str, rng: random.Random) -> Any:
             )
         case "char" | "string" | "text":
             return rng.choice(TEXTS)
+        case "timestamp":
+            return datetime(2026, 3, rng.randrange(1, 6), rng.choice([0, 12]), tzinfo=UTC)
         case _:
             return None
 
@@ -104,7 +107,8 @@ class Engines:
                     copy.write_row(list(row.values()))
 
     def in_duckdb(self, query: Query) -> list[tuple[Any, ...]]:
-        return self.duckdb.execute(query.render("duckdb", NOW)).fetchall()
+        rows = self.duckdb.execute(query.render("duckdb", NOW)).to_arrow_table()
+        return [tuple(row.values()) for row in rows.to_pylist()]
 
     def in_postgresql(self, query: Query) -> list[tuple[Any, ...]]:
         with self.postgresql.cursor() as cursor:
