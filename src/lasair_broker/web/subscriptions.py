@@ -20,7 +20,6 @@ import structlog
 from django.db import Error, close_old_connections, connection
 from django.db.models import Count, Max, Q
 
-from lasair_broker.query import QueryError
 from lasair_broker.schema import arrow_schema
 from lasair_broker.stream import ActiveFilter, ActiveFilters, ActiveLists, FilterRun
 from lasair_broker.web.accounts.models import Membership, User
@@ -137,8 +136,11 @@ class UserSubscriptions:
             return known
         try:
             found = active_filter(each.filter_id, each.version, each.name, each.wording, owner)
-        except QueryError as error:
-            self.filter_failed(each.filter_id, each.version, str(error))
+        except Error:
+            raise  # it is the database's fault
+        except Exception as error:
+            # Whatever is wrong with this one, the others are to run.
+            self.filter_failed(each.filter_id, each.version, str(error) or type(error).__name__)
             return _Parsed(rights, None)
         return _Parsed(rights, found)
 

@@ -13,9 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from filter_worlds import Wishes, night, wish
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from stream_fixtures import ListSource, messages
 
 from lasair_broker.archive import Archive, ArchiveError, ArchiveFullError, open_archive
+from lasair_broker.archive import QueryError as ArchiveQueryError
 from lasair_broker.packets import AlertBatch, SchemaStore
 from lasair_broker.query import ARCHIVE, StreamPlan, of_objects, parse
 from lasair_broker.schema import arrow_schema, conform
@@ -29,6 +32,7 @@ from lasair_broker.stream import (
     standard_stages,
 )
 from lasair_broker.stream.filters import ANNOTATIONS, Budget, FilterStage
+from lasair_broker.stream.filters._tables import _literal
 
 NIGHT = 150
 
@@ -218,7 +222,11 @@ def test_what_the_archive_knows_of_objects_is_seen(archive: Archive, wishes: Wis
 
 
 def test_what_is_known_by_name_is_seen(
-    archive: Archive, schemas: SchemaStore, wishes: Wishes, visit: list[bytes]
+    archive: Archive,
+    schemas: SchemaStore,
+    wishes: Wishes,
+    visit: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """TNS has no number of ours, and events of other messengers are those of the maps an object lies in."""
     pipeline = Pipeline(schemas, [*standard_stages(), Stage("named", named, Resource(None))])
@@ -242,6 +250,19 @@ def test_what_is_known_by_name_is_seen(
     assert [hit["content"] for hit in hits(archive, 1)] == ['{"type":"SN Ia"}']
     assert [hit["content"] for hit in hits(archive, 2)] == ['{"kind":"gw"}']
 
+    def short_of_memory(*_: object, **__: object) -> pa.Table:
+        raise ArchiveQueryError("the query needs more memory than it may use")
+
+    monkeypatch.setattr(archive, "query", short_of_memory)
+    wishes.run(*wishes.active.filters, wish(3, "SELECT ra FROM objects"))
+    run(ListSource(visit, 8, "again"), pipeline, archive, commit_stages=[FilterStage(archive, wishes)])
+    monkeypatch.undo()
+    assert [(number, text) for number, _, text in wishes.failures] == [
+        (1, "crossmatch_tns could not be read in the archive"),
+        (2, "external_events could not be read in the archive"),
+    ]
+    assert hits(archive, 3), "others go on"
+
 
 def named(batch: AlertBatch, _: None) -> AlertBatch:
     """The first object is in TNS, the last in the map of a gravitational wave."""
@@ -251,6 +272,14 @@ def named(batch: AlertBatch, _: None) -> AlertBatch:
     return batch.with_object_columns({"tns_name": names}).with_table(
         "mma_hits", pa.Table.from_pylist([hit], schema=arrow_schema("mma_hits"))
     )
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.lists(st.text(max_size=12), max_size=4))
+def test_words_of_packets_stay_words(archive: Archive, words: list[str]) -> None:
+    said = ", ".join(map(_literal, words)) or "NULL"
+    (row,) = archive.query(f"SELECT [{said}] AS said").to_pylist()
+    assert row["said"] == [None if "\x00" in word else word for word in words or ["\x00"]]
 
 
 def test_light_curves_are_seen_as_far_back_as_the_archive_knows(
@@ -360,6 +389,28 @@ def test_on_a_full_disk_nothing_is_told_and_all_is_tried_again(
     assert tries[:2] == [0, 0], "the batch, and once more"
     assert told[0] > 0
     assert archive.positions().get(ANNOTATIONS, 0) == 1, "the annotation waited for room, too"
+
+
+def test_reading_that_is_broken_off_is_tried_again(
+    archive: Archive, wishes: Wishes, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go()
+    wishes.run(wish(1, QUERIES[6], rule=Renotify(once=True)), wish(2, QUERIES[0]))
+    broken = []
+    for name in ("rows_of_objects", "newest_hits"):
+        method = getattr(archive, name)
+
+        def once_broken(*arguments: Any, method: Any = method, name: str = name) -> Any:
+            if name not in broken:
+                broken.append(name)
+                raise ArchiveError("the archive was opened anew")
+            return method(*arguments)
+
+        monkeypatch.setattr(archive, name, once_broken)
+    go()
+    assert broken == ["rows_of_objects", "newest_hits"]
+    assert {hit["filterId"] for hit in hits(archive)} == {1, 2}
+    assert wishes.failures == []
 
 
 def test_a_commit_that_fails_leaves_no_hits(

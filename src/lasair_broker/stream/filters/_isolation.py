@@ -104,7 +104,7 @@ class Isolation:
 
     def _interrupted_when_late(self, plan: Plan, frame: BatchFrame, late: threading.Event) -> Hits:
         if plan.stream.compiled:
-            return plan.stream.run(frame)
+            return plan.run(frame)
 
         def stop() -> None:
             late.set()
@@ -114,7 +114,7 @@ class Isolation:
         timer.daemon = True
         timer.start()
         try:
-            return plan.stream.run(frame)
+            return plan.run(frame)
         finally:
             timer.cancel()
             timer.join()  # or it might interrupt the next filter

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from lasair_broker.query import OBJECT, Query, QueryError, StreamPlan, columns_read, of_objects
+from lasair_broker.query import (
+    LINKS,
+    OBJECT,
+    BatchFrame,
+    Hits,
+    Query,
+    QueryError,
+    StreamPlan,
+    columns_read,
+    of_objects,
+)
 
 from .._subscriptions import ActiveFilter, ActiveFilters, TriggeredBy
 
@@ -36,6 +46,19 @@ class Plan:
     @property
     def key(self) -> tuple[int, int]:
         return self.filter.filter_id, self.filter.version
+
+    def run(self, frame: BatchFrame) -> Hits:
+        """The filter's rows on a frame.
+
+        Raises
+        ------
+        QueryError
+            If it cannot be answered; also if the archive could not be asked for a table that it reads.
+        """
+        lacking = [name for name in self.reads if name in LINKS and name not in frame.tables]
+        if lacking:
+            raise QueryError(f"{lacking[0]} could not be read in the archive")
+        return self.stream.run(frame)
 
     @property
     def kind(self) -> str:

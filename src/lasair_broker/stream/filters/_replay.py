@@ -131,7 +131,7 @@ def _on_commit(
 
     def run(plan: Plan, frame: BatchFrame, objects: int) -> Hits | None:
         try:
-            return plan.stream.run(frame)
+            return plan.run(frame)
         except QueryError as error:
             failed.append(str(error))
             return None

@@ -19,6 +19,7 @@ from ._evaluate import evaluate
 from ._isolation import Budget, Isolation
 from ._metrics import FilterMetrics
 from ._plans import Plan, Plans, read_by
+from ._reading import Reading
 from ._subjects import Subjects, annotated, newly_alerted
 from ._tables import state_of_objects, tables_of_batches
 
@@ -66,6 +67,7 @@ class FilterStage:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
+        self._reading = Reading(archive)
         self._subscriptions = subscriptions
         self.metrics = FilterMetrics()
         self._isolation = Isolation(budget or Budget(), self._failed, self.metrics, clock)
@@ -84,7 +86,7 @@ class FilterStage:
         if not len(subjects):
             return {}
         now = subjects.now
-        frame = BatchFrame(tables_of_batches(self._archive, batches, tables, read_by(plans), now), now)
+        frame = BatchFrame(tables_of_batches(self._reading, batches, tables, read_by(plans), now), now)
         hits = self._evaluated(plans, frame, subjects)
         self._found = hits.num_rows > 0
         return {"filter_hits": hits} if self._found else {}
@@ -127,7 +129,7 @@ class FilterStage:
     def _hits_of_annotations(self, plans: Sequence[Plan], rows: pa.Table) -> pa.Table:
         everything = annotated(rows)
         ids = everything.diaObjectId.tolist()
-        tables = state_of_objects(self._archive, ids, {"annotations": rows}, read_by(plans))
+        tables = state_of_objects(self._reading, ids, {"annotations": rows}, read_by(plans))
         frame = BatchFrame(tables, everything.now)
         hits = []
         for topics, some in _by_topics(plans).items():
@@ -141,7 +143,7 @@ class FilterStage:
         return pa.concat_tables([arrow_schema("filter_hits").empty_table(), *hits])
 
     def _evaluated(self, plans: Sequence[Plan], frame: BatchFrame, subjects: Subjects) -> pa.Table:
-        return evaluate(plans, frame, subjects, self._isolation.run, self._archive.newest_hits)
+        return evaluate(plans, frame, subjects, self._isolation.run, self._reading.newest_hits)
 
     def _failed(self, plan: Plan, message: str) -> None:
         self._tell(plan.filter, message)

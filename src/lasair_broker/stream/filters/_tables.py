@@ -9,14 +9,18 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import structlog
 
+from lasair_broker.archive import QueryError
 from lasair_broker.packets import AlertBatch
-from lasair_broker.query import ARCHIVE, LINKS, parse
-from lasair_broker.schema import TABLES, arrow_schema
+from lasair_broker.query import LINKS
+from lasair_broker.schema import TABLES, arrow_schema, quoted
 
 from ._subjects import microseconds_utc
 
 __all__ = ["LIGHT_CURVES", "Reads", "State", "state_of_objects", "tables_of_batches"]
+
+_log = structlog.get_logger(__name__)
 
 LIGHT_CURVES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
 _LINKED_AT_ONCE = 500
@@ -198,23 +202,35 @@ def _distinct(rows: pa.Table, name: str) -> pa.Table:
 
 
 def _add_linked(archive: State, tables: dict[str, pa.Table], read: Reads) -> None:
-    """Add tables without diaObjectId: their rows that a column of another table names."""
+    """Add tables without diaObjectId: their rows that a column of another table names.
+
+    If the archive does not answer, as it may when its memory is short, the table is left out.
+    """
     for name in sorted(set(read) & set(LINKS)):
         source, column = LINKS[name]
-        if source not in tables or column not in tables[source].column_names:
-            continue
-        wanted = pc.unique(tables[source].column(column)).drop_null().to_pylist()
         parts = [arrow_schema(name).empty_table()]
+        known = source in tables and column in tables[source].column_names
+        wanted = pc.unique(tables[source].column(column)).drop_null().to_pylist() if known else []
         for start in range(0, len(wanted), _LINKED_AT_ONCE):
-            # The values come from packets and catalogues: the query language writes them anew, quoted.
-            items = ", ".join(_literal(value) for value in wanted[start : start + _LINKED_AT_ONCE])
-            query = parse(f"SELECT * FROM {name} WHERE {column} IN ({items})", ARCHIVE)  # noqa: S608 - ADQL, and checked
-            parts.append(archive.query(query.render("duckdb"), max_rows=None))
-        tables[name] = _of(arrow_schema(name), parts)
+            items = ", ".join(map(_literal, wanted[start : start + _LINKED_AT_ONCE]))
+            sql = f"SELECT * FROM {quoted(name)} WHERE {quoted(column)} IN ({items})"  # noqa: S608 - names of the schema, and literals
+            try:
+                parts.append(archive.query(sql, max_rows=None))
+            except QueryError as error:
+                _log.warning("filters that read a table are left out", table=name, reason=str(error))
+                break
+        else:
+            tables[name] = _of(arrow_schema(name), parts)
 
 
-def _literal(value: object) -> str:
-    return str(int(value)) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+def _literal(value: int | str) -> str:
+    """A value as a literal of SQL: within single quotes only these mean anything, in DuckDB and PostgreSQL.
+
+    The words come from packets and catalogues. One with a zero byte, which no engine takes, is in no table.
+    """
+    if isinstance(value, int):
+        return str(value)
+    return "NULL" if "\x00" in value else "'" + value.replace("'", "''") + "'"
 
 
 def _chunks(columns: Iterable[pa.ChunkedArray]) -> list[pa.Array]:
