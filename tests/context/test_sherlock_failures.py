@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up_sky import catalogue, shifted, verdicts
+from made_up_sky import RULES, catalogue, loader, shifted, verdicts
+
+from lasair_broker.context import classify
 
 HERE = (150.0, 2.0)
 
@@ -209,3 +211,13 @@ def test_crowded_fields_take_several_rounds(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("lasair_broker.context._associate._PAIRS_AT_ONCE", 30)
     assert verdicts(folder, places) == whole
     assert {row["hostId"] for row in whole} == {"a spiral"}
+
+
+def test_what_counts_as_motion_is_configured(folder: Path) -> None:
+    catalogue(folder, "galaxies", [near(**{**SPIRAL, "name": "a spiral"})])
+    slow = {"mag_G": 17.0, "pmra": 3.0, "pmra_error": 1.0, "pmdec": 0.0, "pmdec_error": 1.0}
+    catalogue(folder, "stars", [near(east=0.1, name="a star", **slow)])
+    for least, expected in ((5.0, "NT"), (2.0, "VS")):
+        rules = {**RULES, "nucleus": {"motion": least}}
+        said, _ = classify([HERE[0]], [HERE[1]], None, loader(folder, rules).current())
+        assert said.column("classification").to_pylist() == [expected]

@@ -28,9 +28,6 @@ _PHOTOMETRIC = ("phot", "photometric", "p")
 _UNSURE = 0.005
 """A redshift of unknown origin with an error of more than this times 1 + z is taken to be photometric."""
 
-_MOVING = 5.0
-"""Standard errors of a proper motion or parallax that show a star."""
-
 _BASE = (
     "ra", "decl", "name", "type", "redshift", "redshift_error", "redshift_kind", "photoz", "photoz_error",
     "distance", "distance_error", "major_axis", "minor_axis", "position_angle", "pmra", "pmra_error", "pmdec",
@@ -132,9 +129,19 @@ class Candidates:
 
     @staticmethod
     def of(
-        position: Int64, catalogue: int, row: Int64, arcsec: Float64, found: pa.Table, axes: str | None
+        position: Int64,
+        catalogue: int,
+        row: Int64,
+        arcsec: Float64,
+        found: pa.Table,
+        axes: str | None = None,
+        motion: float = 5.0,
     ) -> Candidates:
-        """Candidates from the rows of one catalogue; `axes` is what its description says of `major_axis`."""
+        """Candidates from the rows of one catalogue.
+
+        `axes` is what its description says of `major_axis`; a motion or parallax of `motion` standard errors
+        shows a star.
+        """
         n = len(position)
         values = {
             name: _floats(found, name, n) for name in _BASE if name not in ("name", "type", "redshift_kind")
@@ -147,8 +154,8 @@ class Candidates:
         elif axes == "half_light":
             semi_major = semi_major * _ISOPHOTE_OVER_HALF_LIGHT
         with np.errstate(invalid="ignore", divide="ignore"):
-            motion = np.hypot(values["pmra"] / values["pmra_error"], values["pmdec"] / values["pmdec_error"])
-            moves = (motion > _MOVING) | (values["parallax"] > _MOVING * values["parallax_error"])
+            errors = np.hypot(values["pmra"] / values["pmra_error"], values["pmdec"] / values["pmdec_error"])
+            moves = (errors > motion) | (values["parallax"] > motion * values["parallax_error"])
             ratio = values["minor_axis"] / values["major_axis"]
         return Candidates(
             position=position,

@@ -128,7 +128,7 @@ def compile_kernels() -> None:
     """Compile this package's kernels, or load them, so that no alert waits for that."""
     two, none = np.zeros(2, np.int64), np.full(2, np.nan)
     places = pa.table({"ra": [0.0, 1.0], "decl": [0.0, 0.0]})
-    candidates = Candidates.of(two, 0, two, np.zeros(2), places, None).take(np.arange(2))
+    candidates = Candidates.of(two, 0, two, np.zeros(2), places).take(np.arange(2))
     groups(candidates, np.ones(2), np.zeros(2, np.bool_), Merging())
     known = host_redshifts(np.array([0.1, 0.2]), none, none, none, none, none, Cosmology())
     mixture_percentiles(two, np.full(2, 0.5), known, 1)

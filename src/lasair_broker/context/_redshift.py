@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lasair_broker.context._kernel import kernel
-from lasair_broker.lightcurve import Cosmology
+from lasair_broker.lightcurve import SPEED_OF_LIGHT, Cosmology
 
 __all__ = [
     "KINDS",
@@ -28,8 +28,7 @@ KINDS = ("spec", "direct", "phot", "tns")
 """How a redshift is known: by a spectrum of the host, its distance, its colours, or of the transient
 itself."""
 
-_SPEED_OF_LIGHT = 299792.458  # km/s
-PECULIAR = 300.0 / _SPEED_OF_LIGHT
+PECULIAR = 300.0 / SPEED_OF_LIGHT
 """Galaxies move at about 300 km/s besides the expansion: the least error of a redshift as a measure of
 distance."""
 

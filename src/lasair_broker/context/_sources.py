@@ -97,6 +97,7 @@ class _Source:
         previous: _Source | None,
     ) -> None:
         self.catalogue, self.number, self.searches = catalogue, number, searches
+        self._motion = rules.nucleus.motion
         available = catalogue.schema.names
         self._views = {k: _where(rules.views[s.view], available, s.view) for k, s in searches.items()}
         every = list(dict.fromkeys([*available, *_CANONICAL]))
@@ -146,7 +147,8 @@ class _Source:
         return WatchlistIndex.build({0: pa.concat_tables(parts)}) if parts else None
 
     def _candidates(self, position: Int64, row: Int64, arcsec: Float64, table: pa.Table) -> Candidates:
-        return Candidates.of(position, self.number, row, arcsec, table, self.catalogue.description.axes)
+        axes = self.catalogue.description.axes
+        return Candidates.of(position, self.number, row, arcsec, table, axes, self._motion)
 
     def _in_views(self, table: pa.Table, n: int) -> dict[int, npt.NDArray[np.bool_]]:
         columns = _as_arrays(table)

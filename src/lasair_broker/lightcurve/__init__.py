@@ -1,7 +1,7 @@
 """Features of light curves (counts, colours, statistics, fits): kernels and the stage that runs them."""
 
-from lasair_broker.lightcurve._cosmology import Cosmology
+from lasair_broker.lightcurve._cosmology import SPEED_OF_LIGHT, Cosmology
 from lasair_broker.lightcurve._enrich import enrich
 from lasair_broker.lightcurve._resources import LSST, ZTF, FeatureResources, Passbands
 
-__all__ = ["LSST", "ZTF", "Cosmology", "FeatureResources", "Passbands", "enrich"]
+__all__ = ["LSST", "SPEED_OF_LIGHT", "ZTF", "Cosmology", "FeatureResources", "Passbands", "enrich"]
