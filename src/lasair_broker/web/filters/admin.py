@@ -7,7 +7,13 @@ from typing import ClassVar
 from django.contrib import admin
 
 from lasair_broker.web._admin import ModelAdmin, TabularInline
-from lasair_broker.web.filters.models import Filter, FilterFailure, FilterOutput, FilterVersion
+from lasair_broker.web.filters.models import (
+    Filter,
+    FilterFailure,
+    FilterOutput,
+    FilterStatistics,
+    FilterVersion,
+)
 
 
 class VersionInline(TabularInline[FilterVersion, Filter]):
@@ -60,3 +66,12 @@ class FilterFailureAdmin(ModelAdmin[FilterFailure]):
     list_display = ("version", "message", "count", "first", "last", "told", "resolved")
     list_select_related = ("version__filter",)
     list_filter = ("resolved",)
+
+
+@admin.register(FilterStatistics)
+class FilterStatisticsAdmin(ModelAdmin[FilterStatistics]):
+    """What running filters cost and gave, by night: the dearest can be found by sorting."""
+
+    list_display = ("version", "night", "batches", "alerts", "rows", "failures", "seconds", "longest")
+    list_select_related = ("version__filter",)
+    date_hierarchy = "night"
