@@ -15,7 +15,7 @@ from lasair_broker.context import ContextError
 from lasair_broker.context.catalogues import CatalogueError
 from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchemaError
 from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
-from lasair_broker.stream import SourceError, StageBrokenError
+from lasair_broker.stream import SourceError, StageBrokenError, SubscriptionFileError
 
 from . import _annotate, _archive, _catalogue, _deliver, _filter, _tns, _user, _watchlist, _watchmap
 from ._compile import compile_kernels
@@ -100,6 +100,7 @@ def main() -> None:
         SettingsError,
         SourceError,
         StageBrokenError,
+        SubscriptionFileError,
         UnknownSchemaError,
     ) as error:
         _leave(error)
