@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lasair_broker.query import ARCHIVE, PUBLIC, Catalogue, QueryError, parse
-from lasair_broker.schema import TABLES, ddl
+from lasair_broker.query import ARCHIVE, PUBLIC, BatchFrame, Catalogue, QueryError, StreamPlan, parse
+from lasair_broker.schema import TABLES, arrow_schema, ddl
 
 ERRORS = [
     ("SELECT diaobjectid, raa FROM objects", "raa", "did you mean ra?"),
@@ -117,6 +118,94 @@ def test_only_the_rows_a_user_may_see() -> None:
         ("SELECT COUNT(*) FROM annotations", [(0,)]),
     ):
         assert connection.execute(parse(text, catalogue).render("duckdb")).fetchall() == expected
+
+
+PRIVATE = [
+    "SELECT name FROM watchlist_hits",
+    "SELECT w.name FROM objects o JOIN watchlist_hits w ON o.diaObjectId = w.diaObjectId",
+    "SELECT w.name FROM objects o LEFT JOIN watchlist_hits w ON o.diaObjectId = w.diaObjectId",
+    "SELECT w.name FROM watchlist_hits w RIGHT JOIN objects o ON o.diaObjectId = w.diaObjectId",
+    "SELECT w.name FROM watchlist_hits w FULL JOIN objects o ON o.diaObjectId = w.diaObjectId",
+    "SELECT name FROM objects NATURAL JOIN watchlist_hits",
+    "SELECT q.name FROM (SELECT name FROM watchlist_hits) AS q",
+    "WITH q AS (SELECT name FROM watchlist_hits) SELECT name FROM q",
+    "SELECT objectName AS name FROM objects UNION SELECT name FROM watchlist_hits",
+    "SELECT name FROM watchlist_hits EXCEPT SELECT objectName FROM objects",
+    "SELECT (SELECT MAX(name) FROM watchlist_hits) AS name FROM objects",
+    "SELECT MAX(name) AS name FROM watchlist_hits GROUP BY wl_id HAVING COUNT(*) > 0",
+    "SELECT objectName AS name FROM objects WHERE EXISTS (SELECT 1 FROM watchlist_hits WHERE name = 'secret')",
+    "SELECT objectName AS name FROM objects WHERE 'secret' IN (SELECT name FROM watchlist_hits)",
+    "SELECT objectName AS name FROM objects WHERE (SELECT COUNT(*) FROM watchlist_hits WHERE name LIKE 's%') = 1",
+    "SELECT a.name FROM watchlist_hits a, watchlist_hits b WHERE a.wl_id = b.wl_id OR 1 = 1",
+]
+
+
+@pytest.mark.parametrize("text", PRIVATE)
+def test_others_rows_show_nowhere(text: str) -> None:
+    catalogue = Catalogue.of_tables(["objects", "watchlist_hits"], {"watchlist_hits": {"wl_id": [1]}})
+    tables = {
+        "objects": pa.Table.from_pylist([{"diaObjectId": 1, "ra": 1.0, "decl": 2.0, "objectName": "seen"}], arrow_schema("objects")),
+        "watchlist_hits": pa.Table.from_pylist(
+            [{"diaObjectId": 1, "wl_id": n, "cone_id": n, "arcsec": 0.0, "name": name} for n, name in ((1, "mine"), (2, "secret"))],
+            arrow_schema("watchlist_hits"),
+        ),
+    }  # fmt: skip
+    query = parse(text, catalogue)
+    connection = duckdb.connect()
+    for name, rows in tables.items():
+        connection.register(name, rows)
+    rows = connection.execute(query.render("duckdb")).fetchall()
+    stream = StreamPlan(query).run(BatchFrame(tables)).rows
+    for shown in (repr(rows), repr(stream.to_pylist())):
+        assert "secret" not in shown
+        # The conditions on the secret are not true for this user.
+        assert ("seen" in shown) == ("UNION" in text), shown
+    assert "secret" not in query.render("postgresql") or "secret" in text
+
+
+def test_errors_do_not_tell_of_tables_that_are_not_the_users() -> None:
+    catalogue = Catalogue.of_tables(["objects"])
+    for name in ("watchlist_hit", "watchlist_hits", "rejected", "filter_hits"):
+        with pytest.raises(QueryError) as caught:
+            parse(f"SELECT ra FROM {name}", catalogue)
+        assert "did you mean" not in str(caught.value)
+
+
+LARGE = {
+    "or": "SELECT ra FROM objects WHERE " + " OR ".join(f"ra = {i}" for i in range(1500)),
+    "and": "SELECT ra FROM objects WHERE " + " AND ".join(["ra > 1"] * 1700),
+    "plus": f"SELECT {'+'.join(['ra'] * 6000)} FROM objects",
+    "minus": f"SELECT {'- ' * 9000}ra FROM objects",
+    "not": f"SELECT ra FROM objects WHERE {'NOT ' * 4000}ra > 1",
+    "concatenate": f"SELECT {'||'.join(['tns_name'] * 1500)} FROM objects",
+    "in": f"SELECT ra FROM objects WHERE ra IN ({','.join(['1'] * 9500)})",
+    "case": f"SELECT {'CASE WHEN ra > 1 THEN ' * 600}1{' END' * 600} FROM objects",
+    "functions": f"SELECT {'ABS(' * 55}ra{')' * 55} FROM objects",
+    "doubling": f"SELECT {'MOD(' * 40}ra{', 7.5)' * 40} FROM objects",
+    "sub-queries": f"SELECT ra FROM {'(SELECT ra FROM ' * 55}objects{') a' * 55}",
+    "union": " UNION ALL ".join(["SELECT ra FROM objects"] * 600),
+    "joins": "SELECT 1 FROM objects a0 " + " ".join(f"JOIN objects a{i} ON a{i}.ra = a0.ra" for i in range(1, 300)),
+    "named": "WITH " + ", ".join(f"a{i} AS (SELECT ra FROM {f'a{i - 1}' if i else 'objects'})" for i in range(400)) + " SELECT ra FROM a399",
+    "region": "SELECT AREA(REGION('" + "Union (" * 2000 + "Circle 1 2 3" + ")" * 2000 + "')) FROM objects",
+    "half a character": "SELECT ra FROM objects WHERE objectName = '\ud800'",
+    "corners": f"SELECT ra FROM objects WHERE CONTAINS(POINT(ra, decl), POLYGON({', '.join(f'{i * 0.2:.1f}, {i % 2 + 40}' for i in range(800))})) = 1",
+    "words that look alike": "SELECT message FROM RE\u017fECTED", "full width": "SELECT \uff52\uff41 FROM objects", "turned round": "SELECT ra \u202e FROM objects",
+    "quotes of prose": "SELECT ra FROM objects WHERE objectName = \u2018x\u2019",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_is_large_or_odd_is_answered_or_refused(name: str) -> None:
+    try:
+        query = parse(LARGE[name], PUBLIC)
+        for engine in ("duckdb", "postgresql"):
+            assert len(query.render(engine)) <= 500_000  # type: ignore[arg-type]
+        StreamPlan(query)
+    except QueryError as error:
+        pointed = error.pointed(LARGE[name])
+    else:
+        pointed = "answered"
+    assert pointed.encode()
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)

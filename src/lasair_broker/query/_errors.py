@@ -39,6 +39,7 @@ class QueryError(ValueError):
         that of `field`."""
         if self.position is None:
             return str(self)
+        text = text.encode(errors="replace").decode()  # half a character cannot be shown
         where = f"{self.field}, " if self.field else ""
         start = text.rfind("\n", 0, self.position) + 1
         line = text[start:].split("\n", 1)[0]

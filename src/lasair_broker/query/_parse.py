@@ -27,6 +27,7 @@ __all__ = ["FUNCTION_MARK", "parse_text", "position_of"]
 FUNCTION_MARK = "fn:"
 """Set before the name of every function, so that sqlglot takes it for one that it does not know."""
 
+_FIRST = "first"
 LONGEST_TEXT = 20_000
 DEEPEST_NESTING = 60
 
@@ -67,6 +68,10 @@ def parse_text(text: str, strings_in_double_quotes: bool = False) -> tuple[exp.E
     """
     if len(text) > LONGEST_TEXT:
         raise QueryError(f"a query may have at most {LONGEST_TEXT} characters; this one has {len(text)}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError("half a character, which no text can have", error.start) from None
     dialect = _Adql()
     try:
         tokens = dialect.tokenize(text)
@@ -88,16 +93,28 @@ def parse_text(text: str, strings_in_double_quotes: bool = False) -> tuple[exp.E
         logger.setLevel(level)
     if len(trees) != 1 or not isinstance(trees[0], exp.Select | exp.SetOperation | exp.Subquery):
         raise QueryError("a query is one SELECT, or several joined by UNION, EXCEPT or INTERSECT", 0)
+    _mark_positions(trees[0])
     mark_conditions(trees[0], tokens, text)
     return trees[0], grammar.extensions
 
 
 def position_of(node: exp.Expression | None) -> int | None:
     """Where in the text the first word of `node` is."""
-    if node is None:
-        return None
-    places = [place for part in node.walk() if (place := part.meta.get("start")) is not None]
-    return min(places, default=None)
+    return None if node is None else node.meta.get(_FIRST)
+
+
+def _mark_positions(tree: exp.Expression) -> None:
+    """Note at each node the place of its first word; those below come first, so that each is looked at
+    once."""
+    for node in reversed(list(tree.walk())):
+        first = min(
+            (p for p in (node.meta.get("start"), node.meta.get(_FIRST)) if p is not None), default=None
+        )
+        if first is None:
+            continue
+        node.meta[_FIRST] = first
+        if node.parent is not None:
+            node.parent.meta[_FIRST] = min(first, node.parent.meta.get(_FIRST, first))
 
 
 def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> list[Token]:
