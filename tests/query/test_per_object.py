@@ -142,6 +142,12 @@ SAID = "SELECT o.ra FROM objects o JOIN annotations a USING (diaObjectId)"
         (parse("SELECT o.ra FROM objects o LEFT JOIN annotations a "
                "ON a.diaObjectId = o.diaObjectId AND a.topic = 'q'"), {"q"}),
         (parse(f"{SAID} WHERE a.topic = o.objectName"), None),
+        (parse("SELECT o.ra FROM annotations a LEFT JOIN objects o "
+               "ON a.diaObjectId = o.diaObjectId AND a.topic = 'q'"), None),
+        (parse("SELECT o.ra FROM annotations a RIGHT JOIN objects o "
+               "ON a.diaObjectId = o.diaObjectId AND a.topic = 'q'"), {"q"}),
+        (parse("SELECT o.ra FROM objects o JOIN (annotations a LEFT JOIN area_hits h "
+               "ON a.diaObjectId = h.diaObjectId AND a.topic = 'q') ON a.diaObjectId = o.diaObjectId"), None),
     ],
 )  # fmt: skip
 def test_annotators_that_matter(query: Query, topics: set[str] | None) -> None:

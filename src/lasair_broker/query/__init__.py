@@ -3,8 +3,9 @@
 from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
 from ._functions import AGGREGATES, FUNCTIONS, Function
-from ._per_object import LINKS, OBJECT, columns_read, of_objects, values_wanted
+from ._per_object import LINKS, OBJECT, of_objects
 from ._query import Query, mjd_now, parse
+from ._reads import columns_read, values_wanted
 from ._reference import reference
 from ._stream import BatchFrame, Hits, StreamPlan
 from ._triple import triple

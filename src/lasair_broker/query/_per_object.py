@@ -13,17 +13,12 @@ from ._query import Query
 from ._tree import (
     Call,
     ColumnRef,
-    Const,
     Derived,
-    Exists,
     Expr,
-    In,
-    InQuery,
     Join,
     NamedQuery,
     Output,
     QueryTree,
-    Scalar,
     Select,
     SetOperation,
     Source,
@@ -31,9 +26,10 @@ from ._tree import (
     conjuncts,
 )
 from ._types import integer
-from ._typing import contains_aggregate, parts
+from ._typing import contains_aggregate
+from ._walk import Single, expressions, queries_in
 
-__all__ = ["LINKS", "OBJECT", "columns_read", "of_objects", "values_wanted"]
+__all__ = ["LINKS", "OBJECT", "of_objects"]
 
 OBJECT = "lasair object"
 """Name of the column that says which object a row is of; no column of the schema has a blank."""
@@ -50,55 +46,6 @@ _Column = tuple[str, str]
 
 _Named = Mapping[str, frozenset[str]]
 """For each query of a WITH clause the columns of its result that are the object's number."""
-
-_Single = TableSource | NamedQuery | Derived
-
-
-def columns_read(query: Query) -> dict[str, frozenset[str]]:
-    """Every table that a query reads, in its conditions too, and the columns that it looks at."""
-    found: dict[str, set[str]] = {}
-    tables: dict[str, str] = {}
-    for _, source in _table_sources(query.tree, None):
-        tables[source.alias] = source.table  # an alias is used once in a whole query
-        found.setdefault(source.table, set()).update(name for name, _ in source.only)
-    for column in _columns(query.tree):
-        if column.source in tables:
-            found[tables[column.source]].add(column.name)
-    return {name: frozenset(columns) for name, columns in found.items()}
-
-
-def values_wanted(query: Query, table: str, column: str) -> frozenset[int | str] | None:
-    """The only values of a column of a table that matter to a query, as its conditions name them; None if it
-    may look at any."""
-    found: set[int | str] = set()
-    for select, source in _table_sources(query.tree, table):
-        values = [
-            _named_values(part, source.alias, column)
-            for condition in (select.where, *_on(select.source))
-            for part in conjuncts(condition)
-        ]
-        known = [some for some in values if some is not None]
-        if not known:
-            return None
-        found |= min(known, key=len)
-    return frozenset(found)
-
-
-def _named_values(condition: Expr, alias: str, column: str) -> frozenset[int | str] | None:
-    """The constants that a condition compares a column with."""
-    items: tuple[Expr, ...] = ()
-    value: Expr | None = None
-    if isinstance(condition, In):
-        value, items = condition.value, condition.items
-    elif isinstance(condition, Call) and condition.function == "eq":
-        left, right = condition.args
-        value, items = (left, (right,)) if isinstance(left, ColumnRef) else (right, (left,))
-    if not isinstance(value, ColumnRef) or _at(value) != (alias, column):
-        return None
-    constants = [
-        item.value for item in items if isinstance(item, Const) and isinstance(item.value, int | str)
-    ]
-    return frozenset(constants) if len(constants) == len(items) else None
 
 
 def of_objects(query: Query) -> Query:
@@ -146,7 +93,7 @@ def _of_objects(tree: QueryTree, named: _Named) -> tuple[QueryTree, frozenset[st
 
 
 def _number(
-    select: Select, sources: Sequence[tuple[_Single, frozenset[str]]], known: frozenset[_Column]
+    select: Select, sources: Sequence[tuple[Single, frozenset[str]]], known: frozenset[_Column]
 ) -> ColumnRef:
     """The column that is the object's number: that of `objects` if it is there, as others may be NULL."""
     found = known
@@ -165,7 +112,7 @@ def _number(
     return ColumnRef(alias, name, integer(63))
 
 
-def _sources(source: Source, named: _Named) -> tuple[Source, list[tuple[_Single, frozenset[str]]]]:
+def _sources(source: Source, named: _Named) -> tuple[Source, list[tuple[Single, frozenset[str]]]]:
     """A FROM clause whose queries say of what object their rows are; and its single sources, each with the
     columns that are the object's number."""
     if isinstance(source, Join):
@@ -184,7 +131,7 @@ def _sources(source: Source, named: _Named) -> tuple[Source, list[tuple[_Single,
 
 def _checked(
     select: Select,
-    sources: Sequence[tuple[_Single, frozenset[str]]],
+    sources: Sequence[tuple[Single, frozenset[str]]],
     outer: frozenset[_Column],
     named: _Named,
     also_equal: Sequence[tuple[_Column, _Column]] = (),
@@ -218,8 +165,8 @@ def _checked(
             link = LINKS.get(what)
             hint = f"compare {what}.{link[1]} with {link[0]}.{link[1]}" if link else _HINT
             raise _other(f"{what} is not tied to the object", hint)
-    for expression in _expressions(select):
-        for value, inner in _inner_queries(expression):
+    for expression in expressions(select):
+        for value, inner in queries_in(expression):
             _check_inner(inner, frozenset(known), named, value)
     return frozenset(known)
 
@@ -263,88 +210,6 @@ def _on_equalities(source: Source) -> Iterator[tuple[_Column, _Column]]:
         yield from _on_equalities(source.left)
         yield from _on_equalities(source.right)
         yield from _equalities(source.on)
-
-
-def _expressions(select: Select) -> Iterator[Expr]:
-    yield from (output.expression for output in select.outputs)
-    yield from select.group
-    yield from (e for e in (select.where, select.having) if e is not None)
-    yield from _on(select.source)
-
-
-def _on(source: Source) -> Iterator[Expr]:
-    if isinstance(source, Join):
-        yield from _on(source.left)
-        yield from _on(source.right)
-        if source.on is not None:
-            yield source.on
-
-
-def _queries_at(expression: Expr) -> Iterator[tuple[Expr | None, QueryTree]]:
-    if isinstance(expression, InQuery):
-        yield expression.value, expression.query
-    elif isinstance(expression, Exists | Scalar):
-        yield None, expression.query
-
-
-def _inner_queries(expression: Expr) -> Iterator[tuple[Expr | None, QueryTree]]:
-    """The queries in an expression, each with the value that is looked for in its result."""
-    yield from _queries_at(expression)
-    for part in parts(expression):
-        yield from _inner_queries(part)
-
-
-def _columns(tree: QueryTree) -> Iterator[ColumnRef]:
-    """Every column that a query looks at; some more than once."""
-    for _, query in tree.named:
-        yield from _columns(query)
-    for ordering in tree.order:
-        if not isinstance(ordering.by, str):
-            yield from _columns_of(ordering.by)
-    if isinstance(tree.body, SetOperation):
-        yield from _columns(tree.body.left)
-        yield from _columns(tree.body.right)
-        return
-    for single in _singles(tree.body.source):
-        if isinstance(single, Derived):
-            yield from _columns(single.query)
-    for expression in _expressions(tree.body):
-        yield from _columns_of(expression)
-
-
-def _columns_of(expression: Expr) -> Iterator[ColumnRef]:
-    if isinstance(expression, ColumnRef):
-        yield expression
-    for part in parts(expression):
-        yield from _columns_of(part)
-    for _, query in _queries_at(expression):
-        yield from _columns(query)
-
-
-def _table_sources(tree: QueryTree, table: str | None) -> Iterator[tuple[Select, TableSource]]:
-    """Every mention of a table (None: of any), with the SELECT that it is in."""
-    for _, query in tree.named:
-        yield from _table_sources(query, table)
-    if isinstance(tree.body, SetOperation):
-        yield from _table_sources(tree.body.left, table)
-        yield from _table_sources(tree.body.right, table)
-        return
-    for single in _singles(tree.body.source):
-        if isinstance(single, TableSource) and table in (None, single.table):
-            yield tree.body, single
-        elif isinstance(single, Derived):
-            yield from _table_sources(single.query, table)
-    for expression in _expressions(tree.body):
-        for _, inner in _inner_queries(expression):
-            yield from _table_sources(inner, table)
-
-
-def _singles(source: Source) -> Iterator[_Single]:
-    if isinstance(source, Join):
-        yield from _singles(source.left)
-        yield from _singles(source.right)
-    else:
-        yield source
 
 
 def _other(what: str, hint: str | None = None) -> QueryError:
