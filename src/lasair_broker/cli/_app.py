@@ -29,6 +29,7 @@ from ._query import run_query
 from ._rejected import rejected
 from ._replay import replay
 from ._run import run_broker
+from ._serve import serve
 from ._simulate import simulate
 from ._status import show_status
 
@@ -41,6 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run_broker)
+app.command()(serve)
 app.command()(ingest)
 app.command()(simulate)
 app.command("object")(show_object)

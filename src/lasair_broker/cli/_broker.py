@@ -27,6 +27,7 @@ from lasair_broker.stream.lists import ListKeeper, ListMatching
 from ._context import console, errors, pipeline_of
 from ._logging import set_up_logging
 from ._progress import StreamDisplay
+from ._serve import serving
 from ._user import users_of
 
 __all__ = ["run_stream"]
@@ -61,6 +62,8 @@ def run_stream(
         pipeline = pipeline_of(settings, keeper.lists)
         with errors.status("getting the compiled kernels ready (the first time takes a minute or two) …"):
             warm_up(pipeline)
+        if deliver:
+            stack.enter_context(serving(archive, settings))
         metrics = Metrics(pipeline.times)
         stack.enter_context(_served(settings, [metrics, filters.metrics, *counted]))
         stack.enter_context(keeper.running())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from ._broker import run_stream
 from ._context import ArchiveOption
 from ._ingest import tell
@@ -22,6 +26,10 @@ from ._sources import (
 
 __all__ = ["run_broker"]
 
+SitePort = Annotated[
+    int | None, typer.Option(help="Serve the site and the API at this TCP port, too.", min=0, max=65535)
+]
+
 
 def run_broker(
     files: Files = None,
@@ -35,6 +43,7 @@ def run_broker(
     paced: Paced = False,
     again: Again = False,
     metrics_port: MetricsPort = None,
+    port: SitePort = None,
     archive: ArchiveOption = None,
 ) -> None:
     """Run the whole broker: take alerts in, match lists, run filters, deliver what they find.
@@ -59,4 +68,7 @@ def run_broker(
         metrics_port,
         may_be_idle=True,
     )
-    tell(run_stream(chosen.source, chosen.settings, chosen.what, chosen.total, deliver=True))
+    settings = chosen.settings
+    if port is not None:
+        settings = settings.model_copy(update={"site": settings.site.model_copy(update={"port": port})})
+    tell(run_stream(chosen.source, settings, chosen.what, chosen.total, deliver=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -103,3 +104,41 @@ def show(archive: ArchiveOption = None) -> None:
         state = "administrator" if user.is_superuser else "" if user.is_active else "not active"
         shown.add_row(escape(user.username), escape(user.email), state)
     console.print(shown)
+
+
+@app.command()
+def password(
+    name: Annotated[str | None, typer.Argument(help="Default: the name you are logged in with.")] = None,
+    archive: ArchiveOption = None,
+) -> None:
+    """Set a user's password for the site; it is asked for, or read from standard input."""
+    new = typer.prompt("New password", hide_input=True, confirmation_prompt=sys.stdin.isatty(), err=True)
+    with acting(name, archive) as user:
+        from django.contrib.auth.password_validation import validate_password
+        from django.core.exceptions import ValidationError
+
+        try:
+            validate_password(new, user)
+        except ValidationError as error:
+            raise fail(escape(" ".join(error.messages))) from None
+        user.set_password(new)
+        user.save(update_fields=["password"])
+    console.print(f"password of {escape(user.username)} set", highlight=False)
+
+
+@app.command()
+def token(
+    name: Annotated[str | None, typer.Argument(help="Default: the name you are logged in with.")] = None,
+    purpose: Annotated[str, typer.Option(help="What it is used for.")] = "command line",
+    scope: Annotated[
+        list[str] | None, typer.Option(help="read, annotate or write; may be repeated. Default: all.")
+    ] = None,
+    archive: ArchiveOption = None,
+) -> None:
+    """Make a token with which programs act for a user through the API. It is shown this once."""
+    with acting(name, archive) as user:
+        from lasair_broker.web.api import tokens
+        from lasair_broker.web.api.models import Scope
+
+        _, text = tokens.create(user, purpose, scope or list(Scope.values))
+    console.print(text, highlight=False)

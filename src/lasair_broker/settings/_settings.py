@@ -280,7 +280,9 @@ class SiteSettings(_Section):
         False, description="It is reached by https only, through a proxy that sets X-Forwarded-Proto."
     )
     proxies: int = Field(
-        0, description="Proxies before it, each of which adds to X-Forwarded-For; for counting requests.", ge=0
+        0,
+        description="Proxies before it, each of which adds to X-Forwarded-For.",
+        ge=0,
     )
     threads: int = Field(32, description="Requests answered at once by a process.", ge=2, le=1024)
     upload_bytes: int = Field(

@@ -5,4 +5,15 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls), path("", include("lasair_broker.web.delivery.urls"))]
+from lasair_broker.web.api.cutouts import fits_as_today
+from lasair_broker.web.health import live, ready
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", include("lasair_broker.web.api.classic.urls")),
+    path("api/v1/", include("lasair_broker.web.api.v1.urls")),
+    path("fits/<int:diaSourceId>_cutout<str:which>/", fits_as_today),
+    path("health/live", live),
+    path("health/ready", ready),
+    path("", include("lasair_broker.web.delivery.urls")),
+]

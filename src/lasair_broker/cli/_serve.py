@@ -1,0 +1,140 @@
+"""`lasair serve`: the web site and the API on their own; and as a part of `lasair run`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, Any
+
+import typer
+
+from lasair_broker.archive import Archive
+from lasair_broker.settings import Settings, SiteSettings
+from lasair_broker.web import migrate
+
+from ._context import ArchiveOption, console, settings_for
+from ._logging import set_up_logging
+from ._user import users_of
+
+__all__ = ["serve", "serving"]
+
+_DEFAULT_PORT = 8000
+
+
+def serve(
+    port: Annotated[
+        int | None, typer.Option(help="TCP port; 0: any free one. Default: the setting site.port, else 8000.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Address to listen at. Default: the setting site.address.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
+    archive: ArchiveOption = None,
+) -> None:
+    """Serve the site and the API.
+
+    An embedded archive that `lasair run` or `lasair ingest` has open is read through that process. `lasair
+    run` can serve the site itself: give it --port.
+    """
+    settings = settings_for(archive)
+    set_up_logging(settings.logging)
+    users_of(archive)
+    site = settings.site
+    chosen = next((p for p in (port, site.port) if p is not None), _DEFAULT_PORT)
+    _gunicorn(address or site.address, chosen, workers, site)
+
+
+def _gunicorn(address: str, port: int, workers: int, site: SiteSettings) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    def listening(arbiter: Any) -> None:
+        for listener in arbiter.LISTENERS:
+            _tell(address, listener.sock.getsockname()[1])
+
+    class Site(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+        def load_config(self) -> None:
+            options: dict[str, Any] = {
+                "bind": _bound(address, port),
+                "workers": workers,
+                "worker_class": "gthread",
+                "threads": site.threads,
+                "keepalive": 15,
+                "graceful_timeout": 10,
+                "loglevel": "warning",
+                "control_socket_disable": True,
+                "when_ready": listening,
+            }
+            for name, value in options.items():
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            # In the worker: an open archive does not outlive a fork.
+            from lasair_broker.web.wsgi import application
+
+            return application
+
+    Site().run()
+
+
+@contextmanager
+def serving(archive: Archive, settings: Settings) -> Iterator[None]:
+    """Serve the site in threads of this process, which has the archive open, if the settings name a port."""
+    site = settings.site
+    if site.port is None:
+        yield
+        return
+    migrate()
+    import waitress
+    from waitress.server import MultiSocketServer
+
+    from lasair_broker.web.archive import use
+    from lasair_broker.web.wsgi import application
+
+    use(archive)
+    server = waitress.create_server(
+        application,
+        host=site.address,
+        port=site.port,
+        threads=site.threads,
+        ident=None,
+        max_request_body_size=site.upload_bytes,
+        channel_request_lookahead=1,  # so that a view can ask whether its client has gone
+        send_bytes=1,  # an event goes out when it comes, not when many are together
+        clear_untrusted_proxy_headers=not site.proxies,
+        asyncore_use_poll=True,
+    )
+    ports = (
+        [port for _, port in server.effective_listen]
+        if isinstance(server, MultiSocketServer)
+        else [server.effective_port]
+    )
+    _tell(site.address, ports[0])
+    thread = threading.Thread(target=_run(server), name="lasair-site", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.close()
+        use(None)
+
+
+def _run(server: Any) -> Callable[[], None]:
+    def run() -> None:
+        with suppress(OSError):  # the listening socket is closed under it: that is how it is stopped
+            server.run()
+
+    return run
+
+
+def _tell(address: str, port: int) -> None:
+    console.print(f"site at http://{_shown(address)}:{port}/", highlight=False)
+
+
+def _bound(address: str, port: int) -> str:
+    return f"{_shown(address)}:{port}"
+
+
+def _shown(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,3 @@
+"""The versioned API."""
+
+__all__: list[str] = []

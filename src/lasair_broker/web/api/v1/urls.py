@@ -1,0 +1,103 @@
+"""Addresses of the versioned API."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path, register_converter
+from django.urls.converters import IntConverter
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from lasair_broker.web.api.v1 import (
+    annotators,
+    filter_runs,
+    filters,
+    general,
+    objects,
+    query,
+    watchlists,
+    watchmaps,
+)
+
+
+class IdConverter(IntConverter):
+    """Numbers that a database can look for."""
+
+    regex = "[0-9]{1,9}"
+
+
+register_converter(IdConverter, "id")
+
+_FILTER = "filters/<id:filter_id>/"
+_OUTPUT = f"{_FILTER}outputs/<id:output_id>/"
+_LIST = "watchlists/<id:list_id>/"
+_MAP = "watchmaps/<id:map_id>/"
+_TOPIC = "annotators/<str:topic>/"
+
+urlpatterns = [
+    path("objects/", objects.ObjectsView.as_view()),
+    path("objects/<str:key>/", objects.ObjectView.as_view()),
+    path("objects/<str:key>/lightcurve/", objects.LightCurveView.as_view()),
+    path("objects/<str:key>/<str:name>/", objects.ObjectTableView.as_view()),
+    path("lightcurves/", objects.LightCurvesView.as_view()),
+    path("cone/", objects.ConeView.as_view()),
+    path("cutouts/<int:diaSourceId>/<str:which>.<str:ending>", objects.CutoutView.as_view()),
+    path("context/", objects.ContextView.as_view()),
+    path("tns/<str:name>/", objects.TransientView.as_view()),
+    path("query/", query.QueryView.as_view()),
+    path("query/check/", query.QueryCheckView.as_view()),
+    path("filters/", filters.FiltersView.as_view()),
+    path(_FILTER, filters.FilterView.as_view()),
+    path(f"{_FILTER}versions/", filters.VersionsView.as_view()),
+    path(f"{_FILTER}versions/<id:version>/preview/", filter_runs.PreviewView.as_view()),
+    path(f"{_FILTER}versions/<id:version>/activate/", filters.ActivateView.as_view()),
+    path(f"{_FILTER}versions/<id:version>/roll-back/", filters.RollBackView.as_view()),
+    path(f"{_FILTER}deactivate/", filters.DeactivateView.as_view()),
+    path(f"{_FILTER}diff/", filters.DifferenceView.as_view()),
+    path(f"{_FILTER}fork/", filters.ForkView.as_view()),
+    path(f"{_FILTER}share/", filters.FilterShareView.as_view()),
+    path(f"{_FILTER}why/", filter_runs.WhyView.as_view()),
+    path(f"{_FILTER}health/", filter_runs.HealthView.as_view()),
+    path(f"{_FILTER}hits/", filter_runs.HitsView.as_view()),
+    path(f"{_FILTER}hits/events/", filter_runs.HitEventsView.as_view()),
+    path(f"{_FILTER}redeliver/", filter_runs.RedeliverView.as_view()),
+    path(f"{_FILTER}outputs/", filter_runs.OutputsView.as_view()),
+    path(_OUTPUT, filter_runs.OutputView.as_view()),
+    path(f"{_OUTPUT}test/", filter_runs.OutputTestView.as_view()),
+    path(f"{_OUTPUT}secret/", filter_runs.OutputSecretView.as_view()),
+    path(f"{_OUTPUT}deliveries/", filter_runs.DeliveriesView.as_view()),
+    path("watchlists/", watchlists.WatchlistsView.as_view()),
+    path(_LIST, watchlists.WatchlistView.as_view()),
+    path(f"{_LIST}upload/", watchlists.UploadView.as_view()),
+    path(f"{_LIST}rows/", watchlists.RowsView.as_view()),
+    path(f"{_LIST}rows/<id:cone_id>/", watchlists.RowView.as_view()),
+    path(f"{_LIST}versions/", watchlists.WatchlistVersionsView.as_view()),
+    path(f"{_LIST}versions/<id:version>/restore/", watchlists.RestoreView.as_view()),
+    path(f"{_LIST}share/", watchlists.WatchlistShareView.as_view()),
+    path(f"{_LIST}copy/", watchlists.WatchlistCopyView.as_view()),
+    path(f"{_LIST}hits/", watchlists.WatchlistHitsView.as_view()),
+    path(f"{_LIST}triggers/", watchlists.TriggersView.as_view()),
+    path(f"{_LIST}triggers/<id:trigger_id>/", watchlists.TriggerView.as_view()),
+    path("watchmaps/", watchmaps.WatchmapsView.as_view()),
+    path(_MAP, watchmaps.WatchmapView.as_view()),
+    path(f"{_MAP}moc/", watchmaps.MocView.as_view()),
+    path(f"{_MAP}share/", watchmaps.WatchmapShareView.as_view()),
+    path(f"{_MAP}copy/", watchmaps.WatchmapCopyView.as_view()),
+    path(f"{_MAP}hits/", watchmaps.WatchmapHitsView.as_view()),
+    path("annotators/", annotators.AnnotatorsView.as_view()),
+    path(_TOPIC, annotators.AnnotatorView.as_view()),
+    path(f"{_TOPIC}writers/", annotators.WritersView.as_view()),
+    path(f"{_TOPIC}share/", annotators.AnnotatorShareView.as_view()),
+    path(f"{_TOPIC}annotations/", annotators.AnnotationsView.as_view()),
+    path("collaborations/", general.CollaborationsView.as_view()),
+    path("collaborations/<str:slug>/members/", general.MembersView.as_view()),
+    path("collaborations/<str:slug>/members/<str:username>/", general.MemberView.as_view()),
+    path("tables/", general.TablesView.as_view()),
+    path("tables/<str:name>/", general.TableView.as_view()),
+    path("status/", general.StatusView.as_view()),
+    path("account/", general.AccountView.as_view()),
+    path("tokens/", general.TokensView.as_view()),
+    path("tokens/<id:token_id>/", general.TokenView.as_view()),
+    path("tokens/<id:token_id>/rotate/", general.RotateView.as_view()),
+    path("schema/", SpectacularAPIView.as_view(), name="openapi"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi")),
+    re_path("", general.NothingView.as_view()),
+]

@@ -1,0 +1,39 @@
+"""Whether the site is up: for load balancers and process supervisors, who look every few seconds."""
+
+from __future__ import annotations
+
+import structlog
+from django.db import Error, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from lasair_broker.archive import ArchiveError
+from lasair_broker.web.archive import archive
+
+_log = structlog.get_logger(__name__)
+
+
+@require_safe
+def live(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"status": "live"})
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """It can read the archive and the user database; 503 with the part that fails, if not."""
+    failing = []
+    try:
+        archive().positions()
+    except ArchiveError as error:
+        _log.warning("not ready", part="archive", reason=str(error))
+        failing.append("archive")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        _log.warning("not ready", part="user database", reason=str(error))
+        failing.append("user database")
+    if failing:
+        return JsonResponse({"status": "not ready", "failing": failing}, status=503)
+    return JsonResponse({"status": "ready"})
