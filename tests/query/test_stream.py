@@ -27,6 +27,10 @@ def plan(text: str) -> StreamPlan:
         ("SELECT diaObjectId, g_psfFlux - r_psfFlux AS c FROM objects WHERE g_psfFlux > 10 AND NOT tns_name LIKE 'a%'", True),
         ("SELECT o.ra FROM objects o, watchlist_hits w WHERE o.diaObjectId = w.diaObjectId AND w.arcsec < 5", True),
         ("SELECT o.ra FROM objects o JOIN crossmatch_tns t ON t.tns_name = o.tns_name WHERE FLUX2MAG(g_psfFlux) < 20", True),
+        ("SELECT o.ra, a.topic FROM objects o LEFT JOIN annotations a ON a.diaObjectId = o.diaObjectId AND a.topic = 'r0b' WHERE a.topic IS NULL", True),
+        ("SELECT o.ra FROM objects o LEFT JOIN watchlist_hits w ON w.diaObjectId = o.diaObjectId LEFT JOIN crossmatch_tns t ON t.tns_name = o.tns_name WHERE w.arcsec > 1 OR t.z > 0.1", True),
+        ("SELECT o.ra FROM objects o LEFT JOIN sherlock_classifications s ON s.diaObjectId = o.diaObjectId AND s.z > o.medianR", False),
+        ("SELECT o.ra FROM annotations a LEFT JOIN objects o ON a.diaObjectId = o.diaObjectId WHERE a.diaObjectId = o.diaObjectId", False),
         ("SELECT COUNT(*) FROM objects", False),
         ("SELECT ra FROM objects WHERE diaObjectId IN (SELECT diaObjectId FROM area_hits)", False),
     ],
@@ -49,6 +53,7 @@ def test_an_empty_batch_and_missing_tables() -> None:
     for text in (
         "SELECT ra FROM objects WHERE g_psfFlux > 1",
         joined,
+        joined.replace("JOIN", "LEFT JOIN"),
         "SELECT o.ra FROM objects o WHERE EXISTS (SELECT 1 FROM area_hits)",
     ):
         assert plan(text).run(frame).rows.num_rows == 0

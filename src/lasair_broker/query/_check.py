@@ -14,13 +14,13 @@ from sqlglot import exp
 
 from ._catalogue import Catalogue
 from ._errors import QueryError
-from ._expressions import Expressions, common_type, compared, contains_aggregate, converted, only, parts
+from ._expressions import Expressions, common_type, contains_aggregate, only
 from ._geometry import with_ranges
+from ._merging import everything, merged
+from ._outputs import cast_outputs, check_grouped, numbered, output_name, renamed, shown
 from ._parse import position_of
 from ._scope import Entry, Names, Scope, found_in, name_of
 from ._tree import (
-    Aggregate,
-    Call,
     ColumnRef,
     Const,
     Derived,
@@ -30,13 +30,12 @@ from ._tree import (
     Ordering,
     Output,
     QueryTree,
-    Scalar,
     Select,
     SetOperation,
     Source,
     TableSource,
 )
-from ._types import BOOLEAN, UNKNOWN, Type
+from ._types import BOOLEAN, UNKNOWN
 
 __all__ = ["Checker"]
 
@@ -96,7 +95,7 @@ class Checker:
             called = name_of(cte.args["alias"].this)
             if found_in(dict.fromkeys(scope.named, BOOLEAN), called) is not None:
                 raise QueryError(f"WITH defines {called} twice", position_of(cte))
-            tree = _renamed(
+            tree = renamed(
                 self._query(cte.this, Scope(self.names, scope.named, around), None),
                 cte.args["alias"],
                 self.names.form_only,
@@ -124,7 +123,7 @@ class Checker:
         for ours, theirs in zip(left.outputs, right.outputs, strict=True):
             place = position_of(node.expression)
             types.append(common_type([ours.expression, theirs.expression], place))
-        left, right = _cast_outputs(left, types), _cast_outputs(right, types)
+        left, right = cast_outputs(left, types), cast_outputs(right, types)
         outputs = tuple(
             Output(output.name, Const(None, kind)) for output, kind in zip(left.outputs, types, strict=True)
         )
@@ -132,7 +131,7 @@ class Checker:
         body = SetOperation(kind, node.args.get("distinct") is False, left, right, outputs)
         order = []
         for item in self._order_items(node):
-            name = _output_name(item.this, outputs)
+            name = output_name(item.this, outputs)
             if name is None and not self.names.form_only:
                 raise QueryError(
                     "a set operation is ordered by its columns, by name or number", position_of(item)
@@ -173,11 +172,11 @@ class Checker:
         elif group or having is not None or any(contains_aggregate(o.expression) for o in outputs):
             items = node.expressions if len(node.expressions) == len(outputs) else [node] * len(outputs)
             for output, item in zip(outputs, items, strict=True):
-                _check_grouped(output.expression, group, position_of(item))
+                check_grouped(output.expression, group, position_of(item))
             for expression in ordered:
-                _check_grouped(expression, group, position_of(node.args["order"]))
+                check_grouped(expression, group, position_of(node.args["order"]))
             if having is not None:
-                _check_grouped(having, group, position_of(node.args["having"]))
+                check_grouped(having, group, position_of(node.args["having"]))
         source = with_ranges(source, where, scope.entries)
         body = Select(outputs, source, where, group, having, distinct)
         return QueryTree(body, order=order, limit=_count(node, "limit"), offset=_count(node, "offset"))
@@ -211,7 +210,7 @@ class Checker:
         for item in node.expressions:
             if isinstance(item, exp.Star):
                 only(item)
-                for name, expression in _everything(scope, scope.entries):
+                for name, expression in everything(scope, scope.entries):
                     add(name, expression)
             elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
                 entry = scope.entry(name_of(item.args["table"]), position_of(item))
@@ -219,9 +218,9 @@ class Checker:
                     add(name, ColumnRef(entry.alias, name, kind))
             elif isinstance(item, exp.Alias):
                 only(item, "this", "alias")
-                add(name_of(item.args["alias"]), _shown(expressions.value(item.this), item))
+                add(name_of(item.args["alias"]), shown(expressions.value(item.this), item))
             else:
-                expression = _shown(expressions.value(item), item)
+                expression = shown(expressions.value(item), item)
                 plain = isinstance(item, exp.Column)
                 add(name_of(item.this) if plain else f"column{len(outputs) + 1}", expression)
         return tuple(outputs)
@@ -236,7 +235,7 @@ class Checker:
         group = []
         for item in clause.expressions:
             if isinstance(item, exp.Literal) and not item.is_string:
-                group.append(_numbered(item, outputs).expression)
+                group.append(numbered(item, outputs).expression)
             else:
                 group.append(expressions.value(item))
             if contains_aggregate(group[-1]) and not self.names.form_only:
@@ -259,7 +258,7 @@ class Checker:
         order = []
         for item in self._order_items(node):
             descending = bool(item.args.get("desc"))
-            name = _output_name(item.this, outputs)
+            name = output_name(item.this, outputs)
             if name is not None:
                 order.append(Ordering(name, descending))
                 continue
@@ -323,7 +322,7 @@ class Checker:
         called = _alias(node)
         if called is None:
             raise QueryError("a query in FROM needs a name", position_of(node), "write (SELECT …) AS name")
-        tree = _renamed(
+        tree = renamed(
             self._query(node.this, Scope(self.names, scope.named, scope), None),
             node.args["alias"],
             self.names.form_only,
@@ -357,13 +356,13 @@ class Checker:
                 name_of(part if isinstance(part, exp.Identifier) else part.this)
                 for part in node.args["using"]
             ]
-            return Join(how, left, right, _merge(scope, before, added, names, how, position_of(node)))
+            return Join(how, left, right, merged(scope, before, added, names, how, position_of(node)))
         if method == "NATURAL":
             ours = [name for entry in before for name in entry.columns]
             names = [name for entry in added for name in entry.columns if name in ours]
             if not names:
                 return Join("CROSS", left, right, None)
-            return Join(how, left, right, _merge(scope, before, added, names, how, position_of(node)))
+            return Join(how, left, right, merged(scope, before, added, names, how, position_of(node)))
         if kind or side:
             if how == "CROSS":
                 return Join("CROSS", left, right, None)
@@ -381,110 +380,6 @@ def _alias(node: exp.Expression) -> str | None:
     return name_of(alias.this) if alias is not None and alias.this is not None else None
 
 
-def _renamed(tree: QueryTree, alias: exp.Expression, form_only: bool) -> QueryTree:
-    """With the column names that stand behind the alias, if any do."""
-    columns = alias.args.get("columns") or []
-    if not columns:
-        return tree
-    if len(columns) != len(tree.outputs):
-        if form_only:
-            return tree
-        raise QueryError(f"{len(columns)} names for {len(tree.outputs)} columns", position_of(alias))
-    names = [name_of(column) for column in columns]
-    if len({name.casefold() for name in names}) < len(names):
-        raise QueryError("two columns of one name", position_of(alias))
-    was = {output.name: name for output, name in zip(tree.outputs, names, strict=True)}
-    outputs = tuple(Output(was[o.name], o.expression) for o in tree.outputs)
-    body = replace(tree.body, outputs=outputs)
-    if isinstance(body, SetOperation):
-        body = replace(body, left=_with_names(body.left, names))
-    order = tuple(replace(o, by=was[o.by]) if isinstance(o.by, str) else o for o in tree.order)
-    return replace(tree, body=body, order=order)
-
-
-def _with_names(tree: QueryTree, names: list[str]) -> QueryTree:
-    was = {output.name: name for output, name in zip(tree.outputs, names, strict=True)}
-    outputs = tuple(Output(was[o.name], o.expression) for o in tree.outputs)
-    body = replace(tree.body, outputs=outputs)
-    if isinstance(body, SetOperation):
-        body = replace(body, left=_with_names(body.left, names))
-    order = tuple(replace(o, by=was[o.by]) if isinstance(o.by, str) else o for o in tree.order)
-    return replace(tree, body=body, order=order)
-
-
-def _cast_outputs(tree: QueryTree, types: list[Type]) -> QueryTree:
-    outputs = tuple(
-        Output(o.name, converted(o.expression, kind)) for o, kind in zip(tree.outputs, types, strict=True)
-    )
-    body = replace(tree.body, outputs=outputs)
-    if isinstance(body, SetOperation):
-        body = replace(body, left=_cast_outputs(body.left, types), right=_cast_outputs(body.right, types))
-    return replace(tree, body=body)
-
-
-def _everything(scope: Scope, entries: list[Entry]) -> list[tuple[str, Expr]]:
-    merged = [(name, expression) for name, expression in scope.merged.values()]
-    plain: list[tuple[str, Expr]] = [
-        (name, ColumnRef(entry.alias, name, kind))
-        for entry in entries
-        for name, kind in entry.columns.items()
-        if (entry.alias, name) not in scope.hidden
-    ]
-    return merged + plain
-
-
-def _merge(
-    scope: Scope, before: list[Entry], added: list[Entry], names: list[str], how: str, position: int | None
-) -> Expr:
-    """The condition of USING; the named columns become one each."""
-    condition: Expr | None = None
-    for name in dict.fromkeys(names):
-        left = scope.merged[name.casefold()][1] if name.casefold() in scope.merged else None
-        if left is None:
-            left = _column_of(before, name, position)
-        right = _column_of(added, name, position)
-        equal = compared("eq", left, right, position)
-        condition = equal if condition is None else Call("and", (condition, equal), BOOLEAN)
-        one: Expr = right if how == "RIGHT" else left
-        if how == "FULL":
-            one = Expressions.coalesce([left, right], position)
-        scope.merged[name.casefold()] = (name, one)
-        scope.hidden |= {
-            (e.alias, exact) for e in before + added if (exact := found_in(e.columns, name)) is not None
-        }
-    if condition is None:
-        raise QueryError("USING names no column", position)
-    return condition
-
-
-def _column_of(entries: list[Entry], name: str, position: int | None) -> Expr:
-    for entry in entries:
-        exact = found_in(entry.columns, name)
-        if exact is not None:
-            return ColumnRef(entry.alias, exact, entry.columns[exact])
-    raise QueryError(f"{name} is not on both sides of the JOIN", position)
-
-
-def _shown(expression: Expr, node: exp.Expression) -> Expr:
-    if expression.type.kind == "region":
-        raise QueryError("a Union, Intersection or Not of regions cannot be shown", position_of(node))
-    return expression
-
-
-def _numbered(item: exp.Literal, outputs: tuple[Output, ...]) -> Output:
-    if not str(item.this).isdigit() or not 1 <= int(item.this) <= len(outputs):
-        raise QueryError(f"SELECT has no column number {item.this}", position_of(item))
-    return outputs[int(item.this) - 1]
-
-
-def _output_name(node: exp.Expression, outputs: tuple[Output, ...]) -> str | None:
-    if isinstance(node, exp.Literal) and not node.is_string:
-        return _numbered(node, outputs).name
-    if isinstance(node, exp.Column) and not node.args.get("table"):
-        return found_in({output.name: output.expression.type for output in outputs}, name_of(node.this))
-    return None
-
-
 def _count(node: exp.Expression, clause: str) -> int | None:
     part = node.args.get(clause)
     if part is None:
@@ -497,17 +392,3 @@ def _count(node: exp.Expression, clause: str) -> int | None:
     if int(number.this) > LARGEST_LIMIT:
         raise QueryError(f"{what} takes a number up to {LARGEST_LIMIT}", position_of(part))
     return int(number.this)
-
-
-def _check_grouped(expression: Expr, group: tuple[Expr, ...], position: int | None) -> None:
-    """Every column outside an aggregate must be one that the group has one value of."""
-    if expression in group or isinstance(expression, Aggregate | Const | Scalar):
-        return
-    if isinstance(expression, ColumnRef):
-        raise QueryError(
-            f"{expression.name} may differ within a group",
-            position,
-            "add it to GROUP BY, or take its MIN or AVG",
-        )
-    for part in parts(expression):
-        _check_grouped(part, group, position)

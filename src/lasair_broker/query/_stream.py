@@ -7,7 +7,7 @@ the batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -39,7 +39,7 @@ from ._tree import (
 )  # fmt: skip
 from ._types import integer, of_column
 from ._typing import contains_aggregate, parts
-from ._vectors import Truths, Vector, of_arrow
+from ._vectors import Truths, Vector, of_arrow, taken
 
 __all__ = ["BatchFrame", "Hits", "StreamPlan"]
 
@@ -173,12 +173,14 @@ class _Keyed:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A table that is joined: where its `column` equals `key` of the tables before it."""
+    """A table that is joined: where its `column` equals `key` of the tables before it; an `outer` one leaves
+    the rows that match none, with -1 for its row."""
 
     alias: str
     table: str
     column: str
     key: ColumnRef
+    outer: bool = False
 
 
 class StreamPlan:
@@ -226,30 +228,53 @@ class _Compiled:
         select = tree.body
         if tree.named or not isinstance(select, Select) or not _row_by_row(select):
             raise NotCompiledError("the query's form")
-        sources, on = _flat(select.source)
+        sources, on, outer = _flat(select.source)
         self._tables = {source.alias: source.table for source in sources}
         if [s.table for s in sources].count("objects") != 1:
             raise NotCompiledError("the query's tables")
-        limits = [condition for source in sources for condition in _limits(source)]
-        conditions = [*limits, *on, *conjuncts(select.where)]
+        limits = {source.alias: _limits(source) for source in sources}
+        inner = [limit for alias in self._tables if alias not in outer for limit in limits[alias]]
+        conditions = [*inner, *on, *conjuncts(select.where)]
         self._root = next(s.alias for s in sources if s.table == "objects")
+        if self._root in outer:
+            raise NotCompiledError("a row need not have an object")
         self._masks: dict[str, list[_Keyed]] = {alias: [] for alias in self._tables}
         across: list[Expr] = []
         for condition in conditions:
             used = _aliases(condition)
-            if len(used) == 1:
-                (alias,) = used
-                self._masks[alias].append(_Keyed(_on_table(condition, {alias: self._tables[alias]})))
+            if len(used) == 1 and not used & outer.keys():
+                self._on_one_table(condition, *used)
             else:
                 across.append(condition)
-        self._steps, rest = self._ordered(across)
+        self._steps, rest = self._ordered(across, outer)
+        for alias, condition in outer.items():
+            self._steps.append(self._outer_step(alias, [*limits[alias], *conjuncts(condition)]))
         self._rest = [compiled(condition) for condition in rest]
         self._outputs = [(o.name, o.expression, _compiled_output(o)) for o in select.outputs]
 
-    def _ordered(self, across: list[Expr]) -> tuple[list[_Step], list[Expr]]:
+    def _on_one_table(self, condition: Expr, alias: str) -> None:
+        self._masks[alias].append(_Keyed(_on_table(condition, {alias: self._tables[alias]})))
+
+    def _outer_step(self, alias: str, conditions: list[Expr]) -> _Step:
+        """A LEFT JOIN, whose conditions are one equality and others on its own table alone."""
+        there = {self._root, *(step.alias for step in self._steps)}
+        keys = []
+        for condition in conditions:
+            key = _key(condition, alias, there)
+            if key is not None:
+                keys.append(key)
+            elif _aliases(condition) == {alias}:
+                self._on_one_table(condition, alias)
+            else:
+                raise NotCompiledError("a LEFT JOIN that is not by equality")
+        if len(keys) != 1:
+            raise NotCompiledError("a LEFT JOIN that is not by one equality")
+        return _Step(alias, self._tables[alias], *keys[0], outer=True)
+
+    def _ordered(self, across: list[Expr], outer: Collection[str]) -> tuple[list[_Step], list[Expr]]:
         """The joins, each to tables that are there before it, and the conditions that are left."""
         there, steps = {self._root}, []
-        waiting = [alias for alias in self._tables if alias != self._root]
+        waiting = [alias for alias in self._tables if alias != self._root and alias not in outer]
         while waiting:
             for alias in waiting:
                 found = next((c for c in across if _key(c, alias, there) is not None), None)
@@ -267,23 +292,25 @@ class _Compiled:
     def run(self, frame: BatchFrame) -> Hits:
         rows = {self._root: self._passing(frame, self._root)}
         for step in self._steps:
-            key = frame.vector(self._tables[step.key.source], step.key.name).take(rows[step.key.source])
+            key = taken(frame.vector(self._tables[step.key.source], step.key.name), rows[step.key.source])
             left, right = frame.matcher(step.table, step.column).match(key)
             masks = self._masks[step.alias]
             if masks and len(right):
                 passing = self._mask(frame, step.alias)[right]
                 left, right = left[passing], right[passing]
+            if step.outer:
+                left, right = _with_unmatched(left, right, len(rows[self._root]))
             rows = {alias: index[left] for alias, index in rows.items()} | {step.alias: right}
 
         def column(source: str, name: str) -> Vector:
-            return frame.vector(self._tables[source], name).take(rows[source])
+            return taken(frame.vector(self._tables[source], name), rows[source])
 
         columns = Columns(column, len(rows[self._root]), frame.now)
         if self._rest:
             keep = np.logical_and.reduce([_true(evaluate(columns)) for evaluate in self._rest])
             rows = {alias: index[keep] for alias, index in rows.items()}
             columns = Columns(column, len(rows[self._root]), frame.now)
-        indices = {alias: pa.array(index) for alias, index in rows.items()}
+        indices = {alias: pa.array(index, mask=index < 0) for alias, index in rows.items()}
         arrays = [
             self._output(frame, expression, evaluate, columns, indices)
             for _, expression, evaluate in self._outputs
@@ -330,15 +357,27 @@ def _true(value: Vector) -> npt.NDArray[np.bool_]:
     return value.true
 
 
-def _flat(source: Source) -> tuple[list[TableSource], list[Expr]]:
-    """The tables of inner joins, and what their ON clauses ask."""
+def _flat(source: Source) -> tuple[list[TableSource], list[Expr], dict[str, Expr | None]]:
+    """The tables of joins, what the ON clauses of inner joins ask, and of LEFT JOINs those of each alias."""
     if isinstance(source, TableSource):
-        return [source], []
+        return [source], [], {}
     if isinstance(source, Join) and source.kind in ("INNER", "CROSS"):
-        left, left_on = _flat(source.left)
-        right, right_on = _flat(source.right)
-        return left + right, left_on + right_on + list(conjuncts(source.on))
+        left, left_on, left_outer = _flat(source.left)
+        right, right_on, right_outer = _flat(source.right)
+        if not right_outer:
+            return left + right, left_on + right_on + list(conjuncts(source.on)), left_outer
+    if isinstance(source, Join) and source.kind == "LEFT" and isinstance(source.right, TableSource):
+        tables, on, outer = _flat(source.left)
+        return [*tables, source.right], on, {**outer, source.right.alias: source.on}
     raise NotCompiledError("the query's tables")
+
+
+def _with_unmatched(left: Int64, right: Int64, number: int) -> tuple[Int64, Int64]:
+    """The pairs with those of `number` rows that are in none, in the order of the rows."""
+    alone = np.setdiff1d(np.arange(number), left)
+    left, right = np.concatenate([left, alone]), np.concatenate([right, np.full(len(alone), -1)])
+    order = np.argsort(left, kind="stable")
+    return left[order], right[order]
 
 
 def _limits(source: TableSource) -> list[Expr]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["COMPARISONS", "Integers", "Reals", "Texts", "Truths", "Vector", "like", "of_arrow"]
+__all__ = ["COMPARISONS", "Integers", "Reals", "Texts", "Truths", "Vector", "like", "of_arrow", "taken"]
 
 Bools = npt.NDArray[np.bool_]
 Float64 = npt.NDArray[np.float64]
@@ -101,6 +101,23 @@ class Truths:
 
 
 Vector = Reals | Integers | Texts | Truths
+
+
+def taken(vector: Vector, rows: Int64) -> Vector:
+    """The values at some rows; NULL for a row of -1."""
+    absent = rows < 0
+    if not absent.any():
+        return vector.take(rows)
+    if isinstance(vector, Reals):
+        values = np.append(vector.values, np.nan)
+        return Reals(values[rows])
+    if isinstance(vector, Integers):
+        valid = ~absent if vector.valid is None else np.append(vector.valid, False)[rows]
+        return Integers(np.append(vector.values, 0)[rows], valid)
+    if isinstance(vector, Texts):
+        return Texts(np.append(vector.codes, np.int32(-1))[rows], vector.words)
+    return Truths(np.append(vector.true, False)[rows], np.append(vector.false, False)[rows])
+
 
 COMPARISONS: dict[str, Callable[..., Bools]] = {
     "eq": np.equal,
