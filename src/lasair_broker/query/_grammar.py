@@ -185,14 +185,3 @@ class Grammar(Phrases):
         self._dotted("a table", 3, "a table has at most a catalogue and a schema before its name")
         if self._take("AS") or self._is_name():
             self._name("a name for the table")
-
-    def _dotted(self, what: str, most: int, too_many: str) -> None:
-        place = self._places[self._at]
-        self._name(what)
-        parts = 1
-        while self._take("."):
-            # After a dot even a word of the language can only be a name, but ADQL wants it in quotes.
-            self._name("a name")
-            parts += 1
-        if parts > most:
-            raise QueryError(too_many, place)

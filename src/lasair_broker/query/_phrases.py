@@ -108,6 +108,17 @@ class Phrases(ABC):
             raise self._wrong(f"{what} takes a whole number that is not negative")
         self._at += 1
 
+    def _dotted(self, what: str, most: int, too_many: str) -> None:
+        place = self._places[self._at]
+        self._name(what)
+        parts = 1
+        while self._take("."):
+            # After a dot even a word of the language can only be a name, but ADQL wants it in quotes.
+            self._name("a name")
+            parts += 1
+        if parts > most:
+            raise QueryError(too_many, place)
+
     @abstractmethod
     def _inner_query(self) -> None:
         """A query in parentheses."""

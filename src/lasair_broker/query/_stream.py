@@ -247,8 +247,8 @@ class _Compiled:
             else:
                 across.append(condition)
         self._steps, rest = self._ordered(across, outer)
-        for alias, condition in outer.items():
-            self._steps.append(self._outer_step(alias, [*limits[alias], *conjuncts(condition)]))
+        for alias, asked in outer.items():
+            self._steps.append(self._outer_step(alias, [*limits[alias], *conjuncts(asked)]))
         self._rest = [compiled(condition) for condition in rest]
         self._outputs = [(o.name, o.expression, _compiled_output(o)) for o in select.outputs]
 
