@@ -46,13 +46,13 @@ class _BySources:
         return super().from_function(py_func, py_file)  # type: ignore[misc]  # the next class has it
 
 
-class UserProvided(_BySources, caching.UserProvidedCacheLocator):  # type: ignore[misc]  # numba has no types
+class UserProvided(_BySources, caching.UserProvidedCacheLocator):
     """The folder that `NUMBA_CACHE_DIR` names."""
 
 
-class InTree(_BySources, caching.InTreeCacheLocator):  # type: ignore[misc]  # numba has no types
+class InTree(_BySources, caching.InTreeCacheLocator):
     """``__pycache__`` beside the source."""
 
 
-class UserWide(_BySources, caching.UserWideCacheLocator):  # type: ignore[misc]  # numba has no types
+class UserWide(_BySources, caching.UserWideCacheLocator):
     """The user's own cache, for an installation that cannot be written to."""

@@ -8,6 +8,7 @@ from ._container import (
     Container,
     ContainerReader,
     Containers,
+    container_parts,
     read_container,
     write_container,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "SchemaError",
     "Text",
     "addresses",
+    "container_parts",
     "read_container",
     "write_container",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +18,15 @@ from ._errors import ContainerError
 from ._memory import addresses
 from ._stamp import STAMP
 
-__all__ = ["Block", "Container", "ContainerReader", "Containers", "read_container", "write_container"]
+__all__ = [
+    "Block",
+    "Container",
+    "ContainerReader",
+    "Containers",
+    "container_parts",
+    "read_container",
+    "write_container",
+]
 
 Int64 = npt.NDArray[np.int64]
 Data = bytes | memoryview
@@ -295,7 +303,7 @@ def _long(value: int) -> bytes:
     return bytes(out)
 
 
-def write_container(
+def container_parts(
     schema: Any,
     datums: Iterable[Data],
     *,
@@ -303,8 +311,8 @@ def write_container(
     datums_per_block: int = 1000,
     metadata: Mapping[str, bytes] | None = None,
     sync: bytes | None = None,
-) -> bytes:
-    """A container of datums that are encoded already.
+) -> Iterator[bytes]:
+    """A container of datums that are encoded already, piece by piece: its header and each block.
 
     Parameters
     ----------
@@ -329,14 +337,14 @@ def write_container(
         raise ContainerError(f"the sync marker has {len(marker)} bytes, not {SYNC}")
     text = schema if isinstance(schema, str) else json.dumps(schema, separators=(",", ":"))
     entries = {"avro.schema": text.encode(), "avro.codec": codec.encode(), **(metadata or {})}
-    out = [MAGIC, _long(len(entries))]
+    header = [MAGIC, _long(len(entries))]
     for name, value in entries.items():
         key = name.encode()
-        out += [_long(len(key)), key, _long(len(value)), value]
-    out += [b"\0", marker]
+        header += [_long(len(key)), key, _long(len(value)), value]
+    yield b"".join([*header, b"\0", marker])
     held: list[Data] = []
 
-    def flush() -> None:
+    def block() -> bytes:
         payload = b"".join(held)
         if codec == "deflate":
             deflater = zlib.compressobj(wbits=-15)
@@ -344,13 +352,29 @@ def write_container(
         elif codec == "snappy":
             checksum = zlib.crc32(payload).to_bytes(4, "big")
             payload = bytes(cramjam.snappy.compress_raw(payload)) + checksum
-        out.extend([_long(len(held)), _long(len(payload)), payload, marker])
+        count = len(held)
         held.clear()
+        return b"".join([_long(count), _long(len(payload)), payload, marker])
 
     for datum in datums:
         held.append(datum)
         if len(held) >= datums_per_block:
-            flush()
+            yield block()
     if held:
-        flush()
-    return b"".join(out)
+        yield block()
+
+
+def write_container(
+    schema: Any,
+    datums: Iterable[Data],
+    *,
+    codec: str = "null",
+    datums_per_block: int = 1000,
+    metadata: Mapping[str, bytes] | None = None,
+    sync: bytes | None = None,
+) -> bytes:
+    """A container of datums that are encoded already, whole; see `container_parts`."""
+    parts = container_parts(
+        schema, datums, codec=codec, datums_per_block=datums_per_block, metadata=metadata, sync=sync
+    )
+    return b"".join(parts)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.packets._columns import BANDS
+from lasair_broker.packets import BANDS
 from lasair_broker.packets.simulator._random import generator
 from lasair_broker.packets.simulator._sphere import galactic, offset_position
 

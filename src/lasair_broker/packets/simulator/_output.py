@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from lasair_broker.packets._batch import Messages
+from lasair_broker.packets import Messages
+from lasair_broker.packets.avro import container_parts
 from lasair_broker.packets.simulator._simulation import Simulation
 
 __all__ = ["FILE_LAYOUTS", "paced", "produce", "write_files"]
@@ -47,33 +46,11 @@ def paced(batches: Iterable[Messages], alerts_per_second: float | None) -> Itera
         yield batch
 
 
-def _long(value: int) -> bytes:
-    """An Avro long: zigzag, then seven bits a byte."""
-    number = (value << 1) ^ (value >> 63)
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def _container_header(schema: Mapping[str, Any], codec: str, sync: bytes) -> bytes:
-    """The header of an Avro object container (Avro 1.11 specification, "Object Container Files")."""
-    text = json.dumps(schema, separators=(",", ":")).encode()
-    entries = b"".join(
-        _long(len(key)) + key + _long(len(value)) + value
-        for key, value in ((b"avro.schema", text), (b"avro.codec", codec.encode()))
-    )
-    return b"Obj\x01" + _long(2) + entries + _long(0) + sync
-
-
-def _container_block(values: Iterable[bytes], count: int, codec: str, sync: bytes) -> bytes:
-    data = b"".join(value[_FRAME:] for value in values)
-    if codec == "deflate":
-        packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-        data = packer.compress(data) + packer.flush()
-    return _long(count) + _long(len(data)) + data + sync
+def _datums(batches: Iterable[Messages], progress: Progress | None) -> Iterator[memoryview]:
+    """The Avro datums in framed messages."""
+    for messages in batches:
+        yield from (memoryview(value)[_FRAME:] for value in messages.values)
+        _tell(progress, messages)
 
 
 def _names(messages: Messages) -> list[str]:
@@ -159,10 +136,8 @@ def write_files(
         else:
             path = folder / f"{stem}.avro"
             with path.open("wb") as file:
-                file.write(_container_header(simulation.schema, compression, sync))
-                for messages in batches:
-                    file.write(_container_block(messages.values, len(messages), compression, sync))
-                    _tell(progress, messages)
+                datums = _datums(batches, progress)
+                file.writelines(container_parts(simulation.schema, datums, codec=compression, sync=sync))
         written.append(path)
     for wanted, name in ((truth, "truth"), (catalogue, "catalogue")):
         if wanted:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lasair_broker.packets._columns import BANDS
+from lasair_broker.packets import BANDS
 from lasair_broker.packets.avro import Text
 from lasair_broker.packets.simulator._detections import (
     FORCED_COUNTER,

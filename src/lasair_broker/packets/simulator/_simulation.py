@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lasair_broker.packets._batch import Messages
-from lasair_broker.packets._schema_store import SchemaStore
-from lasair_broker.packets._times import mjd_tai_now
+from lasair_broker.packets import Messages, SchemaStore, mjd_tai_now
 from lasair_broker.packets.avro import Codec
 from lasair_broker.packets.simulator._cadence import FIELD_AREA_DEG2, Survey
 from lasair_broker.packets.simulator._field import Field, build_field

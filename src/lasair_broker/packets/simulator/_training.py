@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from lasair_broker.packets._columns import BANDS
+from lasair_broker.packets import BANDS
 from lasair_broker.packets.simulator._cadence import FIELD_AREA_DEG2, Survey
 from lasair_broker.packets.simulator._field import observe
 from lasair_broker.packets.simulator._objects import draw_group, field_reddening

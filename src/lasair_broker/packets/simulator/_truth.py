@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.packets._columns import BANDS
+from lasair_broker.packets import BANDS
 from lasair_broker.packets.simulator._cadence import FIELD_AREA_DEG2, FIELD_RADIUS_DEG
 from lasair_broker.packets.simulator._detections import ARTEFACT, MOVING
 from lasair_broker.packets.simulator._field import Field
