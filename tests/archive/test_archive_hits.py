@@ -178,7 +178,7 @@ def test_deliveries_are_noted(archive, monkeypatch):
         deliveries(("a", None, 1, "refused"), ("b", 61_000.0, 1, None), ("nobody", 1.0, 1, None))
     )
     archive.note_deliveries(
-        deliveries(("a", 61_001.0, 2, None), ("b", 62_000.0, 2, None), ("old", 61_002.0, 1, None))
+        deliveries(("a", 61_001.0, 1, None), ("b", None, 2, "refused"), ("old", 61_002.0, 1, None))
     )
     archive.note_deliveries(deliveries())
     said = {
@@ -187,7 +187,7 @@ def test_deliveries_are_noted(archive, monkeypatch):
     }
     assert said == {
         "a": (61_001.0, 2, None),
-        "b": (61_000.0, 2, None),
+        "b": (61_000.0, 3, None),
         "c": (None, None, None),
         "old": (61_002.0, 1, None),
     }

@@ -293,7 +293,8 @@ class Archive(ABC):
     @abstractmethod
     def note_deliveries(self, deliveries: pa.Table) -> None:
         """Note how hits were delivered: columns hitId, deliveredMjdTai, deliveryAttempts, deliveryError of
-        table `filter_hits`. A time of delivery that is there already stays."""
+        table `filter_hits`. Attempts are added to those noted before; a time of delivery that is there
+        already stays, and with one there is no error."""
 
     @abstractmethod
     def object_places(

@@ -19,7 +19,7 @@ from lasair_broker.stream.delivery._light_curves import alerts_of
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     with open_archive(tmp_path_factory.mktemp("night") / "archive") as archive:
-        run(SimulatorSource(Simulation.night(60, cutouts=False)), Pipeline(SchemaStore(), []), archive)
+        run(SimulatorSource(Simulation.night(60, cutouts="none")), Pipeline(SchemaStore(), []), archive)
         yield archive
 
 

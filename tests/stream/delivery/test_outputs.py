@@ -95,6 +95,19 @@ def test_hits_above_the_limit_are_summed_up(
     assert [hit["hitId"] for hit in events[2]["data"]["hits"]] == sorted(more)
 
 
+def test_what_is_committed_is_still_delivered_at_the_end(
+    made_filter: Callable[..., Any], archive: Archive, server: WebServer
+) -> None:
+    from lasair_broker.web.delivery.senders import deliveries
+
+    found = made_filter("the end")
+    output = webhook(found, server)
+    write_hits(archive, found.pk, range(250))
+    with deliveries(archive, DeliverySettings(allowed_networks=("127.0.0.0/8",))):
+        pass
+    assert sum(len(event["data"]["hits"]) for event in events_of(server, output)) == 250
+
+
 def test_latencies_are_those_of_the_hits(archive: Archive) -> None:
     now = mjd_tai_now()
     assert [latency.hits for latency in latencies(archive)] == [0] * 5
@@ -130,7 +143,9 @@ def test_metrics_and_commands_tell_what_was_delivered(
     shown = generate_latest(registry).decode()
     assert 'lasair_delivered_hits_total{channel="webhook"} 3.0' in shown
     assert 'lasair_delivery_attempts_total{channel="webhook",result="delivered"} 1.0' in shown
-    assert 'lasair_delivery_latency_seconds_count{channel="webhook"} 3.0' in shown
+    for since in ("commit", "arrival", "exposure_end"):
+        assert f'latency_seconds_count{{channel="webhook",since="{since}"}} 3.0' in shown
+    assert 'latency_seconds_bucket{channel="webhook",le="30",since="exposure_end"} 0.0' in shown
     archive.close()
     monkeypatch.setenv("LASAIR_ARCHIVE__URL", str(tmp_path / "archive"))
 

@@ -180,7 +180,10 @@ def note_deliveries(connection: Any, deliveries: pa.Table) -> None:
         with incoming(connection, places=places):
             connection.execute(
                 "UPDATE filter_hits SET deliveredMjdTai = coalesce(filter_hits.deliveredMjdTai, "
-                "n.deliveredMjdTai), deliveryAttempts = n.deliveryAttempts, deliveryError = n.deliveryError "
+                "n.deliveredMjdTai), "
+                "deliveryAttempts = coalesce(filter_hits.deliveryAttempts, 0) + n.deliveryAttempts, "
+                "deliveryError = CASE WHEN coalesce(filter_hits.deliveredMjdTai, n.deliveredMjdTai) IS NULL "
+                "THEN n.deliveryError END "
                 "FROM (SELECT * FROM places JOIN deliveries USING (hitId)) n "
                 "WHERE filter_hits.rowid = n.place"
             )

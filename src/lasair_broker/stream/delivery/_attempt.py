@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
@@ -17,11 +19,19 @@ from lasair_broker.packets import mjd_tai_now
 from ._light_curves import alerts_of
 from ._outputs import Channel, Cursor, Kind, LightCurve, Outcome, Output
 from ._parcel import Parcel
+from ._recent import RecentHits
 from ._sender import DeliveryError, Sender
 
 __all__ = ["Attempts"]
 
 _log = structlog.get_logger(__name__)
+
+_DAY_SECONDS = 86400.0
+_MOMENTS = {
+    "commit": "committedMjdTai",
+    "arrival": "arrivedMjdTai",
+    "exposure_end": "exposureEndMjdTai",
+}
 
 _MOST_WITH_LIGHT_CURVES = 200
 """Hits that are read at once with light curves, which may be a hundred times as large as the hits."""
@@ -34,23 +44,27 @@ class Attempts:
     ----------
     archive
         Where hits are.
+    recent
+        The newest of them, at hand.
     senders
         By channel.
     budget
         Seconds an attempt may take.
     """
 
-    def __init__(self, archive: Archive, senders: Mapping[Channel, Sender], budget: float) -> None:
+    def __init__(
+        self, archive: Archive, recent: RecentHits, senders: Mapping[Channel, Sender], budget: float
+    ) -> None:
         self._archive = archive
+        self._recent = recent
         self._senders = senders
         self._budget = budget
 
     def make(self, output: Output) -> tuple[Outcome, bool]:
         """Try to send what waits, and tell what became of it and whether more may be waiting."""
         began = time.monotonic()
-        kind = Kind.SUMMARY if output.held_back else Kind.AGAIN if output.again else Kind.NEW
+        kind = self._kind(output)
         hits: tuple[Cursor, ...] = ()
-        before: tuple[tuple[int, bool], ...] = ()
         try:
             sender = self._senders.get(output.channel)
             if sender is None:
@@ -58,21 +72,21 @@ class Attempts:
             if kind is Kind.SUMMARY:
                 sender.summarise(output, output.held_back, self._budget)
                 return self._ended(Outcome(output, kind, held_back=output.held_back), began), True
-            page, cursor, full = self._page(output, sender)
+            page, cursor, full = self._page(output, sender, kind)
             sent = page if kind is Kind.AGAIN else page.slice(0, output.limit)
-            parcel = Parcel(sent)
-            hits, before = parcel.places, parcel.before
+            hits = Parcel(sent).places
             refused = self._send(sender, output, sent) if len(sent) else {}
+            now = mjd_tai_now()
             return (
                 self._ended(
                     Outcome(
                         output,
                         kind,
                         hits,
-                        before,
                         cursor=cursor,
                         held_back=len(page) - len(sent),
                         refused=refused,
+                        latencies={} if kind is Kind.AGAIN else _seconds_since(sent, now),
                         finished=not full,
                         pause=sender.pause if len(sent) and kind is Kind.NEW else 0.0,
                     ),
@@ -87,16 +101,27 @@ class Attempts:
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("a delivery failed", output=output.output_id, error=type(error).__name__, where=where)
             reason = f"an error inside the broker ({type(error).__name__})"
-        return self._ended(Outcome(output, kind, hits, before, error=reason), began), False
+        return self._ended(Outcome(output, kind, hits, error=reason), began), False
 
-    def _page(self, output: Output, sender: Sender) -> tuple[pa.Table, Cursor, bool]:
+    def _kind(self, output: Output) -> Kind:
+        """What is to be done first: new hits do not wait for old ones that are asked for again."""
+        if output.held_back:
+            return Kind.SUMMARY
+        new = output.channel is not Channel.DIGEST and (
+            self._recent.newest(output.filter_id) > output.cursor[0]
+        )
+        return Kind.AGAIN if output.again is not None and not new else Kind.NEW
+
+    def _page(self, output: Output, sender: Sender, kind: Kind) -> tuple[pa.Table, Cursor, bool]:
         """The next hits, oldest first, the cursor after them, and whether there may be more."""
-        again = output.again
+        again = output.again if kind is Kind.AGAIN else None
         most = sender.most
         if output.light_curve is not LightCurve.NONE:
             most = min(most, _MOST_WITH_LIGHT_CURVES)
         after, until = (output.cursor, output.digest_until) if again is None else (again.after, again.until)
-        hits = self._archive.hits_after(output.filter_id, after, until=until, limit=most)
+        hits = self._recent.after(output.filter_id, after, until, most)
+        if hits is None:
+            hits = self._archive.hits_after(output.filter_id, after, until=until, limit=most)
         places = Parcel(hits).places
         if again is not None and again.only is not None:
             hits = hits.filter(pc.is_in(hits.column("hitId"), value_set=pa.array(sorted(again.only))))
@@ -109,3 +134,11 @@ class Attempts:
     @staticmethod
     def _ended(outcome: Outcome, began: float) -> Outcome:
         return replace(outcome, seconds=time.monotonic() - began, at=mjd_tai_now())
+
+
+def _seconds_since(hits: pa.Table, now: float) -> dict[str, npt.NDArray[np.float64]]:
+    """How long ago (s) hits were committed, had arrived and were exposed; NaN where that is not known."""
+    return {
+        since: (now - hits.column(name).to_numpy().astype(np.float64)) * _DAY_SECONDS
+        for since, name in _MOMENTS.items()
+    }

@@ -21,8 +21,8 @@ from lasair_broker.settings import DeliverySettings
 
 from ._attempt import Attempts
 from ._metrics import DeliveryMetrics
-from ._newest import NewestHits
 from ._outputs import Channel, Kind, Outcome, Output, Outputs
+from ._recent import RecentHits
 from ._sender import Sender
 
 __all__ = ["Deliveries"]
@@ -76,18 +76,20 @@ class Deliveries:
         self._archive = archive
         self._outputs = outputs
         self._senders = senders
-        self._attempts = Attempts(archive, senders, settings.budget)
         self._workers = settings.workers
         self._metrics = metrics or DeliveryMetrics()
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._ending = threading.Event()
+        self._last_seconds = 0.0
         self._done: queue.SimpleQueue[tuple[Outcome, bool]] = queue.SimpleQueue()
         self._lanes: dict[_Lane, ThreadPoolExecutor] = {}
         self._busy: dict[int, _Lane] = {}
         self._renewed = 0.0
         self._slow: set[int] = set()
-        self._newest = NewestHits(archive)
+        self._hits = RecentHits(archive)
+        self._attempts = Attempts(archive, self._hits, senders, settings.budget)
         self._looked_at: dict[int, float] = {}
         self._unsettled: list[Outcome] = []
         self._thread = threading.Thread(target=self._run, name="lasair-deliver", daemon=True)
@@ -101,12 +103,14 @@ class Deliveries:
         whatever it is called with, so that it can be a callback."""
         self._wake.set()
 
-    def stop(self, timeout: float | None = None) -> None:
-        """Finish what is being sent, note it, and end; new hits wait for the next start."""
+    def stop(self, seconds: float = 5.0) -> None:
+        """End: what has been committed until now is still delivered, if it takes no longer than so many
+        seconds; the rest waits for the next start."""
+        self._last_seconds = seconds
         self._stopping.set()
         self._wake.set()
         if self._thread.ident is not None:
-            self._thread.join(timeout)
+            self._thread.join()
         for sender in set(self._senders.values()):
             sender.close()
 
@@ -133,31 +137,36 @@ class Deliveries:
                 failures = min(failures + 1, 5)
                 _log.exception("deliveries wait")
             self._stopping.wait(_LEAST_SECONDS)
+        self._finish()
+        self._ending.set()
         for pool in self._lanes.values():
             pool.shutdown()
         self._settle_finally()
 
+    def _finish(self) -> None:
+        """Deliver what waits, for as long as `stop` allows."""
+        deadline = time.monotonic() + self._last_seconds
+        try:
+            while time.monotonic() < deadline:
+                self._settle()
+                self._submit()
+                if not self._busy:
+                    return
+                self._wake.wait(_LEAST_SECONDS)
+                self._wake.clear()
+        except Exception:
+            _log.exception("what waits is not delivered before the next start")
+
     def _submit(self) -> None:
         """Give the workers what waits and nobody is at."""
-        self._newest.look()
+        self._hits.look()
         self._renew()
-        free = dict.fromkeys([*self._lanes, *self._busy.values()], 2 * self._workers)
-        for lane in self._busy.values():
-            free[lane] -= 1
-        chosen: dict[int, _Lane] = {}
-        for output in self._outputs.due():
-            if not self._waits(output):
-                continue
-            lane = output.channel, output.output_id in self._slow
-            left = free.setdefault(lane, 2 * self._workers)
-            if left > 0:
-                chosen[output.output_id] = lane
-            free[lane] = left - 1
-        if not chosen:
+        waiting = [output.output_id for output in self._outputs.due() if self._waits(output)]
+        if not waiting:
             return
-        for output in self._outputs.take(chosen, self._holder, _LEASE_SECONDS):
-            lane = self._busy[output.output_id] = chosen[output.output_id]
-            self._looked_at[output.output_id] = self._newest.of(output.filter_id)
+        for output in self._outputs.take(waiting, self._holder, _LEASE_SECONDS):
+            lane = self._busy[output.output_id] = output.channel, output.output_id in self._slow
+            self._looked_at[output.output_id] = self._hits.newest(output.filter_id)
             if lane not in self._lanes:
                 self._lanes[lane] = ThreadPoolExecutor(self._workers, f"lasair-deliver-{lane[0]}")
             self._lanes[lane].submit(self._serve, output)
@@ -176,14 +185,14 @@ class Deliveries:
             return True
         if output.channel is Channel.DIGEST and output.digest_until is None:
             return False
-        newest = self._newest.of(output.filter_id)
+        newest = self._hits.newest(output.filter_id)
         return newest >= output.cursor[0] and (
             newest > self._looked_at.get(output.output_id, 0.0) or output.digest_until is not None
         )
 
     def _serve(self, output: Output) -> None:
-        """Make an attempt, in a worker's thread; when stopping, just let go of the output."""
-        if self._stopping.is_set():
+        """Make an attempt, in a worker's thread; at the end, just let go of the output."""
+        if self._ending.is_set():
             self._done.put((Outcome(output, Kind.NEW), True))
         else:
             self._done.put(self._attempts.make(output))
@@ -229,17 +238,16 @@ class Deliveries:
 def _deliveries_of(outcomes: Iterable[Outcome]) -> pa.Table:
     """What the archive is to note of hits: rows of hitId, deliveredMjdTai, deliveryAttempts, deliveryError.
 
-    A hit that went to several outputs gets the time of the first; an error only if none succeeded.
+    A hit that went to several outputs gets the time of the first.
     """
     rows: dict[str, tuple[float | None, int, str | None]] = {}
     for outcome in outcomes:
-        for (_, hit), (tried, arrived) in zip(outcome.hits, outcome.before, strict=True):
-            error = outcome.error or outcome.refused.get(hit) or None
-            at, attempts, known = rows.get(hit, (None, tried, None))
-            if error is None:
+        for _, hit in outcome.hits:
+            at, attempts, error = rows.get(hit, (None, 0, None))
+            failed = outcome.error or outcome.refused.get(hit) or None
+            if failed is None:
                 at = outcome.at if at is None else min(at, outcome.at)
-            none = at is not None or arrived
-            rows[hit] = (at, attempts + 1, None if none else error or known)
+            rows[hit] = (at, attempts + 1, None if at is not None else failed or error)
     times, attempts_, errors = zip(*rows.values(), strict=True) if rows else ((), (), ())
     return pa.table(
         {

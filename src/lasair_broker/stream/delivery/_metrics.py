@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -16,19 +17,18 @@ from ._outputs import Kind, Outcome
 __all__ = ["DeliveryMetrics"]
 
 _BOUNDS = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 3600, 86400], np.float64)
-_DAY_SECONDS = 86400.0
 
 
 class DeliveryMetrics(Collector):
-    """Attempts and hits by channel, and the time from a hit's commit to its delivery. Register it."""
+    """Attempts and hits by channel, and the time until hits were delivered. Register it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._hits: Counter[str] = Counter()
         self._held_back: Counter[str] = Counter()
-        self._latency: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
-        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._counts: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
+        self._sums: defaultdict[tuple[str, str], float] = defaultdict(float)
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count what became of attempts."""
@@ -40,20 +40,18 @@ class DeliveryMetrics(Collector):
                     continue
                 self._hits[channel] += len(outcome.hits) - len(outcome.refused)
                 self._held_back[channel] += outcome.held_back
-                if outcome.kind is Kind.NEW and outcome.hits:
-                    self._time(channel, outcome)
+                for since, seconds in outcome.latencies.items():
+                    self._time((channel, since), seconds[np.isfinite(seconds)])
 
-    def _time(self, channel: str, outcome: Outcome) -> None:
-        committed = np.array([mjd for mjd, _ in outcome.hits])
-        seconds = (outcome.at - committed) * _DAY_SECONDS
-        counts = self._latency.setdefault(channel, np.zeros(len(_BOUNDS) + 1, np.int64))
+    def _time(self, key: tuple[str, str], seconds: npt.NDArray[np.float64]) -> None:
+        counts = self._counts.setdefault(key, np.zeros(len(_BOUNDS) + 1, np.int64))
         counts += np.bincount(np.searchsorted(_BOUNDS, seconds, side="left"), minlength=len(counts))
-        self._sums[channel] += float(seconds.sum())
+        self._sums[key] += float(seconds.sum())
 
     def collect(self) -> Iterator[Metric]:
         with self._lock:
             attempts, hits, held = dict(self._attempts), dict(self._hits), dict(self._held_back)
-            latency = {name: counts.copy() for name, counts in self._latency.items()}
+            latency = {key: counts.copy() for key, counts in self._counts.items()}
             sums = dict(self._sums)
         tried = CounterMetricFamily(
             "lasair_delivery_attempts", "Attempts to deliver hits.", labels=["channel", "result"]
@@ -71,9 +69,9 @@ class DeliveryMetrics(Collector):
             yield family
         bounds = [*(f"{bound:g}" for bound in _BOUNDS), "+Inf"]
         histogram = HistogramMetricFamily(
-            "lasair_delivery_latency_seconds", "From a hit's commit to its delivery.", labels=["channel"]
+            "lasair_delivery_latency_seconds", "Time until a hit was delivered.", labels=["channel", "since"]
         )
-        for channel, counts in latency.items():
+        for key, counts in latency.items():
             cumulative = np.cumsum(counts).astype(float).tolist()
-            histogram.add_metric([channel], list(zip(bounds, cumulative, strict=True)), sums[channel])
+            histogram.add_metric(list(key), list(zip(bounds, cumulative, strict=True)), sums[key])
         yield histogram

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from lasair_broker.query import Query
 
 __all__ = ["Again", "Channel", "Cursor", "Kind", "LightCurve", "Outcome", "Output", "Outputs"]
@@ -132,9 +135,6 @@ class Outcome:
         What it was for.
     hits
         The (committedMjdTai, hitId) of hits that were sent, or that could not be, oldest first.
-    before
-        For each of these hits how often its delivery had been tried before, at any output, and whether it had
-        arrived anywhere.
     cursor
         The place that is dealt with now, whatever came of single hits; None if the attempt failed, or was
         not made.
@@ -150,6 +150,9 @@ class Outcome:
         Time it took.
     at
         When it ended, MJD TAI.
+    latencies
+        For new hits that were sent: the time (s) until then since "commit", "arrival" and "exposure_end", NaN
+        where it is not known.
     error
         Why it failed; "" if it did not.
     """
@@ -157,7 +160,6 @@ class Outcome:
     output: Output
     kind: Kind
     hits: tuple[Cursor, ...] = ()
-    before: tuple[tuple[int, bool], ...] = ()
     cursor: Cursor | None = None
     held_back: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -165,6 +167,7 @@ class Outcome:
     pause: float = 0.0
     seconds: float = 0.0
     at: float = 0.0
+    latencies: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, compare=False)
     error: str = ""
 
 

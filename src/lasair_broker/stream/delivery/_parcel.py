@@ -63,13 +63,6 @@ class Parcel:
         return tuple(zip(self.hits.column("committedMjdTai").to_pylist(), self.ids, strict=True))
 
     @cached_property
-    def before(self) -> tuple[tuple[int, bool], ...]:
-        """How often their delivery had been tried, and whether they had arrived anywhere."""
-        attempts = self.hits.column("deliveryAttempts").fill_null(0).to_pylist()
-        arrived = self.hits.column("deliveredMjdTai").is_valid().to_pylist()
-        return tuple(zip(attempts, arrived, strict=True))
-
-    @cached_property
     def utc(self) -> list[str]:
         """When they were found, as ``YYYY-mm-dd HH:MM:SS``."""
         times = utc_of(self.hits.column("committedMjdTai").to_numpy())
