@@ -59,8 +59,9 @@ class Matches:
 class Catalogue:
     """One version of a catalogue; its files are mapped, and never change.
 
-    Only the table that finds cells (at most 50 MB) and the fast-moving rows (some 20 bytes each) are in memory;
-    the pages of the mapped files belong to the operating system, which takes them back when it needs memory.
+    Only the table that finds cells (at most 50 MB) and the fast-moving rows (some 20 bytes each) are in
+    memory; the pages of the mapped files belong to the operating system, which takes them back when it needs
+    memory.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ class Expression:
                 f"the expression has {len(text)} characters; at most {_LONGEST} are allowed"
             )
         self._quoted: dict[str, str] = {}
-        plain = _QUOTED.sub(self._stand_in, text.strip())
+        plain = _QUOTED.sub(self._stand_in, text).strip()
         self._tree: ast.expr | None
         try:
             self._tree = ast.parse(plain, mode="eval").body
