@@ -102,7 +102,9 @@ def why(query: Query, frame: BatchFrame) -> list[Condition]:
     )
     renderer = Renderer("duckdb", "$1")
     sql = renderer.query(tree)
-    (row,) = frame.database.run(sql, frame.now if renderer.uses_now else None).to_pylist()
+    rows = frame.database.run(sql, frame.now if renderer.uses_now else None).to_pylist()
+    # A RIGHT JOIN may leave no row at all; then nothing is seen, and the tables are absent.
+    row = rows[0] if rows else dict.fromkeys([output.name for output in outputs])
     absent = {
         alias for n, source in enumerate(crossed) if not row[f"present{n}"] for alias in _aliases_of(source)
     }
