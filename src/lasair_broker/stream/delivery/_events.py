@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from lasair_broker.archive import Archive
 
-from ._newest import NewestHits
+from ._newest import newest_since
 from ._outputs import Cursor
 from ._parcel import Parcel
 
@@ -50,7 +50,8 @@ class HitWatch:
         self._condition = threading.Condition()
         self._looking = threading.Lock()
         self._looked = -math.inf
-        self._newest = NewestHits(archive)
+        self._archive = archive
+        self._newest: dict[int, float] = {}
 
     def wait(self, filter_id: int, after: float, seconds: float) -> bool:
         """Wait until the filter has a hit committed after that moment (MJD TAI), at most so many seconds.
@@ -65,7 +66,7 @@ class HitWatch:
                 finally:
                     self._looking.release()
             with self._condition:
-                if self._newest.of(filter_id) > after:
+                if self._newest.get(filter_id, 0.0) > after:
                     return True
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -75,7 +76,7 @@ class HitWatch:
     def _look(self) -> None:
         if time.monotonic() - self._looked < self._seconds:
             return
-        self._newest.look()
+        self._newest |= newest_since(self._archive, max(self._newest.values(), default=0.0))
         with self._condition:
             self._looked = time.monotonic()
             self._condition.notify_all()

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from lasair_broker.archive import Archive
 
+from ._newest import newest_since
 from ._outputs import Cursor
 
 __all__ = ["RecentHits"]
@@ -60,21 +61,20 @@ class RecentHits:
 
     def look(self) -> None:
         """Learn of the hits committed since the last look."""
-        condition = f'"committedMjdTai" > {self._until!r}'
         if not self._began:
-            self._skip(condition)
+            self._skip()
             self._began = True
             return
-        order = '"filterId", "committedMjdTai", "hitId"'
         found = self._archive.query(
-            f"SELECT * FROM filter_hits WHERE {condition} ORDER BY {order} LIMIT {self._most + 1}",  # noqa: S608  # numbers
+            f'SELECT * FROM filter_hits WHERE "committedMjdTai" > {self._until!r} '  # noqa: S608  # numbers
+            f'ORDER BY "filterId", "committedMjdTai", "hitId" LIMIT {self._most + 1}',
             max_rows=None,
         )
         if not found.num_rows:
             return
         if found.num_rows > self._most:
             self._drop(0)
-            self._skip(condition)
+            self._skip()
             return
         filters = found.column("filterId")
         runs = pc.run_end_encode(filters.combine_chunks())
@@ -117,15 +117,10 @@ class RecentHits:
                 place = last.column("committedMjdTai")[0].as_py(), last.column("hitId")[0].as_py()
                 self._gone[filter_id] = place
 
-    def _skip(self, condition: str) -> None:
+    def _skip(self) -> None:
         """Learn just which filters have hits, and hold none of those."""
-        found = self._archive.query(
-            'SELECT "filterId", max("committedMjdTai") AS newest FROM filter_hits '  # noqa: S608  # a number
-            f'WHERE {condition} GROUP BY "filterId"',
-            max_rows=None,
-        )
-        for filter_id, newest in zip(*(column.to_pylist() for column in found.columns), strict=True):
+        for filter_id, newest in newest_since(self._archive, self._until).items():
             self._newest[filter_id] = newest
             self._gone[filter_id] = newest, _AFTER_ALL
-            self._until = max(self._until, newest)
+        self._until = max(self._newest.values(), default=0.0)
         self._kept = _Kept((), dict(self._gone))
