@@ -39,6 +39,9 @@ def _value(datatype: str, rng: random.Random) -> Any:
             return None
 
 
+JSON = (None, "{}", '{"score": 0.75}', '{"score": "high"}', '{"score": [1, 2]}')
+
+
 def _rows(name: str, number: int, rng: random.Random, keys: list[dict[str, Any]]) -> pa.Table:
     rows = []
     for place in range(number):
@@ -46,6 +49,8 @@ def _rows(name: str, number: int, rng: random.Random, keys: list[dict[str, Any]]
             c.name: None if c.nullable and rng.random() < 0.25 else _value(c.datatype, rng)
             for c in table(name).columns
         }
+        if "classdict" in row:
+            row["classdict"] = rng.choice(JSON)
         rows.append({**row, **keys[place]})
     return pa.Table.from_pylist(rows, arrow_schema(name))
 

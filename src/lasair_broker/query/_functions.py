@@ -214,7 +214,7 @@ _LIST = (
     Function("LOWER", ("text",), _same, _LOWER, _LOWER, None, "text with the letters A to Z as small ones"),
     Function("UPPER", ("text",), _same, _UPPER, _UPPER, None, "text with the letters a to z as capitals"),
     Function("LENGTH", ("text",), lambda *_: integer(31), "length({0})", "length({0})", None, "number of characters"),
-    Function("json_path", (), lambda *_: text(10_000), "json_extract_string({0}, {1})",
+    Function("json_path", (), lambda *_: text(10_000), _if("json_valid({0})", "json_extract_string({0}, {1})"),
              "(CAST({0} AS jsonb) #>> CAST({1} AS text[]))", None, "value at a path of a JSON text"),
     # Lasair's
     _numbers("FLUX2MAG", _if("{0} > 0", "31.4 - 2.5 * (ln({0}) / 2.302585092994046)"),
