@@ -23,6 +23,7 @@ FLOORS = {
     "archive": 5,
     "query": 5,
     "stream": 6,
+    "client": 7,
     "web": 7,
     "vo": 7,
     "cli": 8,

@@ -142,3 +142,17 @@ def token(
 
         _, text = tokens.create(user, purpose, scope or list(Scope.values))
     console.print(text, highlight=False)
+
+
+@app.command()
+def tier(
+    name: Annotated[str, typer.Argument(help="Whom.")],
+    new: Annotated[str, typer.Argument(help="user or power.")],
+    archive: ArchiveOption = None,
+) -> None:
+    """Say how much a user may ask for: the usual, or as a power user."""
+    with acting(name, archive) as user:
+        from lasair_broker.web.sharing import changed
+
+        changed(user, {"tier": new})
+    console.print(f"{escape(user.username)} now has {escape(user.get_tier_display())}", highlight=False)

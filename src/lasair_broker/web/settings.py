@@ -42,6 +42,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "lasair_broker.web.headers.headers",
+    "lasair_broker.web.sizes.bounded",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -96,7 +97,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["lasair_broker.web.api.throttles.HourlyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["lasair_broker.web.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
+        "lasair_broker.web.api.parsers.JSONParser",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],

@@ -62,7 +62,7 @@ def described(
     status: int = 200,
     summary: str,
     parameters: Iterable[OpenApiParameter] = (),
-    media: str = "application/json",
+    media: tuple[str, ...] = ("application/json",),
 ) -> Callable[[Any], Any]:
     """Describe a method of a view: what it takes and gives, and that its errors are problem details."""
     responses: dict[Any, Any] = {
@@ -71,18 +71,23 @@ def described(
     if status == 204:
         responses[204] = OpenApiResponse(None, "Done.")
     else:
-        responses[(status, media)] = OpenApiResponse(response, "Done.")
+        for each in media:
+            responses[(status, each)] = OpenApiResponse(response, "Done.")
     return extend_schema(summary=summary, request=request, responses=responses, parameters=list(parameters))
 
 
 def described_table(
-    request: Any = None, *, summary: str, parameters: Iterable[OpenApiParameter] = ()
+    request: Any = None,
+    *,
+    summary: str,
+    parameters: Iterable[OpenApiParameter] = (),
+    response: Any = Rows,
 ) -> Callable[[Any], Any]:
     """Describe a method that gives a table in any of our formats."""
     responses: dict[Any, Any] = {
         (code, "application/problem+json"): OpenApiResponse(Problem, text) for code, text in _MEANING.items()
     }
-    responses[(200, "application/json")] = OpenApiResponse(Rows, "The rows.")
+    responses[(200, "application/json")] = OpenApiResponse(response, "The rows.")
     for name, media in FORMATS.items():
         if name != "json":
             responses[(200, media)] = OpenApiResponse(bytes, "The rows.")

@@ -37,6 +37,7 @@ class AnnotatorOut(serializers.ModelSerializer[Annotator]):
     """An annotator."""
 
     owner = serializers.CharField(source="owner.username")
+    url = serializers.CharField(allow_blank=True)
     collaboration = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
 
     class Meta:

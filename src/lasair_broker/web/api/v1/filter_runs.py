@@ -153,7 +153,7 @@ class Again(Body):
 
     since_mjd = serializers.FloatField(help_text="MJD TAI.")
     until_mjd = serializers.FloatField(help_text="MJD TAI.")
-    output_id = serializers.IntegerField(required=False)
+    output_id = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
 
 class Count(Body):
@@ -236,7 +236,7 @@ class HitsView(APIView):
 class HitEventsView(APIView):
     """The hits of a filter as they come, as server-sent events."""
 
-    @described(response=str, summary="Hits as they come, as server-sent events", media="text/event-stream")
+    @described(response=str, summary="Hits as they come, as server-sent events", media=("text/event-stream",))
     def get(self, request: Request, filter_id: int) -> HttpResponseBase:
         sharing.visible(Filter.objects.all(), request.user, filter_id)
         response = hit_events(request._request, filter_id)  # which has the user that the token stands for

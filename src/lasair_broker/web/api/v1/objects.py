@@ -73,7 +73,9 @@ class Context(Body):
 class ObjectView(APIView):
     """The newest state of an object."""
 
-    @described_table(summary="An object, by number or name", parameters=[_COLUMNS])
+    @described_table(
+        summary="An object, by number or name", parameters=[_COLUMNS], response=OpenApiTypes.OBJECT
+    )
     def get(self, request: Request, key: str) -> HttpResponseBase:
         found = archive().object(_known_key(key), _columns(request, "objects"))
         if not found.num_rows:
@@ -109,7 +111,7 @@ class ObjectTableView(APIView):
 class LightCurveView(APIView):
     """The light curve of an object."""
 
-    @described(response=Curve, summary="The light curve of an object", parameters=[_COLUMNS, _CURVE])
+    @described_table(response=Curve, summary="The light curve of an object", parameters=[_COLUMNS, _CURVE])
     def get(self, request: Request, key: str) -> HttpResponseBase:
         wanted = _curve_columns(request)
         return _answer_curve(request, archive().light_curve(_number_of(key), wanted), key)
@@ -120,7 +122,12 @@ class LightCurvesView(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.READ}
 
-    @described(ObjectIds, Curve, summary="The light curves of many objects", parameters=[_COLUMNS, _CURVE])
+    @described_table(
+        ObjectIds,
+        response=Curve,
+        summary="The light curves of many objects",
+        parameters=[_COLUMNS, _CURVE],
+    )
     def post(self, request: Request) -> HttpResponseBase:
         ids = _ids(checked(ObjectIds, request))
         return _answer_curve(request, archive().light_curves(ids, _curve_columns(request)), "lightcurves")
@@ -151,7 +158,7 @@ class CutoutView(APIView):
     @described(
         response=bytes,
         summary=f"An image: {', '.join(WHICH)}, as fits or png",
-        media="application/fits",
+        media=("application/fits", "image/png"),
         parameters=[parameter("size", int, "Pixels of a PNG along the longer side, 16 to 2048.")],
     )
     def get(self, request: Request, diaSourceId: int, which: str, ending: str) -> HttpResponse:

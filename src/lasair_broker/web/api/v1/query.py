@@ -18,7 +18,6 @@ from lasair_broker.web.api.models import Scope
 from lasair_broker.web.api.v1.base import Body, checked
 from lasair_broker.web.archive import ask
 from lasair_broker.web.catalogue import catalogue_for
-from lasair_broker.web.errors import Invalid
 from lasair_broker.web.limits import limits_of
 
 
@@ -84,6 +83,4 @@ def _query(request: Request, given: dict[str, Any]) -> Query:
     catalogue = catalogue_for(request.user)
     if "adql" in given:
         return parse(given["adql"], catalogue)
-    if "\x00" in given["selected"] + given["tables"] + given["conditions"]:
-        raise Invalid({"": "a query has no NUL in it"})
     return triple(given["selected"], given["tables"], given["conditions"], catalogue)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path, re_path, register_converter
-from django.urls.converters import IntConverter
+from django.urls.converters import IntConverter, StringConverter
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from lasair_broker.web.api.v1 import (
@@ -24,24 +24,31 @@ class IdConverter(IntConverter):
     regex = "[0-9]{1,9}"
 
 
+class NameConverter(StringConverter):
+    """Texts that a database can look for."""
+
+    regex = r"[^/\x00]{1,255}"
+
+
 register_converter(IdConverter, "id")
+register_converter(NameConverter, "name")
 
 _FILTER = "filters/<id:filter_id>/"
 _OUTPUT = f"{_FILTER}outputs/<id:output_id>/"
 _LIST = "watchlists/<id:list_id>/"
 _MAP = "watchmaps/<id:map_id>/"
-_TOPIC = "annotators/<str:topic>/"
+_TOPIC = "annotators/<name:topic>/"
 
 urlpatterns = [
     path("objects/", objects.ObjectsView.as_view()),
-    path("objects/<str:key>/", objects.ObjectView.as_view()),
-    path("objects/<str:key>/lightcurve/", objects.LightCurveView.as_view()),
-    path("objects/<str:key>/<str:name>/", objects.ObjectTableView.as_view()),
+    path("objects/<name:key>/", objects.ObjectView.as_view()),
+    path("objects/<name:key>/lightcurve/", objects.LightCurveView.as_view()),
+    path("objects/<name:key>/<name:name>/", objects.ObjectTableView.as_view()),
     path("lightcurves/", objects.LightCurvesView.as_view()),
     path("cone/", objects.ConeView.as_view()),
-    path("cutouts/<int:diaSourceId>/<str:which>.<str:ending>", objects.CutoutView.as_view()),
+    path("cutouts/<int:diaSourceId>/<name:which>.<name:ending>", objects.CutoutView.as_view()),
     path("context/", objects.ContextView.as_view()),
-    path("tns/<str:name>/", objects.TransientView.as_view()),
+    path("tns/<name:name>/", objects.TransientView.as_view()),
     path("query/", query.QueryView.as_view()),
     path("query/check/", query.QueryCheckView.as_view()),
     path("filters/", filters.FiltersView.as_view()),
@@ -88,10 +95,10 @@ urlpatterns = [
     path(f"{_TOPIC}share/", annotators.AnnotatorShareView.as_view()),
     path(f"{_TOPIC}annotations/", annotators.AnnotationsView.as_view()),
     path("collaborations/", general.CollaborationsView.as_view()),
-    path("collaborations/<str:slug>/members/", general.MembersView.as_view()),
-    path("collaborations/<str:slug>/members/<str:username>/", general.MemberView.as_view()),
+    path("collaborations/<name:slug>/members/", general.MembersView.as_view()),
+    path("collaborations/<name:slug>/members/<name:username>/", general.MemberView.as_view()),
     path("tables/", general.TablesView.as_view()),
-    path("tables/<str:name>/", general.TableView.as_view()),
+    path("tables/<name:name>/", general.TableView.as_view()),
     path("status/", general.StatusView.as_view()),
     path("account/", general.AccountView.as_view()),
     path("tokens/", general.TokensView.as_view()),

@@ -131,6 +131,7 @@ class TriggerOut(serializers.ModelSerializer[WatchlistTrigger]):
         extra_kwargs: ClassVar[dict[str, Any]] = {
             "start_mjd": {"required": False},
             "cone_id": {"min_value": 1, "max_value": _LARGEST_ID},
+            "consecutive": {"min_value": 1, "max_value": 100},
         }
 
 

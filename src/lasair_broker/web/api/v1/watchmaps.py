@@ -143,7 +143,7 @@ class WatchmapView(APIView):
 class MocView(APIView):
     """The region of a watchmap."""
 
-    @described(response=bytes, media="application/fits", summary="The region of a watchmap, a MOC")
+    @described(response=bytes, media=("application/fits",), summary="The region of a watchmap, a MOC")
     def get(self, request: Request, map_id: int) -> HttpResponse:
         moc = services.region(request.user, map_id).to_fits()
         return HttpResponse(

@@ -1,0 +1,204 @@
+"""The client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.ipc
+import requests
+
+from lasair_broker.client._errors import LasairError
+from lasair_broker.client._result import Result
+
+__all__ = ["Lasair"]
+
+_ARROW = "application/vnd.apache.arrow.stream"
+_LONGEST_WAIT = 60.0
+_TRIES = 3
+
+
+class Lasair:
+    """A connection to a Lasair.
+
+    Parameters
+    ----------
+    address
+        Of the site, such as https://lasair.example.org.
+    token
+        From your account there, or `lasair user token`; without one only what is public is seen.
+    timeout
+        Seconds to wait for an answer.
+
+    Every method raises `LasairError` if the server refuses, fails or does not answer. Where the server says
+    when to ask again, reading waits for that, a minute at most.
+    """
+
+    def __init__(self, address: str, token: str | None = None, *, timeout: float = 310.0) -> None:
+        self._base = address.rstrip("/") + "/api/v1/"
+        self._timeout = timeout
+        self._session = requests.Session()
+        if token is not None:
+            self._session.headers["Authorization"] = f"Token {token}"
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Reading
+
+    def object(self, key: int | str) -> dict[str, Any]:
+        """The newest state of an object, by number or name."""
+        found = self._table("GET", f"objects/{_part(key)}/").to_list()
+        return found[0]
+
+    def objects(self, diaObjectIds: Sequence[int], columns: Sequence[str] | None = None) -> Result:
+        """Many objects, at most 1000."""
+        body: dict[str, Any] = {"diaObjectIds": [str(number) for number in diaObjectIds]}
+        if columns is not None:
+            body["columns"] = list(columns)
+        return self._table("POST", "objects/", json=body)
+
+    def of_object(self, key: int | str, table: str) -> Result:
+        """The rows that a table (annotations, sherlock_crossmatches, …) has for an object."""
+        return self._table("GET", f"objects/{_part(key)}/{_part(table)}/")
+
+    def light_curve(self, key: int | str, table: str = "diaSources") -> Result:
+        """The light curve of an object: its diaSources, diaForcedSources or diaNondetectionLimits."""
+        return self._table("GET", f"objects/{_part(key)}/lightcurve/", params={"table": table})
+
+    def light_curves(self, diaObjectIds: Sequence[int], table: str = "diaSources") -> Result:
+        """The light curves of many objects, at most 1000, in order of object and time."""
+        body = {"diaObjectIds": [str(number) for number in diaObjectIds]}
+        return self._table("POST", "lightcurves/", params={"table": table}, json=body)
+
+    def cone(self, ra: float, decl: float, radius: float = 5.0) -> Result:
+        """Objects within `radius` arcseconds of a position (ICRS, degrees), nearest first."""
+        return self._table("GET", "cone/", params={"ra": ra, "decl": decl, "radius": radius})
+
+    def query(self, adql: str, *, limit: int | None = None) -> Result:
+        """The result of a query in ADQL."""
+        body: dict[str, Any] = {"adql": adql}
+        if limit is not None:
+            body["limit"] = limit
+        return self._table("POST", "query/", json=body)
+
+    def cutout(self, diaSourceId: int, which: str, ending: str = "fits") -> bytes:
+        """An image of a detection ("Difference", "Science" or "Template") as FITS, or as PNG."""
+        return self._ask("GET", f"cutouts/{int(diaSourceId)}/{_part(which)}.{_part(ending)}").content
+
+    def context(self, ra: float, decl: float) -> dict[str, Any]:
+        """What catalogues know at a position (ICRS, degrees)."""
+        return self._json("GET", "context/", params={"ra": ra, "decl": decl})
+
+    def status(self) -> dict[str, Any]:
+        """What the archive holds."""
+        return self._json("GET", "status/")
+
+    def account(self) -> dict[str, Any]:
+        """Who you are, and what you may."""
+        return self._json("GET", "account/")
+
+    # What users make
+
+    def every(self, kind: str) -> Iterator[dict[str, Any]]:
+        """All of a kind that you see: "filters", "watchlists", "watchmaps", "annotators"; or all hits of one
+        of them: "filters/7/hits"."""
+        address: str | None = f"{self._base}{kind.strip('/')}/"
+        params: dict[str, Any] = {"limit": 1000}
+        while address is not None:
+            page = self._at("GET", address, params=params).json()
+            yield from page["results"]
+            address, params = page["next"], {}
+
+    def create_filter(self, name: str, adql: str, **more: Any) -> dict[str, Any]:
+        """A new filter; `more` as the API's description has it: description, trigger, renotify, …"""
+        return self._json("POST", "filters/", json={"name": name, "adql": adql, **more})
+
+    def preview_filter(self, filter_id: int, version: int = 1) -> dict[str, Any]:
+        """What a version finds in the archive."""
+        return self._json("POST", f"filters/{int(filter_id)}/versions/{int(version)}/preview/")
+
+    def activate_filter(self, filter_id: int, version: int = 1) -> dict[str, Any]:
+        """Run a version on the stream."""
+        return self._json("POST", f"filters/{int(filter_id)}/versions/{int(version)}/activate/")
+
+    def create_watchlist(
+        self, name: str, file: str | Path | None = None, *, radius: float = 5.0, active: bool = False
+    ) -> dict[str, Any]:
+        """A new watchlist with the rows of a file (CSV, VOTable, FITS, Parquet); `radius` in arcseconds."""
+        made = self._json("POST", "watchlists/", json={"name": name, "default_radius": radius})
+        address = f"watchlists/{made['id']}/"
+        if file is not None:
+            content = Path(file).read_bytes()
+            self._json("POST", f"{address}upload/", files={"file": (Path(file).name, content)})
+        return self._json("PATCH", address, json={"active": active})
+
+    def annotate(self, topic: str, annotations: Sequence[Mapping[str, Any]]) -> int:
+        """Say something of objects: `diaObjectId` and `classification` of each, and what else it is. How many
+        were taken: all, or an error tells why none."""
+        rows = [{**row, "diaObjectId": str(row["diaObjectId"])} for row in annotations]
+        said = self._json("POST", f"annotators/{_part(topic)}/annotations/", json={"annotations": rows})
+        return int(said["count"])
+
+    # HTTP
+
+    def _table(self, method: str, path: str, **options: Any) -> Result:
+        answer = self._ask(method, path, headers={"Accept": _ARROW}, **options)
+        with pa.ipc.open_stream(answer.content) as reader:
+            return Result(reader.read_all(), answer.headers.get("Lasair-Truncated") == "true")
+
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = self._ask(method, path, **options).json()
+        return found
+
+    def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self._at(method, self._base + path, **options)
+
+    def _at(self, method: str, address: str, **options: Any) -> requests.Response:
+        for last in [False] * (_TRIES - 1) + [True]:
+            try:
+                answer = self._session.request(method, address, timeout=self._timeout, **options)
+            except requests.RequestException as error:
+                raise LasairError(f"{self._base} does not answer: {error}") from error
+            if answer.ok:
+                return answer
+            wait = _seconds(answer.headers.get("Retry-After"))
+            if last or method != "GET" or wait is None or wait > _LONGEST_WAIT:
+                raise _error(answer, wait)
+            time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+
+def _part(value: int | str) -> str:
+    """A part of an address."""
+    return quote(str(value), safe="")
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.isdecimal() else None
+
+
+def _error(answer: requests.Response, wait: float | None) -> LasairError:
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = problem.get("detail") or answer.reason or "no reason given"
+    faults = [(fault["field"], fault["message"]) for fault in problem.get("errors", [])]
+    return LasairError(f"{answer.status_code}: {detail}", answer.status_code, faults, wait)
