@@ -25,10 +25,11 @@ def keep_by_sources() -> None:
 
     If somebody has named locators of caches for numba already, these stay.
     """
-    if not config.CACHE_LOCATOR_CLASSES:
+    settings: Any = config  # which numba fills when it is imported
+    if not settings.CACHE_LOCATOR_CLASSES:
         mine = (f"{__name__}.{locator.__name__}" for locator in (UserProvided, InTree, UserWide))
         others = (locator.__name__ for locator in caching.CacheImpl._locator_classes)
-        config.CACHE_LOCATOR_CLASSES = ",".join([*mine, *others])
+        settings.CACHE_LOCATOR_CLASSES = ",".join([*mine, *others])
 
 
 class _BySources:

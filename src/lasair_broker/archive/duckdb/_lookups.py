@@ -16,8 +16,8 @@ from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 from lasair_broker.sky import cone_ranges, separation_arcsec
 
 from ..interface import CONE_COLUMNS, LIGHT_CURVE_TABLES, Cutout, LightCurve
-from ._rows import incoming, read_places, snapshot
-from ._tables import PARTS, SORTED, column_list, parts
+from ._rows import incoming
+from ._tables import PARTS, SORTED, column_list
 
 __all__ = [
     "alert_place",
@@ -89,17 +89,11 @@ def rows_of_objects(
     if SORTED.get(name, ())[:1] == ("healpix29",):
         cells = _cells(connection, ids)
         return _joined(connection, name, selected.names, cells) if cells else selected.empty_table()
-    wanted = pa.table({"diaObjectId": pa.array(ids, pa.int64())})
-    rows = [selected.empty_table()]
-    with snapshot(connection):
-        for part in parts(name):
-            with incoming(connection, wanted=wanted):
-                places = connection.execute(
-                    f"SELECT rowid AS place FROM {quoted(part)} SEMI JOIN wanted USING (diaObjectId)"
-                ).to_arrow_table()
-            if places.num_rows:
-                rows.append(read_places(connection, part, selected.names, places))
-    return pa.concat_tables(rows)
+    listed = ", ".join(map(quoted, selected.names))
+    with incoming(connection, wanted=pa.table({"diaObjectId": pa.array(ids, pa.int64())})):
+        return connection.execute(
+            f"SELECT {listed} FROM {name} SEMI JOIN wanted USING (diaObjectId)"
+        ).to_arrow_table()
 
 
 def object_places(
