@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lasair_broker.archive import Archive
-from lasair_broker.settings import Settings, SiteSettings
+from lasair_broker.settings import Settings
 from lasair_broker.web import migrate
 
 from ._context import ArchiveOption, console, settings_for
@@ -20,6 +22,7 @@ from ._user import users_of
 __all__ = ["serve", "serving"]
 
 _DEFAULT_PORT = 8000
+_SETTINGS = "python:lasair_broker.web.gunicorn_settings"
 
 
 def serve(
@@ -40,42 +43,16 @@ def serve(
     settings = settings_for(archive)
     set_up_logging(settings.logging)
     users_of(archive)
-    site = settings.site
-    chosen = next((p for p in (port, site.port) if p is not None), _DEFAULT_PORT)
-    _gunicorn(address or site.address, chosen, workers, site)
-
-
-def _gunicorn(address: str, port: int, workers: int, site: SiteSettings) -> None:
-    from gunicorn.app.base import BaseApplication
-
-    def listening(arbiter: Any) -> None:
-        for listener in arbiter.LISTENERS:
-            _tell(address, listener.sock.getsockname()[1])
-
-    class Site(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-        def load_config(self) -> None:
-            options: dict[str, Any] = {
-                "bind": _bound(address, port),
-                "workers": workers,
-                "worker_class": "gthread",
-                "threads": site.threads,
-                "keepalive": 15,
-                "graceful_timeout": 10,
-                "loglevel": "warning",
-                "control_socket_disable": True,
-                "when_ready": listening,
-            }
-            for name, value in options.items():
-                if name in self.cfg.settings:
-                    self.cfg.set(name, value)
-
-        def load(self) -> Any:
-            # In the worker: an open archive does not outlive a fork.
-            from lasair_broker.web.wsgi import application
-
-            return application
-
-    Site().run()
+    chosen = next((p for p in (port, settings.site.port) if p is not None), _DEFAULT_PORT)
+    os.environ["LASAIR_SITE__PORT"] = str(chosen)
+    os.environ["LASAIR_SITE__ADDRESS"] = address or settings.site.address
+    os.environ["LASAIR_SITE_WORKERS"] = str(workers)
+    # A program of its own in place of this one, whose libraries have started threads: these would not survive
+    # the fork of the workers.
+    sys.stdout.flush()
+    os.execv(  # noqa: S606 - no shell is wanted, and nothing of what is started is a user's
+        sys.executable, [sys.executable, "-m", "gunicorn", "-c", _SETTINGS]
+    )
 
 
 @contextmanager
@@ -130,10 +107,6 @@ def _run(server: Any) -> Callable[[], None]:
 
 def _tell(address: str, port: int) -> None:
     console.print(f"site at http://{_shown(address)}:{port}/", highlight=False)
-
-
-def _bound(address: str, port: int) -> str:
-    return f"{_shown(address)}:{port}"
 
 
 def _shown(address: str) -> str:

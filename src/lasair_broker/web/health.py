@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from lasair_broker.archive import ArchiveError
-from lasair_broker.web.archive import archive
+from lasair_broker.web.archive import archive, let_go
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +27,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         archive().positions()
     except ArchiveError as error:
         _log.warning("not ready", part="archive", reason=str(error))
+        let_go()
         failing.append("archive")
     try:
         with connection.cursor() as cursor:
