@@ -46,7 +46,7 @@ def edited_by(user: User | AnonymousUser | None, path: str = "") -> Q:
     if user is None or not user.is_authenticated or not user.is_active:
         return Q(pk__in=[])
     if user.is_superuser:
-        return Q()
+        return Q(pk__isnull=False)  # everything: an empty Q would be lost beside another one after "or"
     from lasair_broker.web.accounts.models import EDITING_ROLES
 
     mine = user.memberships.filter(role__in=EDITING_ROLES).values("collaboration")

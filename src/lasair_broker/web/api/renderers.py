@@ -40,7 +40,10 @@ class Negotiation(BaseContentNegotiation):
     def select_renderer(  # type: ignore[override]  # the stubs want a class where instances come
         self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        asked, accepted = request.query_params.get("format"), request.headers.get("Accept", "")
+        fitting = (r for r in renderers if r.format == asked or (not asked and r.media_type in accepted))
+        chosen = next(fitting, renderers[0])
+        return chosen, chosen.media_type
 
 
 def _plain(value: Any) -> Any:

@@ -32,8 +32,6 @@ from lasair_broker.web.watchmaps import services
 from lasair_broker.web.watchmaps.models import Watchmap
 
 _MOST_FIELDS = 10_000
-_RA = {"min_value": 0.0, "max_value": 360.0}
-_DECL = {"min_value": -90.0, "max_value": 90.0}
 
 
 class WatchmapOut(serializers.ModelSerializer[Watchmap]):
@@ -58,10 +56,16 @@ class WatchmapIn(Body):
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(max_length=4096, required=False, allow_blank=True, default="")
     ra = serializers.ListField(
-        child=serializers.FloatField(**_RA), required=False, min_length=1, max_length=_MOST_FIELDS
+        child=serializers.FloatField(min_value=0.0, max_value=360.0),
+        required=False,
+        min_length=1,
+        max_length=_MOST_FIELDS,
     )
     decl = serializers.ListField(
-        child=serializers.FloatField(**_DECL), required=False, min_length=1, max_length=_MOST_FIELDS
+        child=serializers.FloatField(min_value=-90.0, max_value=90.0),
+        required=False,
+        min_length=1,
+        max_length=_MOST_FIELDS,
     )
     radius = serializers.FloatField(
         min_value=0.0, max_value=180.0, required=False, help_text="Degrees; without, ra and decl are corners."
