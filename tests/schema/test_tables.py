@@ -24,7 +24,7 @@ PROMISED_TABLES = """
     objects diaSources diaForcedSources diaNondetectionLimits ssSources ssObjects mpc_orbits alerts
     cutouts avro_schemas rejected stream_positions object_ledger sherlock_classifications
     sherlock_crossmatches crossmatch_tns external_events classifications annotations watchlist_hits
-    area_hits mma_hits filter_hits watchlist_events watchlist_trigger_states
+    area_hits mma_hits filter_hits watchlist_events watchlist_trigger_states event_hits partners
 """
 
 # What users' saved queries name, with the type they expect. Times and positions are the exception: see below.
@@ -168,7 +168,7 @@ def test_other_public_tables_have_every_public_column(name: str) -> None:
 
 
 def test_an_object_may_be_in_many_lists_maps_and_events() -> None:
-    for name in ("watchlist_hits", "area_hits", "mma_hits"):
+    for name in ("watchlist_hits", "area_hits", "mma_hits", "event_hits", "partners"):
         assert len(TABLES[name].primary_key) > 1
 
 

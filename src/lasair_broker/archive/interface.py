@@ -310,14 +310,14 @@ class Archive(ABC):
 
     @abstractmethod
     def replace_list_hits(self, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
-        """Store what matching a list or map against the whole archive found.
+        """Store what matching a list, map or event against the whole archive found.
 
         Parameters
         ----------
         name
-            "watchlist_hits" or "area_hits".
+            "watchlist_hits", "area_hits" or "event_hits".
         list_id
-            The list's `wl_id` or the map's `ar_id`.
+            The list's `wl_id`, the map's `ar_id` or the event's `mw_id`.
         hits
             Rows of that table, all of this list; those that are there (by primary key) are replaced.
         first

@@ -288,12 +288,26 @@ class Writing:
         elif _speaks_of_objects(name):
             if not len(ids):
                 return
+            if name == "partners":
+                self._store_partners(rows, ids)
+                return
             mine = rows.filter(pc.is_in(rows.column("diaObjectId"), pa.array(ids)))
             self._delete_objects(name, ids, None)
             with incoming(self._connection, arrived=conform(mine, name)):
                 self._connection.execute(f"INSERT INTO {name}_recent BY NAME SELECT * FROM arrived")
         else:
             self._replace(name, rows)
+
+    def _store_partners(self, rows: pa.Table, ids: Int64) -> None:
+        """Pairs stand here both ways: those of the objects renewed are replaced in both, and so are rows of
+        other objects whose pairs are ranked anew because of them."""
+        with incoming(self._connection, gone=pa.table({"diaObjectId": ids})):
+            for part in parts("partners"):
+                self._connection.execute(
+                    f"DELETE FROM {part} WHERE diaObjectId IN (SELECT diaObjectId FROM gone) "
+                    "OR partnerDiaObjectId IN (SELECT diaObjectId FROM gone)"
+                )
+        self._replace("partners", rows)
 
     def _replace(self, name: str, rows: pa.Table) -> None:
         if rows.num_rows:
@@ -324,11 +338,12 @@ def _speaks_of_objects(name: str) -> bool:
     return TABLES[name].primary_key[0] == "diaObjectId"
 
 
-_LISTS = {"watchlist_hits": "wl_id", "area_hits": "ar_id"}
+_LISTS = {"watchlist_hits": "wl_id", "area_hits": "ar_id", "event_hits": "mw_id"}
 
 
 def replace_list_hits(connection: Any, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
-    """Store what matching a list or map against the whole archive found; see `Archive.replace_list_hits`."""
+    """Store what matching a list, map or event against the whole archive found; see
+    `Archive.replace_list_hits`."""
     if name not in _LISTS:
         raise ValueError(f"{name!r} is not a table of hits of lists: {', '.join(_LISTS)}")
     key, column = TABLES[name].primary_key, _LISTS[name]
