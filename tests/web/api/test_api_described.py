@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import load_all_checks
+from schemathesis.core.failures import FailureGroup
 from site_under_test import Site
 
 
@@ -46,6 +47,7 @@ def test_what_is_described_is_so(site: Site, token: str) -> None:
     description = schemathesis.openapi.from_url(f"{site.address}/api/v1/schema/?format=json")
     headers = {"Authorization": f"Token {token}"}
     site.lasair("user", "tier", "dora", "power")
+    wrong = []
     for result in description.get_all_operations():
         operation = result.ok()
         if "events" in operation.path or operation.path.endswith("/test/"):
@@ -58,10 +60,12 @@ def test_what_is_described_is_so(site: Site, token: str) -> None:
             database=None,
             suppress_health_check=list(HealthCheck),
         )
+        @given(case=operation.as_strategy())
         def try_it(case: Any) -> None:
             case.call_and_validate(headers=headers, checks=checks, timeout=60)
 
-        operation.as_strategy()
-        from hypothesis import given
-
-        given(case=operation.as_strategy())(try_it)()
+        try:
+            try_it()
+        except FailureGroup as found:
+            wrong += [f"{operation.label}: {failure}" for failure in found.exceptions]
+    assert not wrong, "\n\n".join(wrong)

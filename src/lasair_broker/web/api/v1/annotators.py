@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -38,7 +38,7 @@ class AnnotatorOut(serializers.ModelSerializer[Annotator]):
 
     owner = serializers.CharField(source="owner.username")
     url = serializers.CharField(allow_blank=True)
-    collaboration = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    collaboration = serializers.CharField(source="collaboration.slug", default=None, allow_null=True)
 
     class Meta:
         model = Annotator

@@ -39,7 +39,7 @@ class FilterOut(serializers.ModelSerializer[Filter]):
     """A filter."""
 
     owner = serializers.CharField(source="owner.username")
-    collaboration = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    collaboration = serializers.CharField(source="collaboration.slug", default=None, allow_null=True)
     active_version = serializers.IntegerField(source="active_version.number", default=None, allow_null=True)
 
     class Meta:

@@ -61,7 +61,7 @@ class WatchlistOut(serializers.ModelSerializer[Watchlist]):
     """A watchlist."""
 
     owner = serializers.CharField(source="owner.username")
-    collaboration = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    collaboration = serializers.CharField(source="collaboration.slug", default=None, allow_null=True)
     current = UploadOut(allow_null=True)
 
     class Meta:

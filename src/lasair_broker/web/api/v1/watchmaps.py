@@ -38,7 +38,7 @@ class WatchmapOut(serializers.ModelSerializer[Watchmap]):
     """A watchmap."""
 
     owner = serializers.CharField(source="owner.username")
-    collaboration = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    collaboration = serializers.CharField(source="collaboration.slug", default=None, allow_null=True)
 
     class Meta:
         model = Watchmap
