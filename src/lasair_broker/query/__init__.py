@@ -2,12 +2,13 @@
 
 from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
+from ._frame import BatchFrame
 from ._functions import AGGREGATES, FUNCTIONS, Function
 from ._per_object import LINKS, OBJECT, of_objects
 from ._query import Query, mjd_now, parse
 from ._reads import columns_read, values_wanted
 from ._reference import reference
-from ._stream import BatchFrame, Hits, StreamPlan
+from ._stream import Hits, StreamPlan
 from ._triple import triple
 from ._why import Condition, why
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ._errors import QueryError
+from ._frame import BatchFrame
 from ._query import Query
 from ._render import Renderer
 from ._scope import Names
-from ._stream import BatchFrame
 from ._tree import (
     Call,
     Case,
