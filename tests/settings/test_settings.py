@@ -142,3 +142,13 @@ def test_a_variable_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LASAIR_KAFKA__OPTIONS", "fetch.max.bytes=1")
     with pytest.raises(SettingsError, match=r"kafka\.options.*LASAIR_KAFKA__OPTIONS"):
         load()
+
+
+def test_folders_of_schemas_may_be_one_or_several_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LASAIR_SCHEMAS__FOLDERS", "/srv/schemas")
+    assert load().schemas.folders == (Path("/srv/schemas"),)
+    monkeypatch.setenv("LASAIR_SCHEMAS__FOLDERS", "/srv/schemas, more")
+    assert load().schemas.folders == (Path("/srv/schemas"), Path("more"))
+    monkeypatch.setenv("LASAIR_SCHEMAS__FOLDERS", '["/srv/a,b"]')
+    assert load().schemas.folders == (Path("/srv/a,b"),)
+    assert load(schemas={"folders": [Path("x")]}).schemas.folders == (Path("x"),)

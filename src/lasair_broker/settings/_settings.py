@@ -70,6 +70,13 @@ def _hide_secrets(options: object) -> object:
     }
 
 
+def _split(value: object) -> object:
+    """The parts of a text with commas."""
+    return tuple(t.strip() for t in value.split(",") if t.strip()) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
 LibrdkafkaOptions = Annotated[dict[str, SecretStr | bool | int | float | str], BeforeValidator(_hide_secrets)]
 
 
@@ -134,7 +141,7 @@ class KafkaConnection(_Section):
 class KafkaSettings(KafkaConnection):
     """The surveys' Kafka, and what is read from it."""
 
-    topics: tuple[str, ...] = Field((), description="Topics to read; one beginning with ^ is a pattern.")
+    topics: Texts = Field((), description="Topics to read; one beginning with ^ is a pattern.")
     group: str = Field(
         "lasair", description="Consumer group; its members share the partitions.", min_length=1
     )
@@ -144,11 +151,6 @@ class KafkaSettings(KafkaConnection):
     connect_wait: float = Field(
         60.0, description="Seconds to wait at the start for a broker that does not answer.", gt=0
     )
-
-    @field_validator("topics", mode="before")
-    @classmethod
-    def _split_topics(cls, value: object) -> object:
-        return tuple(t.strip() for t in value.split(",") if t.strip()) if isinstance(value, str) else value
 
 
 class DeliverySettings(KafkaConnection):
@@ -171,7 +173,7 @@ class DeliverySettings(KafkaConnection):
     site_url: str = Field(
         "", description="Address of the site, https://…; links in e-mails begin with it. None: no links."
     )
-    allowed_networks: tuple[str, ...] = Field(
+    allowed_networks: Texts = Field(
         (),
         description="Private networks that webhooks and notifications may reach all the same (CIDR).",
     )
@@ -179,11 +181,6 @@ class DeliverySettings(KafkaConnection):
     budget: float = Field(
         30.0, description="Seconds an attempt at one output may take before it counts as failed.", gt=0
     )
-
-    @field_validator("allowed_networks", mode="before")
-    @classmethod
-    def _split_networks(cls, value: object) -> object:
-        return tuple(n.strip() for n in value.split(",") if n.strip()) if isinstance(value, str) else value
 
     @field_validator("allowed_networks")
     @classmethod
@@ -196,7 +193,7 @@ class DeliverySettings(KafkaConnection):
 class SchemaSettings(_Section):
     """Where writer schemas of packets come from."""
 
-    folders: tuple[Path, ...] = Field((), description="Folders with Avro schemas, MAJOR/MINOR/*.avsc.")
+    folders: Paths = Field((), description="Folders with Avro schemas, MAJOR/MINOR/*.avsc.")
     registry_url: str = Field("", description="Schema registry (Confluent's REST interface).")
     registry_username: str = Field("", description="User name for the registry.")
     registry_password: SecretStr = Field(SecretStr(""), description="Password for the registry.")
@@ -273,7 +270,7 @@ class SiteSettings(_Section):
         None, description="TCP port; none: `lasair run` serves no site; 0: any free port.", ge=0, le=65535
     )
     address: str = Field("127.0.0.1", description="Address to listen at.")
-    hosts: tuple[str, ...] = Field(
+    hosts: Texts = Field(
         (), description="Names under which it is reached, besides localhost; .example.org is any of a domain."
     )
     https: bool = Field(
@@ -293,11 +290,6 @@ class SiteSettings(_Section):
     )
     user_requests: int = Field(1000, description="API requests an hour of a user.", ge=1)
     power_requests: int = Field(100_000, description="API requests an hour of a power user.", ge=1)
-
-    @field_validator("hosts", mode="before")
-    @classmethod
-    def _split_hosts(cls, value: object) -> object:
-        return tuple(h.strip() for h in value.split(",") if h.strip()) if isinstance(value, str) else value
 
 
 class LoggingSettings(_Section):
