@@ -27,6 +27,8 @@ ERRORS = [
     ("SELECT classification, COUNT(*), ra FROM objects NATURAL JOIN sherlock_classifications GROUP BY classification", "ra FROM", "add it to GROUP BY, or take its MIN or AVG"),
     ("SELECT ra FROM objects WHERE timestamp > 'soon'", "timestamp", "write it as 2026-03-01 or 2026-03-01T12:00:00"),
     ("SELECT ra FROM objects WHERE ra > 'a", "'a", None),
+    ("SELECT ra FROM objects WHERE tns_name = SN2024", "SN2024", "if it is a text, put it in single quotes: 'SN2024'"),
+    ("SELECT ra FROM objects WHERE classdict = 'x'", "classdict", "join annotations, where there is one"),
     ("SELECT ra", "ra", "write FROM and a table"),
     ("", "", "write SELECT … FROM … WHERE …"),
 ]  # fmt: skip

@@ -130,3 +130,32 @@ def test_others_lists_are_refused() -> None:
     triple("objects.ra", "watchlist:5", "", catalogue)
     with pytest.raises(QueryError, match="not yours"):
         triple("objects.ra", "watchlist:6", "", catalogue)
+
+
+def test_areas_of_several_entries_are_numbered_through() -> None:
+    query = triple("objects.ra", "area:1, area:2&3", "ar0.ar_id + ar1.ar_id + ar2.ar_id = 6", PUBLIC)
+    for place, number in enumerate((1, 2, 3)):
+        assert f"ar{place}.ar_id = {number}" in query.text
+    with pytest.raises(QueryError, match="only one watchlist") as caught:
+        triple("objects.ra", "watchlist:1, watchlist:2", "", PUBLIC)
+    assert (caught.value.field, caught.value.position) == ("tables", 13)
+
+
+def test_topics_are_named_in_capitals_or_not() -> None:
+    catalogue = Catalogue.of_tables(
+        ["objects", "annotations"],
+        {"annotations": {"topic": ["FastFinder", "fast"]}},
+        lambda kind, which: which in ("FastFinder", "fast"),
+    )
+    query = triple("objects.ra", "annotator:fastfinder&FAST", "fastfinder.classification = 'SN'", catalogue)
+    assert "fastfinder.topic = 'FastFinder'" in query.text
+    assert "FAST.topic = 'fast'" in query.text
+    with pytest.raises(QueryError, match="not yours"):
+        triple("objects.ra", "annotator:faster", "", catalogue)
+
+
+def test_a_table_that_is_not_joined_is_named() -> None:
+    with pytest.raises(QueryError) as caught:
+        triple("objects.ra", "objects", 'sherlock_classifications.classification = "SN"', PUBLIC)
+    assert (caught.value.field, caught.value.position) == ("conditions", 0)
+    assert caught.value.suggestion == "join this table, too; FROM has objects"

@@ -49,7 +49,7 @@ class Checker:
     def __init__(self, catalogue: Catalogue, extensions: Sequence[QueryError]) -> None:
         self._catalogue = catalogue
         self._extensions = extensions
-        self.names = Names()
+        self.names = Names(tables={name: known.columns for name, known in catalogue.relations.items()})
 
     def check(self, node: exp.Expression) -> QueryTree:
         """The checked tree.

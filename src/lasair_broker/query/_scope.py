@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -31,12 +31,15 @@ class Names:
         The length of all the texts that are put together.
     form_only
         Whether the tables are not described, so that only the form of the query can be judged.
+    tables
+        The columns of every table that there is, for hints.
     """
 
     called: dict[str, str] = field(default_factory=dict)
     written: dict[Expr, str] = field(default_factory=dict)
     characters: int = 0
     form_only: bool = False
+    tables: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
 
     def new(self, called: str) -> str:
         alias = f"t{len(self.called) + 1}"
@@ -96,8 +99,11 @@ class Scope:
             )  # Lasair's name for the less used columns of the same table
         if self.names.form_only:
             return Entry(called, "", {})
+        table = found_in(self.names.tables, called)
         match = closest(called, known)
         hint = f"did you mean {match}?" if match else f"FROM has {', '.join(known)}"
+        if table is not None:
+            hint = f"join this table, too; FROM has {', '.join(known)}"
         raise QueryError(f"{called} is not in FROM", position, hint)
 
     def column(self, node: exp.Column) -> Expr:
@@ -112,7 +118,7 @@ class Scope:
             if exact is None and self.names.form_only:
                 return ColumnRef(entry.alias, name, UNKNOWN)
             if exact is None:
-                raise _unknown(node, name, [entry], position)
+                raise self._unknown(node, name, [entry], position)
             return ColumnRef(entry.alias, exact, entry.columns[exact])
         scope: Scope | None = self
         while scope is not None:
@@ -122,7 +128,7 @@ class Scope:
             scope = scope.parent
         if self.names.form_only:
             return ColumnRef("", name, UNKNOWN)
-        raise _unknown(node, name, self.entries, position)
+        raise self._unknown(node, name, self.entries, position)
 
     def _own_column(self, name: str, position: int | None) -> Expr | None:
         if name.casefold() in self.merged:
@@ -136,12 +142,26 @@ class Scope:
             raise QueryError(f"{name} could be {places}", position, "write the table before it")
         return ColumnRef(entry.alias, exact, entry.columns[exact])
 
+    def _unknown(self, node: exp.Column, name: str, entries: list[Entry], position: int | None) -> QueryError:
+        where = entries[0].called if len(entries) == 1 else "FROM"
+        match = closest(name, [column for entry in entries for column in entry.columns])
+        holders = [table for table, columns in self.names.tables.items() if found_in(columns, name)]
+        hint = None
+        if holders and not node.args.get("table"):
+            hint = f"join {' or '.join(holders[:3])}, where there is one"
+        elif match is not None:
+            hint = f"did you mean {match}?"
+        elif not node.args.get("table"):
+            hint = f"if it is a text, put it in single quotes: '{name}'"
+        return QueryError(f"{where} has no column {name}", position, hint)
 
-def found_in(columns: Mapping[str, Type], name: str) -> str | None:
-    """The column that a user calls `name`, in any case; the exact case first."""
-    if name in columns:
+
+def found_in(names: Iterable[str], name: str) -> str | None:
+    """The one of these that a user calls `name`, in any case; the exact case first."""
+    names = list(names)
+    if name in names:
         return name
-    folded = [known for known in columns if known.casefold() == name.casefold()]
+    folded = [known for known in names if known.casefold() == name.casefold()]
     return folded[0] if folded else None
 
 
@@ -155,12 +175,3 @@ def name_of(node: exp.Expression | str) -> str:
     if not name or "\x00" in name:
         raise QueryError("a name may not be empty", position_of(node))
     return name
-
-
-def _unknown(node: exp.Column, name: str, entries: list[Entry], position: int | None) -> QueryError:
-    where = entries[0].called if len(entries) == 1 else "FROM"
-    match = closest(name, [column for entry in entries for column in entry.columns])
-    hint = f"did you mean {match}?" if match else None
-    if match is None and node.this.args.get("quoted"):
-        hint = f"if it is a text, put it in single quotes: '{name}'"
-    return QueryError(f"{where} has no column {name}", position, hint)

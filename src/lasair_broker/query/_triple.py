@@ -9,11 +9,13 @@ from lasair_broker.schema import closest
 from ._catalogue import PUBLIC, Catalogue
 from ._errors import QueryError
 from ._query import Query, checked
+from ._scope import found_in
 
 __all__ = ["triple"]
 
 _KINDS = ("watchlist", "area", "annotator")
 _TABLES = ("objects", "objects_ext", "sherlock_classifications", "crossmatch_tns")
+_ONE_WATCHLIST = "only one watchlist can be named here; for several write the query as SELECT … FROM …"
 _OTHER_TABLES = {"classifications", "mma_hits"}
 """Tables with a diaObjectId that today's Lasair does not know, and that are joined like Sherlock's."""
 
@@ -42,11 +44,15 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
     """
     entries = [entry for entry in re.finditer(r"[^,]+", tables) if entry.group().strip()]
     joins: dict[str, int] = {}
+    areas = 0
     for entry in entries:
         place = entry.start() + len(entry.group()) - len(entry.group().lstrip())
         try:
-            for join in _joins(entry.group().strip(), catalogue):
+            for join in _joins(entry.group().strip(), catalogue, areas):
                 joins.setdefault(join, place)
+                areas += join.startswith("JOIN area_hits ")
+            if sum(join.startswith("JOIN watchlist_hits ") for join in joins) > 1:
+                raise QueryError(_ONE_WATCHLIST)
         except QueryError as error:
             raise QueryError(error.message, place, error.suggestion, "tables") from None
     lines = [f"SELECT {selected}", "FROM objects", *joins]
@@ -79,8 +85,8 @@ def _field(
     return "tables", list(joins.values())[line]
 
 
-def _joins(token: str, catalogue: Catalogue) -> list[str]:
-    """The JOINs of one entry in the list of tables."""
+def _joins(token: str, catalogue: Catalogue, areas: int) -> list[str]:
+    """The JOINs of one entry in the list of tables, after those of so many areas."""
     name, colon, which = token.partition(":")
     name = name.strip().casefold()
     if not colon:
@@ -96,8 +102,8 @@ def _joins(token: str, catalogue: Catalogue) -> list[str]:
         raise _unknown(token, name)
     wanted = [part.strip() for part in which.split("&")]
     if kind == "watchlist" and len(wanted) > 1:
-        raise QueryError(f"{token}: one watchlist at a time")
-    return [_join_of(kind, part, place, token, catalogue) for place, part in enumerate(wanted)]
+        raise QueryError(_ONE_WATCHLIST)
+    return [_join_of(kind, part, place, token, catalogue) for place, part in enumerate(wanted, areas)]
 
 
 def _join_of(kind: str, which: str, place: int, token: str, catalogue: Catalogue) -> str:
@@ -106,14 +112,22 @@ def _join_of(kind: str, which: str, place: int, token: str, catalogue: Catalogue
             raise QueryError(f"{token}: an annotator's topic is a word")
     elif not re.fullmatch(r"\d{1,9}", which):
         raise QueryError(f"{token}: a number is expected after {kind}:")
-    if not catalogue.may_use(kind, which):
+    topic = _topic(which, catalogue) if kind == "annotator" else which
+    if not catalogue.may_use(kind, topic):
         raise QueryError(f"{kind} {which} does not exist, or is not yours to read")
     if kind == "watchlist":
         return f"JOIN watchlist_hits ON {_same_object('watchlist_hits')} AND watchlist_hits.wl_id = {which}"
     if kind == "area":
         alias = f"ar{place}"
         return f"JOIN area_hits AS {alias} ON {_same_object(alias)} AND {alias}.ar_id = {which}"
-    return f"JOIN annotations AS {which} ON {_same_object(which)} AND {which}.topic = '{which}'"
+    return f"JOIN annotations AS {which} ON {_same_object(which)} AND {which}.topic = '{topic}'"
+
+
+def _topic(name: str, catalogue: Catalogue) -> str:
+    """The topic that a user calls `name`: today's Lasair does not tell capitals from small letters."""
+    annotations = catalogue.relations.get("annotations")
+    topics = [] if annotations is None else dict(annotations.only).get("topic", ())
+    return found_in(map(str, topics), name) or name
 
 
 def _same_object(alias: str) -> str:
