@@ -12,7 +12,10 @@ from lasair_broker.lightcurve import FeatureResources, enrich
 from lasair_broker.lightcurve._arrow import columns_of
 from lasair_broker.schema import arrow_schema, conform, table
 
-OF_OTHERS = {"healpix29", "survey", "objectName", "tns_name", "ebv", "timestamp", "validityStartMjdTai"} | {
+OF_OTHERS = {"healpix29", "survey", "objectName", "tns_name", "timestamp", "validityStartMjdTai"} | {
+    "ebv",
+    "ebvErr",
+    "ebvSource",
     "raErr",
     "decErr",
     "ra_dec_Cov",
