@@ -26,8 +26,8 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-NOTHING = 9
-"""Reliability of a source that means nothing."""
+LISTED, NOTHING = 4, 9
+"""Reliability of a source that is listed without a say, and of one that means nothing."""
 
 _B_MINUS = {
     "R": 1.1, "r": 0.9, "G": 0.8, "V": 0.6, "g": 0.3, "B": 0.0, "I": 1.7, "i": 1.2, "z": 1.4, "J": 2.6,
@@ -52,7 +52,7 @@ class Associations:
     groups
         Which candidates are one source.
     reliability
-        1 synonym, 2 association, 3 annotation, 9 nothing.
+        1 synonym, 2 association, 3 annotation, 4 listed only, 9 nothing.
     code
         Index into `CLASSES`, -1 for nothing.
     search
@@ -84,12 +84,13 @@ def associate(
 ) -> Associations:
     """Apply the searches to the candidates of all positions (degrees)."""
     rules, c = sources.rules, found.candidates
-    is_host, is_star = (np.zeros(len(c), np.bool_) for _ in range(2))
+    is_host, is_star, has_say = (np.zeros(len(c), np.bool_) for _ in range(3))
     for k, rows in enumerate(found.eligible):
+        has_say[rows] |= not sources.searches[k][1].crossmatch
         is_host[rows] |= sources.searches[k][1].host
         is_star[rows] |= sources.kind(k) in ("star", "bright star")
     fragment, nucleus = _inside_galaxies(c, is_host, is_star & ~is_host, rules, len(ra))
-    together = groups(c, found.quality, is_host, rules.merging)
+    together = groups(c, found.quality, is_host, rules.merging, alone=~has_say)
     scale = angular_kpc(c, cosmology)
     ddlr, host, none = _hosts(c, together, is_host & ~fragment, ra, decl, scale, rules)
     kpc = scale * c.arcsec
@@ -123,6 +124,9 @@ def _apply(
     kind: str,
 ) -> None:
     """Let one search say what it has to, where no search has said anything stronger."""
+    if search.crossmatch:
+        _say(rows, LISTED, -1, number, out)
+        return
     sep = c.arcsec[rows]
     ignored = (out.nucleus[rows] & (kind in ("star", "bright star"))) | (out.fragment[rows] & search.host)
     if search.synonym is not None:

@@ -42,7 +42,11 @@ class Groups:
 
 
 def groups(
-    candidates: Candidates, quality: Float64, extended: npt.NDArray[np.bool_], merging: Merging
+    candidates: Candidates,
+    quality: Float64,
+    extended: npt.NDArray[np.bool_],
+    merging: Merging,
+    alone: npt.NDArray[np.bool_] | None = None,
 ) -> Groups:
     """Friends of friends among the candidates of each position.
 
@@ -54,13 +58,17 @@ def groups(
         Weight of each candidate's catalogue.
     extended
         Which candidates are galaxies, so that `merging.extent` applies to them.
+    alone
+        Which candidates are one source with no other, whatever is near them; None: none are.
     """
     # Below 0: not a galaxy.
     size = np.where(extended, np.nan_to_num(candidates.semi_major) * merging.extent, -1.0)
     first = np.searchsorted(candidates.position, np.unique(candidates.position))
     bounds = np.append(first, len(candidates)).astype(np.int64)
     label = np.empty(len(candidates), np.int64)
-    _friends(bounds, candidates.ra, candidates.decl, candidates.catalogue, size, merging.radius, label)
+    # Nothing is near to a position that is no number.
+    ra = candidates.ra if alone is None else np.where(alone, np.nan, candidates.ra)
+    _friends(bounds, ra, candidates.decl, candidates.catalogue, size, merging.radius, label)
     heads, of = np.unique(label, return_inverse=True)
     # Ties are broken by what is the same in every run: separation, catalogue, row.
     order = np.lexsort((candidates.row, candidates.catalogue, candidates.arcsec, -quality))

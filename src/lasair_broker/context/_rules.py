@@ -45,7 +45,19 @@ class View(_Part):
 
     catalogue: str
     where: str | None = None
-    kind: Literal["star", "bright star", "galaxy", "AGN", "cataclysmic variable", "variable star", "source"]
+    kind: Literal[
+        "star",
+        "bright star",
+        "galaxy",
+        "AGN",
+        "cataclysmic variable",
+        "variable star",
+        "source",
+        "infrared source",
+        "radio source",
+        "X-ray source",
+        "gamma-ray source",
+    ]
 
     @model_validator(mode="after")
     def _check(self) -> View:
@@ -74,6 +86,13 @@ class Search(_Part):
         Class of an object that belongs to the row's source without being it.
     annotation
         The same, weaker: it counts only if nothing else is found.
+    crossmatch
+        The row is listed among what is found near the object, and has no say in its class, host or redshift:
+        for catalogues whose positions are too coarse, or whose sources are of every kind.
+    errors
+        A row must also be within so many standard errors of its position, or within the configuration's
+        synonym radius, which stands for what the errors leave out. A row without an error needs only
+        `radius`.
     physical
         An association also holds within so many kpc at the distance of the row's source.
     halo
@@ -90,14 +109,21 @@ class Search(_Part):
     synonym_radius: float | None = Field(None, gt=0)
     association: Class | None = None
     annotation: Class | None = None
+    crossmatch: bool = False
+    errors: float | None = Field(None, gt=0)
     physical: float | None = Field(None, gt=0)
     halo: bool = False
     host: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Search:
-        if not (self.synonym or self.association or self.annotation):
-            raise ValueError("says of nothing what it means: give synonym, association or annotation")
+        says = bool(self.synonym or self.association or self.annotation)
+        if not (says or self.crossmatch):
+            raise ValueError(
+                "says of nothing what it means: give synonym, association, annotation or crossmatch: true"
+            )
+        if self.crossmatch and (says or self.host):
+            raise ValueError("a crossmatch has no say: no synonym, association, annotation or host with it")
         if self.association and self.annotation:
             raise ValueError("give association or annotation, not both")
         if self.physical is not None and not self.host:

@@ -103,8 +103,11 @@ class _Source:
         every = list(dict.fromkeys([*available, *_CANONICAL]))
         asked = {name for where in self._views.values() if where for name in where.columns(every)}
         self._missing = sorted(asked - set(available))
+        if any(search.errors for search in searches.values()):
+            asked.add("position_error")
         self.columns = list(dict.fromkeys([*columns_needed(available), *sorted(asked & set(available))]))
-        self.radius = max(min(search.radius, rules.wide) for search in searches.values())
+        self._least = rules.synonym_radius
+        self.radius = max(s.radius if s.crossmatch else min(s.radius, rules.wide) for s in searches.values())
         self.wide: WatchlistIndex | None
         if previous is not None and previous.catalogue.version == catalogue.version:
             self.wide = previous.wide  # rules and cosmology never change while this runs
@@ -176,13 +179,21 @@ class _Source:
         table = self.catalogue.take(row, self.columns)
         found = self._candidates(position, row, arcsec, table)
         of_search = {
-            k: inside & (arcsec <= self.searches[k].radius)
+            k: inside & self._near(self.searches[k], arcsec, table)
             for k, inside in self._in_views(table, len(row)).items()
         }
         if not len(row):
             return found, of_search
         any_search = np.logical_or.reduce(list(of_search.values()))
         return found.take(any_search), {k: inside[any_search] for k, inside in of_search.items()}
+
+    def _near(self, search: Search, arcsec: Float64, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """Which rows are as near as a search asks."""
+        near: npt.NDArray[np.bool_] = arcsec <= search.radius
+        if search.errors is not None and "position_error" in table.column_names:
+            error = table.column("position_error").cast(pa.float64()).to_numpy(zero_copy_only=False)
+            near &= ~(arcsec > np.fmax(search.errors * error, self._least)) | np.isnan(error)
+        return near
 
 
 class Sources:

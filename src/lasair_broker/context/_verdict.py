@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lasair_broker.context._associate import NOTHING, Associations
+from lasair_broker.context._associate import LISTED, NOTHING, Associations
 from lasair_broker.context._candidates import Candidates
 from lasair_broker.context._merge import best
 from lasair_broker.context._redshift import (
@@ -103,7 +103,7 @@ class Verdict:
     ranked
         Every match of every object.
     first
-        For each object its match of rank 1, -1 for none: an ORPHAN.
+        For each object its match of rank 1, -1 for none that has a say: an ORPHAN.
     code
         Index into CLASSES, -1 for an ORPHAN.
     host, second
@@ -139,7 +139,7 @@ def judge(
     group = np.flatnonzero(member >= 0)
     ranked = _ranked(c, said, group, member[group], cosmology)
     first = np.full(num_positions, -1, np.int64)
-    leads = np.flatnonzero(ranked.rank == 1)
+    leads = np.flatnonzero((ranked.rank == 1) & (said.reliability[ranked.member] < LISTED))
     first[ranked.position[leads]] = leads
     code = np.full(num_positions, -1, np.int8)
     code[ranked.position[leads]] = said.code[ranked.member[leads]]
@@ -181,7 +181,7 @@ def _speakers(c: Candidates, said: Associations, quality: Float64) -> Int64:
     """
     surest = np.full(int(c.position.max(initial=-1)) + 1, NOTHING, np.int8)
     np.minimum.at(surest, c.position, said.reliability)
-    counts = (said.reliability < NOTHING) & ((said.reliability < 3) | (surest[c.position] == 3))
+    counts = (said.reliability < NOTHING) & ((said.reliability != 3) | (surest[c.position] == 3))
     moving = np.zeros(len(said.groups), np.bool_)
     moving[said.groups.of[c.moves & counts & np.isin(said.code, _STARS)]] = True
     precedence = said.code + np.where(
