@@ -172,6 +172,20 @@ def test_a_part_that_vanishes_is_an_error_of_its_own_and_can_be_withdrawn(tmp_pa
     assert not catalogues.refresh()
 
 
+@pytest.mark.parametrize("file", ["cells", "positions", "part-00000.arrow"])
+@pytest.mark.parametrize("call", ["match", "take", "positions"])
+def test_a_file_cut_off_in_use_is_an_error_and_not_the_end_of_the_process(
+    file: str, call: str, tmp_path: Path
+) -> None:
+    version = write_catalogue(tmp_path, "test", table([10.0], [0.0]), description())
+    catalogue = CatalogueSet.open(tmp_path)["test"]
+    arguments = {"match": ([10.0], [0.0], 1.0), "take": ([0],), "positions": ([0],)}[call]
+    catalogue.take([0])
+    os.truncate(tmp_path / "test" / f"v-{version.version}" / file, 0)
+    with pytest.raises(CatalogueDamagedError, match=f"{file} had .* bytes, and now has 0; import"):
+        getattr(catalogue, call)(*arguments)
+
+
 @pytest.mark.parametrize("file", ["cells", "positions", "bins", "part-00000.arrow", "version.json"])
 def test_damage_is_found(file: str, tmp_path: Path) -> None:
     version = write_catalogue(tmp_path, "test", table(*sphere(np.random.default_rng(1), 100)), description())

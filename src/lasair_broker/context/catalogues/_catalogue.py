@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,8 +82,10 @@ class Catalogue:
         self._version = Version.read(folder)
         self._schema = schema_of(self.description)
         self._stored = [f.name for f in self._schema if f.name not in ("ra", "decl")]
-        cells = mapped_array(folder / "cells", np.int64)
-        self._positions = mapped_array(folder / "positions", MOVING if self.description.moves else PLAIN)
+        self._views: dict[Path, memoryview] = {}
+        cells = np.frombuffer(self._mapped(folder / "cells"), np.int64)
+        kind = MOVING if self.description.moves else PLAIN
+        self._positions = np.frombuffer(self._mapped(folder / "positions"), kind)
         if not len(cells) == len(self._positions) == self._version.rows:
             raise CatalogueDamagedError(f"{folder}: cells and positions are not of the same rows")
         try:
@@ -165,7 +168,10 @@ class Catalogue:
         ------
         ValueError
             If a radius is negative or NaN, or arrays are of different lengths.
+        CatalogueDamagedError
+            If somebody has cut a file off.
         """
+        self._be_whole()
         lon, lat = np.asarray(ra, np.float64), np.asarray(decl, np.float64)
         if lon.shape != lat.shape or lon.ndim != 1:
             raise ValueError(f"ra and decl must be two arrays of one length, not {lon.shape}, {lat.shape}")
@@ -215,6 +221,7 @@ class Catalogue:
 
     def positions(self, rows: npt.ArrayLike, mjd: npt.ArrayLike | None = None) -> tuple[Float64, Float64]:
         """Where rows stand at times (MJD TAI), or at the epoch of the catalogue: degrees."""
+        self._be_whole()
         row = np.asarray(rows, np.int64)
         if mjd is None or not self.description.moves:
             return self._stands(row, None)
@@ -239,6 +246,7 @@ class Catalogue:
         CatalogueUnavailableError, CatalogueDamagedError
             If its files are gone, or not what they were.
         """
+        self._be_whole()
         row = np.asarray(rows, np.int64)
         names = self._schema.names if columns is None else columns
         unknown = [name for name in names if name not in self._schema.names]
@@ -274,13 +282,29 @@ class Catalogue:
             table = table.combine_chunks().take(pa.array(back))
         return list(table.columns)
 
+    def _mapped(self, path: Path) -> memoryview:
+        return self._views.setdefault(path, mapped(path))
+
+    def _be_whole(self) -> None:
+        """Refuse to read a file that somebody has made shorter while it is mapped.
+
+        A page that is gone would end the process. The moment between this look and the reading stays open.
+        """
+        for path, view in tuple(self._views.items()):
+            pages = view.obj
+            if isinstance(pages, mmap.mmap) and pages.size() < len(pages):
+                raise CatalogueDamagedError(
+                    f"{path} had {len(pages):,} bytes, and now has {pages.size():,}; "
+                    f"import the catalogue {self.name} again"
+                )
+
     def _part(self, k: int) -> pa.RecordBatch:
         found = self._parts.get(k)
         if found is None:
             part = self._version.parts[k]
             path = self._folder / part.file
             try:
-                found = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped(path)))).get_batch(0)
+                found = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._mapped(path)))).get_batch(0)
             except (pa.ArrowInvalid, OSError) as error:
                 raise CatalogueDamagedError(
                     f"cannot read {path}: {error}; import the catalogue {self.name} again"
