@@ -97,3 +97,26 @@ def test_tns_reaches_objects_that_are_stored(folder: Path, tmp_path: Path) -> No
     assert named == [{"diaObjectId": row["diaObjectId"], "tns_name": "2023xyz"}]
     # The archive has the whole list, as Lasair always had it.
     assert sorted(r["tns_name"] for r in known) == ["2023abc", "2023xyz"]
+
+
+def test_a_changed_catalogue_reaches_objects_that_are_stored(folder: Path, tmp_path: Path) -> None:
+    """Only those that it has not reached yet are computed anew; and then there is nothing left to do."""
+    archive = str(tmp_path / "archive")
+    catalogue(folder, "stars", [{"ra": 1.0, "decl": 1.0, "name": "elsewhere", "mag_G": 12.0}])
+    assert run("ingest", "--simulate", "60", "--archive", archive)[0] == 0
+    assert "no object's context is out of date" in run("replay", "--outdated", "--archive", archive)[1]
+    query = "SELECT classification, COUNT(*) AS n FROM sherlock_classifications GROUP BY classification"
+    with open_archive(Path(archive)) as store:
+        (before,) = store.query(query).to_pylist()
+        objects = store.query("SELECT ra, decl FROM objects").to_pylist()
+    assert before["classification"] == "ORPHAN"
+    catalogue(folder, "stars", [{**place, "name": "here", "mag_G": 18.0} for place in objects])
+    code, told = run("replay", "--outdated", "--archive", archive)
+    assert code == 0
+    assert f"{len(objects)} objects replayed, {len(objects)} given their new state" in told
+    with open_archive(Path(archive)) as store:
+        assert store.query(query).to_pylist() == [{"classification": "VS", "n": before["n"]}]
+    assert "no object's context is out of date" in run("replay", "--outdated", "--archive", archive)[1]
+    code, told = run("replay", "--outdated", "--object", "1", "--archive", archive)
+    assert code == 1
+    assert "not both" in told

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import typer
 from rich.markup import escape
 
-from lasair_broker.stream import renew, stop_on_signals
+from lasair_broker.archive import Archive
+from lasair_broker.stream import Pipeline, renew, stop_on_signals
 
-from ._context import ArchiveOption, console, fail, opened, pipeline_of, settings_for
+from ._context import ArchiveOption, console, context_of, errors, fail, opened, pipeline_of, settings_for
 from ._progress import work
 
 __all__ = ["replay"]
@@ -30,6 +33,13 @@ def replay(
         list[int] | None,
         typer.Option("--object", metavar="ID", help="Only this object; repeatable."),
     ] = None,
+    outdated: Annotated[
+        bool,
+        typer.Option(
+            "--outdated",
+            help="Only objects whose context is not from the catalogues and rules that are in use now.",
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted replay of the same choice stopped.")
     ] = False,
@@ -42,10 +52,29 @@ def replay(
     batch in hand; --resume goes on from there, also after a crash.
     """
     period = (_mjd(since, 0.0), _mjd(until, 1e6))
-    with opened(archive) as store, stop_on_signals() as stop, work("replaying") as progress:
+    if outdated and objects:
+        raise fail("--outdated chooses the objects itself", "Give --object or --outdated, not both")
+    settings = settings_for(archive)
+    with opened(archive) as store:
+        if outdated:
+            sources = context_of(settings).current().sources
+            if sources is None:
+                raise fail("there are no catalogues", "Import some: lasair catalogue add NAME SOURCE")
+            with errors.status("looking for objects with another context …"):
+                objects = _outdated(store, sources.digest)
+            if not objects:
+                console.print("no object's context is out of date")
+                return
+        _replay(store, pipeline_of(settings), objects, period, resume)
+
+
+def _replay(
+    store: Archive, pipeline: Pipeline, objects: list[int] | None, period: tuple[float, float], resume: bool
+) -> None:
+    with stop_on_signals() as stop, work("replaying") as progress:
         report = renew(
             store,
-            pipeline_of(settings_for(archive)),
+            pipeline,
             diaObjectIds=objects or None,
             arrivedMjdTai=period,
             resume=resume,
@@ -55,6 +84,20 @@ def replay(
     console.print(f"{report.objects:,} objects replayed, {report.renewed:,} given their new state")
     if not report.complete:
         raise fail("stopped before the end", "To go on from here: the same command with --resume")
+
+
+def _outdated(store: Archive, configuration: str) -> list[int]:
+    """Objects with a context of another configuration, or with none."""
+    found: list[int] = []
+    for places in store.object_places():
+        ids = places.column("diaObjectId")
+        said = store.rows_of_objects(
+            "sherlock_classifications", ids.to_pylist(), ["diaObjectId", "configuration"]
+        )
+        newest = said.filter(pc.fill_null(pc.equal(said.column("configuration"), configuration), False))
+        current = pc.is_in(ids, value_set=pa.array(newest.column("diaObjectId").to_pylist(), ids.type))
+        found += ids.filter(pc.invert(current)).to_pylist()
+    return found
 
 
 def _mjd(text: str | None, default: float) -> float:
