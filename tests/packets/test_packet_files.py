@@ -233,6 +233,30 @@ def test_what_came_before_a_broken_file_is_given(tmp_path: Path, framed: list[by
         next(reader)
 
 
+def test_the_files_beside_broken_ones_are_read_if_somebody_is_told(
+    tmp_path: Path, framed: list[bytes], build: PacketBuilder
+) -> None:
+    files = broken_files(tmp_path, framed, build)
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "bad/schema.json").write_text('{"type": "record"}')
+    good = []
+    for number in range(len(files)):
+        good.append(tmp_path / f"good-{number}.avro")
+        good[-1].write_bytes(framed[0])
+    mixed = [path for pair in zip(files.values(), good, strict=True) for path in pair]
+    told: list[str] = []
+    topics = [
+        topic
+        for messages in read_files(mixed, on_broken=lambda error: told.append(str(error)))
+        for topic in messages.topics
+    ]
+    assert [topic for topic in topics if "good-" in topic] == [f"file:{path}" for path in good]
+    assert len(told) == len(files)
+    for (words, path), text in zip(files.items(), told, strict=True):
+        assert words in text
+        assert str(path.parent) in text
+
+
 def test_a_compressed_archive_that_is_not_one(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.xz"
     path.write_bytes(lzma.compress(b"not a tar archive" * 100))
@@ -268,11 +292,12 @@ def test_a_table_of_odd_types(tmp_path: Path, schemas: SchemaStore) -> None:
             ("psfFlux", pa.float32()),
             ("detector", pa.uint16()),
             ("unwanted", pa.map_(pa.string(), pa.int8())),
+            ("no name of Avro's", pa.int8()),
         ]
     )
     row = {
         "diaSourceId": 1, "diaObjectId": 5, "midpointMjdTai": 6e4, "ra": 1.0, "dec": 0.5, "band": "z",
-        "psfFlux": 2.0, "detector": 60000, "unwanted": [("a", 1)],
+        "psfFlux": 2.0, "detector": 60000, "unwanted": [("a", 1)], "no name of Avro's": 1,
     }  # fmt: skip
     older = {**row, "diaSourceId": 2, "midpointMjdTai": 6e4 - 1, "band": "u"}
     flat = pa.struct([field for field in source if field.name != "band"] + [("band", pa.string())])
@@ -282,6 +307,7 @@ def test_a_table_of_odd_types(tmp_path: Path, schemas: SchemaStore) -> None:
             "prvDiaSources": pa.array([[older, None], [], None], pa.large_list(flat)),
             "seen": pa.array([1, 2, 3], pa.timestamp("ns")),
             "nothing": pa.nulls(3),
+            "extra<é>": pa.array(["x", None, ""]),
             "price": pa.array([1, 2, 3], pa.decimal128(5, 2)),
         }
     )

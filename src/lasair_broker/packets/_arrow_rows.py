@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import fastavro
@@ -12,6 +13,10 @@ __all__ = ["PACKET_COLUMNS", "ArrowDatums"]
 
 PACKET_COLUMNS = frozenset({"diaSource", "candidate"})
 """A table holds packets if it has one of these columns."""
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+"""What Avro allows as the name of a field."""
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -64,6 +69,8 @@ def _nullable(kind: Any) -> Any:
 
 
 def _avro_field(field: pa.Field, path: str) -> dict[str, Any] | None:
+    if not _NAME.fullmatch(field.name):
+        return None
     kind = _avro_type(field.type, f"{path}_{field.name}")
     return None if kind is None else {"name": field.name, "type": _nullable(kind)}
 
@@ -71,7 +78,7 @@ def _avro_field(field: pa.Field, path: str) -> dict[str, Any] | None:
 class ArrowDatums:
     """Writes the rows of tables of one Arrow schema as Avro datums.
 
-    Every field becomes nullable; columns of types that packets do not have are left out.
+    Every field becomes nullable; columns of types or names that packets do not have are left out.
 
     Parameters
     ----------

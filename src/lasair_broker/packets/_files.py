@@ -41,6 +41,7 @@ def read_files(
     batch_messages: int = 2000,
     batch_bytes: int = 1 << 28,
     positions: Mapping[str, int] | None = None,
+    on_broken: Callable[[PacketFileError], None] | None = None,
 ) -> Iterator[Messages]:
     """Read the packets in files, in the order of `paths`.
 
@@ -56,6 +57,8 @@ def read_files(
         that comes alone.
     positions
         For topics already read in part the offset to go on at.
+    on_broken
+        Told of each file that is missing, is not of these kinds, or breaks off; the others are read.
 
     Yields
     ------
@@ -67,25 +70,35 @@ def read_files(
     Raises
     ------
     PacketFileError
-        If a file is missing, is not of these kinds, or breaks off. What came before it has been given back.
+        Without `on_broken`, at the first such file. What came before it has been given back.
     """
     batch = _Batch(batch_messages, batch_bytes)
     done = positions or {}
-    for path in _files(paths):
-        topic = f"file:{path}"
-        first = done.get(topic, 0)
-        number = -1
+    for file in _files(paths):
         try:
-            for number, value in enumerate(_values(path)):
-                if number >= first:
-                    yield from batch.add(topic, number, value)
-        except PacketFileError:
+            if isinstance(file, PacketFileError):
+                raise file
+            yield from _of_file(file, batch, done.get(_topic(file), 0))
+        except PacketFileError as error:
             yield from batch.rest()
-            raise
-        if number < 0:
-            yield from batch.rest()
-            raise PacketFileError(f"{path}: holds no packets")
+            if on_broken is None:
+                raise
+            on_broken(error)
     yield from batch.rest()
+
+
+def _topic(path: Path) -> str:
+    return f"file:{path}"
+
+
+def _of_file(path: Path, batch: _Batch, first: int) -> Iterator[Messages]:
+    """Add the packets of a file from number `first` on; give back what becomes full."""
+    number = -1
+    for number, value in enumerate(_values(path)):
+        if number >= first:
+            yield from batch.add(_topic(path), number, value)
+    if number < 0:
+        raise PacketFileError(f"{path}: holds no packets")
 
 
 class _Batch:
@@ -133,19 +146,19 @@ class _Batch:
         yield messages
 
 
-def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
-    """The files with packets among `paths` and in the folders there."""
+def _files(paths: Iterable[str | Path]) -> Iterator[Path | PacketFileError]:
+    """The files with packets among `paths` and in the folders there; in the place of what is none, why."""
     for given in paths:
         path = Path(given).absolute()
         if path.is_dir():
             found = sorted(p for p in path.rglob("*") if p.is_file() and _reader(p) is not None)
             if not found:
-                raise PacketFileError(f"{path}: no files with packets in this folder")
+                yield PacketFileError(f"{path}: no files with packets in this folder")
             yield from found
         elif not path.exists():
-            raise PacketFileError(f"{path}: no such file")
+            yield PacketFileError(f"{path}: no such file")
         elif _reader(path) is None:
-            raise PacketFileError(
+            yield PacketFileError(
                 f"{path}: not a kind of file with packets ({', '.join((*_PACKETS, *_TARS, '.parquet'))})"
             )
         else:
