@@ -12,6 +12,7 @@ from typing import Annotated, Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,6 +21,10 @@ from lasair_broker.query import ARCHIVE, QueryError, parse
 from ._context import ArchiveOption, console, errors, fail, opened
 
 __all__ = ["run_query", "show_rows"]
+
+
+_WIDEST = 1_000_000
+"""Characters; no table is as wide."""
 
 
 class Format(StrEnum):
@@ -79,12 +84,28 @@ def _by_ending(output: Path | None) -> Format:
 
 
 def show_rows(result: pa.Table) -> None:
-    """Show rows as a table for people."""
-    shown = Table(*(escape(name) for name in result.column_names), box=None, header_style="bold")
+    """Show rows for people: as a table or, where that is too wide for the terminal, a line for each value."""
+    table = Table(*(escape(name) for name in result.column_names), box=None, header_style="bold")
     digits = [6 if pa.types.is_float32(column.type) else 12 for column in result.columns]
-    for row in result.to_pylist():
-        shown.add_row(*(_text(value, d) for value, d in zip(row.values(), digits, strict=True)))
-    console.print(shown)
+    rows = [
+        [_text(value, d) for value, d in zip(row.values(), digits, strict=True)] for row in result.to_pylist()
+    ]
+    for row in rows:
+        table.add_row(*row)
+    width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
+    if width <= console.width:
+        console.print(table)
+    elif not console.is_terminal:
+        Console(width=width).print(table)
+    else:
+        for number, row in enumerate(rows, 1):
+            console.rule(f"{number}", align="left", style="dim")
+            record = Table(box=None, show_header=False)
+            record.add_column(style="bold", no_wrap=True)
+            record.add_column(overflow="fold")
+            for name, value in zip(result.column_names, row, strict=True):
+                record.add_row(escape(name), value)
+            console.print(record)
 
 
 def _text(value: Any, digits: int) -> str:

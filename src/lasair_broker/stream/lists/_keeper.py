@@ -190,7 +190,8 @@ class ListKeeper:
                 if self._matching is not None:
                     self._matching.expect(_numbers(now) - _numbers(before))
                 self.lists.swap(now)
-                _log.info("lists changed", watchlist_rows=len(now.watchlists), maps=len(now.watchmaps))
+                if _numbers(now) or _numbers(before):
+                    _log.info("lists changed", watchlist_rows=len(now.watchlists), maps=len(now.watchmaps))
 
     def match_next(self) -> None:
         """Match with the archive what is due, while another thread calls `idle`."""
