@@ -20,6 +20,7 @@ from lasair_broker.schema import table as schema_table
 from ._chart import chart
 from ._context import ArchiveOption, console, fail, opened
 from ._format import magnitude, number, sexagesimal, utc
+from ._object_context import show_context
 from ._plot import plot_light_curve
 
 __all__ = ["show_object"]
@@ -38,7 +39,7 @@ def show_object(
         typer.Option(metavar="FOLDER", help="Save the images of the newest detection, FITS and PNG."),
     ] = None,
 ) -> None:
-    """Show an object: summary, light curve, newest detections; plot it, save its images."""
+    """Show an object: summary, context, light curve, newest detections; plot it, save its images."""
     with opened(archive, read_only=True) as store:
         found = store.object(int(name) if name.isdecimal() else name)
         if found.num_rows == 0:
@@ -49,6 +50,7 @@ def show_object(
         row = found.to_pylist()[0]
         curve = store.light_curve(row["diaObjectId"])
         _summary(row, curve)
+        show_context(store, row)
         _drawing(curve)
         if rows:
             _detections(curve.diaSources, rows)
@@ -119,7 +121,7 @@ def _drawing(curve: LightCurve) -> None:
     time = np.concatenate([_floats(t["midpointMjdTai"]) for t in tables])
     flux = np.concatenate([_floats(t["psfFlux"]) for t in tables])
     band = [b for t in tables for b in t["band"].to_pylist()]
-    lines = chart(time, flux, band)
+    lines = chart(time, flux, band, width=min(console.width, 100))
     if lines:
         console.print("[dim]difference flux (nJy) against MJD TAI[/]")
         console.print("\n".join(lines), highlight=False, markup=False)
