@@ -17,7 +17,7 @@ from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchem
 from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
 from lasair_broker.stream import SourceError, StageBrokenError, SubscriptionFileError
 
-from . import _annotate, _archive, _catalogue, _deliver, _filter, _tns, _user, _watchlist, _watchmap
+from . import _annotate, _archive, _catalogue, _deliver, _event, _filter, _tns, _user, _watchlist, _watchmap
 from ._compile import compile_kernels
 from ._context import console, fail
 from ._demo import demo
@@ -57,6 +57,7 @@ app.command(hidden=True)(compile_kernels)
 app.add_typer(_archive.app, name="archive")
 app.add_typer(_catalogue.app, name="catalogue")
 app.add_typer(_deliver.app, name="deliver")
+app.add_typer(_event.app, name="event")
 app.add_typer(_filter.app, name="filter")
 app.add_typer(_tns.app, name="tns")
 app.add_typer(_user.app, name="user")
@@ -110,7 +111,11 @@ def main() -> None:
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(141) from None
+    except OSError as error:
+        if error.filename is None:
+            raise  # of none of the files that a command was given
+        _leave(f"{error.filename}: {error.strerror}")
 
 
-def _leave(error: Exception, hint: str | None = None) -> None:
+def _leave(error: Exception | str, hint: str | None = None) -> None:
     raise SystemExit(fail(escape(str(error)), hint).exit_code)

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from lasair_broker.archive import Archive, open_archive
 from lasair_broker.context import ContextLoader
+from lasair_broker.context.events import EventLoader
 from lasair_broker.lightcurve import Cosmology, FeatureResources
 from lasair_broker.packets import SchemaStore
 from lasair_broker.settings import Settings, load
@@ -94,7 +95,8 @@ def pipeline_of(settings: Settings, lists: Resource[ActiveLists] | None = None) 
     )
     features = FeatureResources(settings.context.hubble, settings.context.omega_matter)
     matching = () if lists is None else list_stages(lists)
-    stages = standard_stages(Resource(features), context_of(settings), matching)
+    events = EventLoader(settings.context.catalogues)
+    stages = standard_stages(Resource(features), context_of(settings), matching, events)
     return Pipeline(schemas, stages, poison_limit=settings.stream.poison_limit)
 
 

@@ -1,7 +1,7 @@
 """What is known at a place on the sky: catalogues and what follows from them.
 
 `enrich` is the stage; `ContextLoader` opens what it needs. The contextual classifier is described by
-`Rules`, a YAML file; package `catalogues` holds the catalogues.
+`Rules`, a YAML file; package `catalogues` holds the catalogues, `events` what others announce.
 """
 
 from lasair_broker.context._dust import Dust, Reddening, open_dust
@@ -13,6 +13,12 @@ from lasair_broker.context._galaxies import (
     tangent_offset,
 )
 from lasair_broker.context._loader import ContextLoader
+from lasair_broker.context._partners import (
+    PARTNER_COLUMNS,
+    PARTNER_RADIUS_ARCSEC,
+    PlaceIndex,
+    partner_rows,
+)
 from lasair_broker.context._rules import CLASSES, Rules, read_rules
 from lasair_broker.context._sources import Sources
 from lasair_broker.context._tns_list import TnsBot, TnsReport, update_tns
@@ -21,12 +27,15 @@ from lasair_broker.context.errors import ContextError
 
 __all__ = [
     "CLASSES",
+    "PARTNER_COLUMNS",
+    "PARTNER_RADIUS_ARCSEC",
     "TNS_RADIUS_ARCSEC",
     "ContextError",
     "ContextLoader",
     "ContextResources",
     "Dust",
     "HostModel",
+    "PlaceIndex",
     "Reddening",
     "Rules",
     "Sources",
@@ -37,6 +46,7 @@ __all__ = [
     "enrich",
     "host_probabilities",
     "open_dust",
+    "partner_rows",
     "read_rules",
     "tangent_offset",
     "update_tns",

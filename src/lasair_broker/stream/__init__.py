@@ -6,6 +6,7 @@ from ._files import FileSource
 from ._idle import IdleSource
 from ._kafka import KafkaSource
 from ._metrics import Metrics, serve_metrics
+from ._partners import KnownObjects, match_partners
 from ._pipeline import Pipeline, Processed, Resource, Stage, StageBrokenError
 from ._progress import OnProgress, Progress
 from ._run import AtStep, run
@@ -36,6 +37,7 @@ __all__ = [
     "FilterRun",
     "IdleSource",
     "KafkaSource",
+    "KnownObjects",
     "Metrics",
     "OnProgress",
     "Partition",
@@ -59,6 +61,7 @@ __all__ = [
     "Subscriptions",
     "Taken",
     "TriggeredBy",
+    "match_partners",
     "renew",
     "replay",
     "retry_rejected",

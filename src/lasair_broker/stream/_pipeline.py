@@ -13,6 +13,7 @@ from lasair_broker.archive import Archive, ArchiveError, Stored
 from lasair_broker.packets import AlertBatch, Messages, SchemaStore
 
 from ._known import KnownLightCurves
+from ._partners import KnownObjects
 from ._times import StageTimes
 from ._undecoded import NewMessages, StoredMessages, Undecoded
 
@@ -106,10 +107,10 @@ class Pipeline:
         self._poison_limit = poison_limit
 
     def read_known(self, archive: Archive | None) -> None:
-        """Let the stage that completes light curves read them in this archive; None: let it be."""
+        """Let the stages that need what is known of objects read it in this archive; None: let it be."""
         for stage in self.stages:
             value = stage.resource.get()
-            if isinstance(value, KnownLightCurves):
+            if isinstance(value, KnownLightCurves | KnownObjects):
                 value.archive = archive
 
     def process(self, messages: Messages | Stored) -> Processed:

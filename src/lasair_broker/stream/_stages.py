@@ -7,9 +7,11 @@ from typing import Any
 
 from lasair_broker import context, lightcurve
 from lasair_broker.context import ContextLoader, ContextResources
+from lasair_broker.context.events import EventIndex, EventLoader, match_events
 from lasair_broker.lightcurve import FeatureResources
 
 from ._known import KnownLightCurves, unite_with_known
+from ._partners import KnownObjects, match_partners
 from ._pipeline import Resource, Stage
 
 __all__ = ["standard_stages"]
@@ -26,16 +28,29 @@ class _UpToDate(Resource[ContextResources]):
         return self._loader.current()
 
 
+class _Announced(Resource[EventIndex | None]):
+    """Events as they are when a batch comes."""
+
+    def __init__(self, loader: EventLoader) -> None:
+        super().__init__(loader.current())
+        self._loader = loader
+
+    def get(self) -> EventIndex | None:
+        return self._loader.current()
+
+
 def standard_stages(
     features: Resource[FeatureResources] | None = None,
     catalogues: ContextLoader | None = None,
     matching: Sequence[Stage[Any]] = (),
+    events: EventLoader | None = None,
 ) -> tuple[Stage[Any], ...]:
     """The stages of an ordinary installation, in order: each may use what those above it have added.
 
     First what packets do not tell of the past is added. Watchlists and maps (`matching`) and catalogue
     context have their place above the light curve stage, which corrects for the extinction and class they
-    find; classification and associations with messengers have theirs below. Without `catalogues` the context
+    find; classification and associations with events and with objects of other surveys, which tell of the
+    brightness, have theirs below. Without `catalogues` the context
     is only the dust of the compact table.
     """
     return (
@@ -43,4 +58,6 @@ def standard_stages(
         *matching,
         Stage("context", context.enrich, _UpToDate(catalogues or ContextLoader())),
         Stage("lightcurve", lightcurve.enrich, features or Resource(FeatureResources())),
+        Stage("events", match_events, _Announced(events or EventLoader())),
+        Stage("partners", match_partners, Resource(KnownObjects())),
     )

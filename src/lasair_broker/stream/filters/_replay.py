@@ -25,7 +25,8 @@ __all__ = ["Replayed", "replay_filter"]
 
 _PAGE = 10_000
 _AS_NOW = frozenset(
-    {"annotations", "area_hits", "classifications", "crossmatch_tns", "external_events", "mma_hits"}
+    {"annotations", "area_hits", "classifications", "crossmatch_tns", "event_hits", "external_events"}
+    | {"mma_hits", "partners"}
     | {"sherlock_classifications", "sherlock_crossmatches", "watchlist_events", "watchlist_hits"}
 )
 """Tables of which the archive keeps no history."""
