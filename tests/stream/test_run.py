@@ -101,8 +101,11 @@ def test_what_cannot_be_read_is_an_error_that_names_it(
     broken.write_bytes(b"nonsense")
     good = data / "ztf" / "sn_ZTF21abiuvdk_v3_3.tar.xz"
     with pytest.raises(SourceError, match=r"broken\.avro"):
-        run(FileSource([good, broken]), pipeline, archive)
-    assert archive.status().tables["alerts"].rows == 34, "what came before it is stored"
+        run(FileSource([broken, good]), pipeline, archive)
+    assert archive.status().tables["alerts"].rows == 34, "the others are stored"
+    (tmp_path / "empty.avro").touch()
+    with pytest.raises(SourceError, match=r"(?s)broken\.avro.*empty\.avro"):
+        run(FileSource([broken, good, tmp_path / "empty.avro"]), pipeline, archive)
     with pytest.raises(SourceError, match="no files"):
         FileSource([])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lasair_broker.stream import Progress
+from lasair_broker.stream import FileSource, Progress, Source
 
 from ._broker import run_stream
 from ._context import ArchiveOption, console
@@ -48,10 +48,10 @@ def ingest(
     chosen = Chosen.by(
         archive, files, kafka, topic, group, start, until_end, simulate, seed, paced, again, metrics_port
     )
-    tell(run_stream(chosen.source, chosen.settings, chosen.what, chosen.total))
+    tell(run_stream(chosen.source, chosen.settings, chosen.what, chosen.total), chosen.source)
 
 
-def tell(progress: Progress) -> None:
+def tell(progress: Progress, source: Source) -> None:
     """Say what a run did."""
     console.print(
         f"{progress.alerts:,} alerts stored in {progress.seconds:.1f} s"
@@ -63,6 +63,9 @@ def tell(progress: Progress) -> None:
         console.print(f"{progress.filter_hits:,} hits of filters", highlight=False)
     if progress.duplicates:
         console.print(f"{progress.duplicates:,} were there already", highlight=False)
+    if isinstance(source, FileSource) and (known := len(source.already_ingested())):
+        files = "1 file was" if known == 1 else f"{known:,} files were"
+        console.print(f"{files} ingested before (to read all again: --again)", highlight=False)
     if progress.rejected:
         console.print(
             f"[yellow]{progress.rejected:,} messages could not be read and are kept:[/] lasair rejected",

@@ -46,6 +46,7 @@ class StreamDisplay:
         self._live = Live(console=errors, refresh_per_second=4, transient=True)
         self._every = every_seconds
         self._next_line = every_seconds
+        self._last: Progress | None = None
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
         self._bars = Bars(*columns, console=errors) if total else None
         self._task = self._bars.add_task(what, total=total) if self._bars else None
@@ -58,12 +59,15 @@ class StreamDisplay:
             errors.print(f"{self._what}: waiting for the first alerts …", highlight=False)
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *more: object) -> None:
         if errors.is_terminal:
             self._live.stop()
+        if error is not None and self._last is not None:
+            errors.print(f"safe in the archive: {_line(self._last)}", highlight=False)
 
     def show(self, progress: Progress) -> None:
         """Show the state after a commit."""
+        self._last = progress
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=progress.messages)
         if errors.is_terminal:

@@ -71,4 +71,5 @@ def run_broker(
     settings = chosen.settings
     if port is not None:
         settings = settings.model_copy(update={"site": settings.site.model_copy(update={"port": port})})
-    tell(run_stream(chosen.source, settings, chosen.what, chosen.total, deliver=True))
+    progress = run_stream(chosen.source, settings, chosen.what, chosen.total, deliver=True)
+    tell(progress, chosen.source)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lasair_broker.packets import Messages, PacketFileError, read_files
+from lasair_broker.packets import Messages, read_files
 from lasair_broker.settings import StreamSettings
 
 from ._source import Positions, SourceError, Taken, positions_after
@@ -24,7 +24,8 @@ class FileSource:
 
     Each file is a topic of its own; its position is the number of packets of it in the archive. So an ingest
     that was broken off goes on where it stopped, a file that has grown gives what is new, and a finished one
-    gives nothing and is named in `already_ingested`.
+    gives nothing and is named in `already_ingested`. A file that cannot be read, or only in part, does not
+    keep the others out: it is an error after the last of them.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ class FileSource:
         self._again = again
         self._stored: dict[str, int] = {}
         self._given: set[str] = set()
+        self._broken: list[str] = []
         self._messages: Iterator[Messages] = iter(())
 
     def open(self, positions: Callable[[], Positions]) -> None:
@@ -60,16 +62,16 @@ class FileSource:
             batch_messages=self._stream.batch_alerts,
             batch_bytes=self._stream.batch_bytes,
             positions={} if self._again else self._stored,
+            on_broken=lambda error: self._broken.append(str(error)),
         )
 
     def read(self, stop: threading.Event) -> Taken | None:
         if stop.is_set():
             return None
-        try:
-            messages = next(self._messages, None)
-        except PacketFileError as error:
-            raise SourceError(str(error)) from error
+        messages = next(self._messages, None)
         if messages is None:
+            if self._broken:
+                raise SourceError("\n".join(self._broken))
             return None
         self._given.update(messages.topics)
         return Taken(messages, positions_after(messages))
