@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.dev-ready
 
+# Tests run in so many processes, each file in one of them, with servers of its own.
+PROCESSES ?= 2
+
 .PHONY: help demo test test-all lint format lock bench clean
 
 help: ## List the targets
@@ -30,11 +33,11 @@ demo: $(READY) ## A simulated night through the whole broker, and a look at what
 
 test: $(DEV) ## Everything but the slow tests (sets up Kafka's and PostgreSQL's programs first)
 	scripts/install-test-services
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -m "not slow"
 
 test-all: $(DEV) ## Every test, the slow ones too
 	scripts/install-test-services
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
 lint: $(DEV) ## ruff and mypy --strict
 	$(BIN)/ruff check src tests benchmarks
