@@ -5,8 +5,9 @@ galaxy within 5″ of that position and the transient lies within 300″ of it; 
 galaxy. The rules that others use (nearest galaxy, smallest projected distance, separation over semi-major
 axis, and the directional light radius alone) choose among the same galaxies in the same run.
 
-The four constants of `HostModel` come from one half of the transients (`--fit` finds them again); the other
-half has had no part in it, and its figures stand apart. For the calibration, transients whose stated host
+The four constants of `HostModel` come from one half of the transients; the other half has had no part in it,
+and its figures stand apart. `--fit` finds them again, and those of the other half, each with the calibration
+on the half that it has not seen. For the calibration, transients whose stated host
 GLADE+ does not have count too: there the right answer is that no catalogued galaxy is the host. Left out are
 those whose stated host lies off the centre of a catalogued galaxy but within its ellipse, for nobody knows
 which is meant.
@@ -134,9 +135,9 @@ def chosen(score: Float64, pairs: Pairs, n: int) -> npt.NDArray[np.int64]:
     return out
 
 
-def fit(truth: Truth, pairs: Pairs) -> HostModel:
-    """The constants that make the truth of the fitted half most probable."""
-    use = truth.fitted & ~truth.unclear
+def fit(truth: Truth, pairs: Pairs, half: Bool) -> HostModel:
+    """The constants that make the truth of a half most probable."""
+    use = half & ~truth.unclear
     right = truth.host[pairs.transient] == pairs.galaxy
 
     def cost(p: Float64) -> float:
@@ -160,14 +161,34 @@ def calibration(probability: Float64, right: Bool) -> float:
     edges = np.array([0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 1.0])
     part = np.clip(np.digitize(probability, edges) - 1, 0, len(edges) - 2)
     error = 0.0
-    print("   said        mean said   true     number")
+    print("   said        mean said   true    ± by chance  number")
     for k in range(len(edges) - 1):
         here = part == k
         if here.any():
             said, true = probability[here].mean(), right[here].mean()
-            print(f"   {edges[k]:.2f}-{edges[k + 1]:.2f}   {said:9.4f} {true:9.4f} {here.sum():8,}")
+            chance = np.sqrt(said * (1.0 - said) / here.sum())
+            row = (
+                f"{edges[k]:.2f}-{edges[k + 1]:.2f}   {said:9.4f} {true:9.4f} {chance:8.4f} {here.sum():11,}"
+            )
+            print("   " + row)
             error += abs(said - true) * here.sum() / len(probability)
     return error
+
+
+def both_ways(truth: Truth, pairs: Pairs) -> None:
+    """Fit on either half; print the calibration on the other."""
+    n = len(truth.ra)
+    for title, half in (("one half", truth.fitted), ("the other half", ~truth.fitted)):
+        model = fit(truth, pairs, half)
+        print(f"\nfitted on {title}: {model}")
+        host, _ = host_probabilities(
+            pairs.transient, pairs.ddlr, pairs.magnitude, pairs.axis, pairs.ratio, n, model
+        )
+        choice, most = chosen(-host, pairs, n), np.zeros(n)
+        np.maximum.at(most, pairs.transient, host)
+        some = ~half & ~truth.unclear & (most > 1e-3)
+        error = calibration(most[some], (choice == truth.host)[some])
+        print(f"expected calibration error on the rest {error:.4f}")
 
 
 def redshifts_of_bts(resources: ContextResources) -> None:
@@ -193,6 +214,28 @@ def redshifts_of_bts(resources: ContextResources) -> None:
         print(f"  {title:<18} " + "; ".join(told))
 
 
+def redshifts_of_known(resources: ContextResources) -> None:
+    """Of all known transients with a redshift: do hosts agree, and how often do 16 to 84 % hold it?"""
+    table = pq.read_table(DATA / "catalogues" / "known_transients.parquet")
+    ra, decl, z = (table.column(c).to_numpy(zero_copy_only=False) for c in ("ra_deg", "dec_deg", "z"))
+    use = np.isfinite(ra + decl) & (z > 0.0)
+    z = z[use]
+    said, _ = classify(ra[use], decl[use], None, resources)
+    host_z, probability, low, high = (
+        said.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+        for name in ("redshift", "hostProbability", "redshiftP16", "redshiftP84")
+    )
+    kind = np.array([str(k) for k in said.column("redshiftKind").to_pylist()])
+    agrees, held = np.abs(host_z - z) < 0.005 + 0.05 * z, (z >= low) & (z <= high)
+    print("\nall known transients with a redshift, probability of the host above 0.9:")
+    for title in ("spec", "phot"):
+        some = (probability > 0.9) & (kind == title)
+        print(
+            f"  {title}: {some.sum():,}, agree {agrees[some].mean():.4f}, "
+            f"within the 16th to 84th percentile {held[some].mean():.4f}"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -209,7 +252,7 @@ def main() -> None:
         print(f"{n:,} transients with a stated host; GLADE+ has {known.sum():,} of these hosts")
         print(f"{truth.unclear.sum():,} are left out of the calibration: nobody knows which galaxy is meant")
         if given.fit:
-            print("fitted on one half:", fit(truth, pairs))
+            both_ways(truth, pairs)
         resources = ContextLoader(Path(folder)).current()
         classify(truth.ra[:8], truth.decl[:8], None, resources)  # compiles
         began = time.perf_counter()
@@ -246,6 +289,7 @@ def main() -> None:
         sure = some & (probability > 0.9)
         print(f"said with more than 0.9: {sure.sum():,}, of these right {right[sure].mean():.4f}")
         redshifts_of_bts(resources)
+        redshifts_of_known(resources)
         print(f"\n{took / n * 1e6:.1f} µs a transient, classes, hosts and redshifts included")
 
 
