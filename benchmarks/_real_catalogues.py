@@ -78,9 +78,10 @@ def open_ngc(folder: Path, data: Path) -> None:
     """Large galaxies with their axes."""
     t = csv.read_csv(data / "catalogues" / "openngc.csv")
     minutes = pa.scalar(60.0)
+    # Positions of this table are in radians.
     columns = {
-        "ra": t["ra"],
-        "decl": t["dec"],
+        "ra": pa.array(np.degrees(t["ra"].to_numpy())),
+        "decl": pa.array(np.degrees(t["dec"].to_numpy())),
         "name": t["name"],
         "type": t["type"],
         "mag_B": t["bmag"],
