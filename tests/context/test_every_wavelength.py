@@ -40,6 +40,9 @@ def test_an_orphan_with_a_radio_source_stays_an_orphan(tmp_path: Path) -> None:
     assert said["classification"] == "ORPHAN"
     assert said["catalogue_object_id"] is None
     assert said["redshift"] is None
+    assert "listed" in said["description"]
+    assert said["reasons"].startswith("what searches found is only listed")
+    assert said["summary"] == "only cross-matches nearby"
     assert (match["catalogue_object_id"], match["catalogue_object_type"]) == ("loud", "radio source")
     assert (match["association_type"], match["classificationReliability"]) == (None, 4)
     assert match["separationArcsec"] == pytest.approx(4.0, abs=1e-3)
@@ -84,6 +87,15 @@ def test_a_source_is_near_by_its_own_error(
     catalogue(folder, "radio", rows)
     _, matches = said_of(folder)
     assert len(matches) == found
+
+
+def test_an_orphan_with_nothing_near_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "catalogues"
+    catalogue(folder, "radio", [near(north=400.0, name="loud")])
+    said, matches = said_of(folder)
+    assert (said["classification"], said["summary"]) == ("ORPHAN", "no catalogue source nearby")
+    assert said["reasons"].startswith("no search found a source")
+    assert matches == []
 
 
 def test_the_shipped_rules_look_into_every_catalogue_with_a_mapping() -> None:

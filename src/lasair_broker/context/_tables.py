@@ -173,7 +173,15 @@ def _words_of_verdict(
         number(c.arcsec[member], "%.2f"),
         "″",
     ).take(back)
-    reasons = pc.coalesce(why, pa.scalar("no search found a source"))
+    # What is only listed has no say, but it is there.
+    listed = np.isin(np.arange(len(first)), r.position)
+
+    def nothing(empty: str, beside: str) -> pa.Array:
+        return pa.array(np.where(listed, beside, empty).tolist(), pa.string())
+
+    reasons = pc.coalesce(
+        why, nothing("no search found a source", "what searches found is only listed and has no say")
+    )
     host = joined(
         "; host with probability ", number(verdict.host_probability, "%.3f"), ", none with ", no_host
     )
@@ -187,9 +195,14 @@ def _words_of_verdict(
     return {
         "description": pc.coalesce(
             sentences.take(back),
-            pa.scalar("No source in the catalogues lies so near that it may be related."),
+            nothing(
+                "No source in the catalogues lies so near that it may be related.",
+                "The sources near it, which are listed as cross-matches, do not tell what it is.",
+            ),
         ),
-        "summary": pc.coalesce(short.take(back), pa.scalar("no catalogue source nearby")),
+        "summary": pc.coalesce(
+            short.take(back), nothing("no catalogue source nearby", "only cross-matches nearby")
+        ),
         "reasons": reasons,
     }
 
