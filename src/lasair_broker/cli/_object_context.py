@@ -59,13 +59,11 @@ def _surroundings(store: Archive, row: dict[str, Any]) -> list[_Line]:
 
 
 def _annotations(store: Archive, diaObjectId: int) -> list[_Line]:
-    rows = store.rows_of_objects("annotations", [diaObjectId]).sort_by("topic").to_pylist()
-    return _cut(
-        [
-            ("annotation", f"{said['topic']}: {said['classification']} {said['explanation'] or ''}".rstrip())
-            for said in rows
-        ]
-    )
+    lines: list[_Line] = []
+    for said in store.rows_of_objects("annotations", [diaObjectId]).sort_by("topic").to_pylist():
+        words = " ".join(said[column] for column in ("classification", "explanation") if said[column])
+        lines.append(("annotation", f"{said['topic']}: {words}"))
+    return _cut(lines)
 
 
 def _lists(store: Archive, diaObjectId: int) -> list[_Line]:
