@@ -75,6 +75,9 @@ def tables_of_batches(
             own = [batch.tables[name] for batch in batches if name in batch.tables]
             others = [batch.objects.column("diaObjectId") for batch in batches if name not in batch.tables]
             rows = _of(schema, own)
+            if name == "partners":
+                # Pairs stand in it both ways, but filters look at the batch's objects.
+                rows = rows.filter(pc.is_in(rows.column("diaObjectId"), ids.combine_chunks()))
             if len(batches) > 1:
                 rows = _distinct(rows, name)
             if others:
