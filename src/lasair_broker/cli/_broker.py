@@ -24,7 +24,7 @@ from lasair_broker.stream.delivery import Deliveries, DeliveryMetrics
 from lasair_broker.stream.filters import Budget, FilterStage
 from lasair_broker.stream.lists import ListKeeper, ListMatching
 
-from ._context import console, errors, pipeline_of
+from ._context import console, errors, fail, pipeline_of
 from ._logging import set_up_logging
 from ._progress import StreamDisplay
 from ._serve import serving
@@ -50,6 +50,8 @@ def run_stream(
         stop = stack.enter_context(stop_on_signals())
         subscriptions, matching = stack.enter_context(_subscriptions(settings))
         archive = stack.enter_context(open_archive(settings.archive))
+        if settings.stream.subscriptions is None:
+            _claim(archive)
         archive.serve()
         keeper = ListKeeper(subscriptions, archive, matching)
         counted: list[Collector] = []
@@ -96,6 +98,19 @@ def _subscriptions(settings: Settings) -> Iterator[tuple[Subscriptions, ListMatc
         yield UserSubscriptions(reports), UserListMatching()
     finally:
         reports.close()
+
+
+def _claim(archive: Archive) -> None:
+    from lasair_broker.web.belonging import ForeignArchive, claim
+
+    try:
+        claim(archive)
+    except ForeignArchive as error:
+        raise fail(
+            str(error),
+            "Name the database that belongs to it (LASAIR_USER_DATABASE), put users.sqlite3 back from a "
+            "back-up, or begin another archive.",
+        ) from None
 
 
 @contextmanager

@@ -44,7 +44,8 @@ def show_status(archive: ArchiveOption = None) -> None:
     if status.positions:
         streams = Table("stream", "partition", "next offset", box=None)
         for (topic, partition), offset in sorted(status.positions.items()):
-            streams.add_row(escape(topic), str(partition), f"{offset:,}")
+            if topic != "lasair users":  # no stream: which user database the archive belongs to
+                streams.add_row(escape(topic), str(partition), f"{offset:,}")
         console.print(streams)
     _show_catalogues(settings_for(archive).context)
 

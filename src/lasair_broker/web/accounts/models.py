@@ -137,3 +137,13 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.collaboration}"
+
+
+class UserDatabase(models.Model):
+    """This database among all others: one row, with a number drawn when it was first used with an archive,
+    which keeps it, too."""
+
+    number = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.number)
