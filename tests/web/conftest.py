@@ -43,13 +43,25 @@ def _database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(autouse=True)
 def database(_database: None) -> Iterator[None]:
-    """Every test begins with the empty database: what it does is rolled back."""
+    """Every test begins with the empty database, and with numbers from 1: what it does is rolled back."""
     from django.db import transaction
 
     with transaction.atomic():
+        _numbers_from_1()
         sid = transaction.savepoint()
         yield
         transaction.savepoint_rollback(sid)
+
+
+def _numbers_from_1() -> None:
+    """PostgreSQL's sequences are not rolled back."""
+    from django.apps import apps
+    from django.core.management.color import no_style
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+            cursor.execute(statement)
 
 
 class People:

@@ -13,7 +13,7 @@ from schemathesis.core.failures import FailureGroup
 from site_under_test import Site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def token(site: Site) -> str:
     site.lasair("user", "create", "dora")
     return site.lasair("user", "token", "dora")
