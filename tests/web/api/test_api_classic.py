@@ -14,6 +14,11 @@ from lasair_broker.archive import open_archive
 from lasair_broker.context import CLASSES
 
 
+@pytest.fixture(autouse=True)
+def database() -> None:
+    """The site has a user database of its own."""
+
+
 @pytest.fixture(scope="module")
 def token(site: Site) -> str:
     site.lasair("user", "create", "ann", "--email", "ann@example.org")

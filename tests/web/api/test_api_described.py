@@ -13,7 +13,12 @@ from schemathesis.core.failures import FailureGroup
 from site_under_test import Site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True)
+def database() -> None:
+    """The site has a user database of its own."""
+
+
+@pytest.fixture(scope="module")
 def token(site: Site) -> str:
     site.lasair("user", "create", "dora")
     return site.lasair("user", "token", "dora")
