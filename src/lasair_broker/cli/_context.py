@@ -47,7 +47,8 @@ ArchiveOption = Annotated[
 
 def fail(message: str, hint: str | None = None) -> typer.Exit:
     """Tell an error and what to do about it; raise the result to leave with exit code 1."""
-    errors.print(f"[bold red]error:[/] {message}", highlight=False)
+    # A long line is the terminal's to break: the place in a query is shown below the text by blanks.
+    errors.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
     if hint:
         errors.print(f"[dim]{hint}[/]", highlight=False)
     return typer.Exit(1)
