@@ -31,8 +31,9 @@ __all__ = [
     "settings_for",
 ]
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)  # h:m:s is no emoji
+# A long line is the terminal's to break: the place in a query is shown below the text by blanks.
+errors = Console(stderr=True, emoji=False, soft_wrap=True)
 
 ArchiveOption = Annotated[
     str | None,
@@ -47,8 +48,7 @@ ArchiveOption = Annotated[
 
 def fail(message: str, hint: str | None = None) -> typer.Exit:
     """Tell an error and what to do about it; raise the result to leave with exit code 1."""
-    # A long line is the terminal's to break: the place in a query is shown below the text by blanks.
-    errors.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+    errors.print(f"[bold red]error:[/] {message}", highlight=False)
     if hint:
         errors.print(f"[dim]{hint}[/]", highlight=False)
     return typer.Exit(1)
