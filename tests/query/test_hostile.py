@@ -170,3 +170,8 @@ def test_a_hostile_filter_on_a_batch_can_be_stopped() -> None:
         plan.run(frame)
     timer.join()
     assert StreamPlan(parse("SELECT COUNT(*) AS n FROM objects")).run(frame).rows.to_pylist() == [{"n": 3000}]
+
+
+def test_conditions_negated_again_and_again_take_no_longer() -> None:
+    deep = "NOT (" * 24 + "ra > 1" + ")" * 24
+    assert parse(f"SELECT ra FROM objects WHERE {deep}").columns

@@ -66,7 +66,10 @@ class Expressions(Calls):
         QueryError
             If it is none, or not a meaningful one.
         """
-        expression = self.value(node)
+        return self._as_condition(node, self.value(node))
+
+    def _as_condition(self, node: exp.Expression, expression: Expr) -> Expr:
+        """What `node` means, which has to be a condition."""
         if expression.type.kind != "boolean":
             hint = "compare it with = 1" if isinstance(node, exp.Anonymous) else "compare it with something"
             raise QueryError("a condition is expected here", position_of(node), hint)
@@ -132,7 +135,8 @@ class Expressions(Calls):
                 inner = self.value(node.this)
                 if isinstance(inner, Call) and inner.function == "is_null":
                     return Call("is_not_null", inner.args, BOOLEAN)
-                return Call("not", (self.condition(node.this),), BOOLEAN)
+                # Not once more from the text: that would double the work with each NOT around another.
+                return Call("not", (self._as_condition(node.this, inner),), BOOLEAN)
             case exp.Is():
                 if not isinstance(node.expression, exp.Null):
                     raise QueryError("IS goes with NULL or NOT NULL only", place)
