@@ -123,10 +123,6 @@ def _remainder(x: Float64, y: Float64) -> Float64:
     return np.where((y != 0.0) & (np.abs(x) < 1e300), x - y * np.trunc(x / y), np.nan)
 
 
-def _integer_result(bits: Callable[..., int]) -> Callable[..., Type]:
-    return lambda *types: integer(bits(*(t.bits for t in types)))
-
-
 _HAVERSINE = (
     "(power(sin(radians({3} - {1}) / 2), 2) + "
     "cos(radians({1})) * cos(radians({3})) * power(sin(radians({2} - {0}) / 2), 2))"
