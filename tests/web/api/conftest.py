@@ -88,6 +88,17 @@ def archive(night: Archive) -> Iterator[Archive]:
 
 
 @pytest.fixture
+def empty_archive(archive: Archive, tmp_path: Path) -> Iterator[Archive]:
+    """An archive to write hits into: in the shared one they would be seen by a later test's filter 1."""
+    from lasair_broker.web.archive import use
+
+    with open_archive(tmp_path / "archive") as empty:
+        use(empty)
+        yield empty
+    use(archive)
+
+
+@pytest.fixture
 def client_of() -> Any:
     """A client that acts for a user (None: for nobody) with a new token."""
     from rest_framework.test import APIClient

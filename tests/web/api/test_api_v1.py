@@ -168,9 +168,10 @@ def test_a_filter_from_draft_to_its_end(ann: APIClient, archive: Archive, known:
     assert ann.get(address).status_code == 404
 
 
-def test_hits_page_by_page(ann: APIClient, archive: Archive) -> None:
+def test_hits_page_by_page(ann: APIClient, empty_archive: Archive) -> None:
     from lasair_broker.schema import arrow_schema
 
+    archive = empty_archive
     made = ann.post("/api/v1/filters/", {"name": "f", "adql": "SELECT ra FROM objects"}, format="json").json()
     schema = arrow_schema("filter_hits")
     for part in range(3):
