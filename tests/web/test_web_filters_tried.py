@@ -44,7 +44,7 @@ def pipeline() -> Pipeline:
 def night(
     pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory, _database: None
 ) -> Iterator[tuple[Archive, list[bytes]]]:
-    """An archive with a simulated night in it; one for each user database, since hits know filters by number."""
+    """An archive with a simulated night; one for each user database, since hits know filters by number."""
     values = [bytes(value) for part in Simulation.night(120, seed=9).alerts() for value in part.values]
     with open_archive(tmp_path_factory.mktemp("tried") / "archive") as archive:
         run(ListSource(values, 60), pipeline, archive)
