@@ -15,6 +15,7 @@ from lasair_broker.query import ARCHIVE, Query, parse
 from lasair_broker.settings import load
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.catalogue import catalogue_for
+from lasair_broker.web.errors import NotFound
 from lasair_broker.web.limits import limits_of
 
 _lock = threading.Lock()
@@ -57,6 +58,20 @@ def let_go() -> None:
         if _archive is not None and _ours:
             _archive.close()
             _archive, _ours = None, False
+
+
+def object_number(key: int | str) -> int:
+    """The number of the object of this number or name.
+
+    Raises
+    ------
+    NotFound
+        If the archive knows none.
+    """
+    found = archive().object(key, ["diaObjectId"])
+    if not found.num_rows:
+        raise NotFound(f"there is no object {str(key)[:40]}")
+    return int(found["diaObjectId"][0].as_py())
 
 
 def rows_for(user: User | AnonymousUser | None, name: str, diaObjectIds: Sequence[int]) -> pa.Table:

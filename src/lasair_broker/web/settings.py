@@ -38,6 +38,8 @@ INSTALLED_APPS = [
     "lasair_broker.web.watchlists",
     "lasair_broker.web.watchmaps",
     "lasair_broker.web.annotators",
+    "lasair_broker.web.comments",
+    "lasair_broker.web.photometry",
     "lasair_broker.web.api",
 ]
 MIDDLEWARE = [

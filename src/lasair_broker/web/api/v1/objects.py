@@ -21,7 +21,7 @@ from lasair_broker.web.api.description import described, described_table, parame
 from lasair_broker.web.api.formats import answer_table, asked_format, rows
 from lasair_broker.web.api.models import Scope
 from lasair_broker.web.api.v1.base import Body, checked, number, real
-from lasair_broker.web.archive import archive, ask, rows_for
+from lasair_broker.web.archive import archive, ask, object_number, rows_for
 from lasair_broker.web.catalogue import catalogue_for
 from lasair_broker.web.context import context_at
 from lasair_broker.web.errors import Invalid, NotFound
@@ -38,6 +38,8 @@ _OF_OBJECTS = (
     "watchlist_events",
     "area_hits",
     "mma_hits",
+    "event_hits",
+    "partners",
 )
 _COLUMNS = parameter("columns", str, "Names of columns, separated by commas. Default: all.")
 _CURVE = parameter("table", str, f"Of {', '.join(_CURVES)}; for formats other than JSON. Default: the first.")
@@ -105,7 +107,7 @@ class ObjectTableView(APIView):
     def get(self, request: Request, key: str, name: str) -> HttpResponseBase:
         if name not in _OF_OBJECTS:
             raise NotFound(f"there is no table {name} of objects; choose from {', '.join(_OF_OBJECTS)}")
-        return answer_table(request, rows_for(request.user, name, [_number_of(key)]), f"{key}_{name}")
+        return answer_table(request, rows_for(request.user, name, [number_of(key)]), f"{key}_{name}")
 
 
 class LightCurveView(APIView):
@@ -114,7 +116,7 @@ class LightCurveView(APIView):
     @described_table(response=Curve, summary="The light curve of an object", parameters=[_COLUMNS, _CURVE])
     def get(self, request: Request, key: str) -> HttpResponseBase:
         wanted = _curve_columns(request)
-        return _answer_curve(request, archive().light_curve(_number_of(key), wanted), key)
+        return _answer_curve(request, archive().light_curve(number_of(key), wanted), key)
 
 
 class LightCurvesView(APIView):
@@ -219,11 +221,15 @@ def _known_key(key: str) -> int | str:
     return key
 
 
-def _number_of(key: str) -> int:
-    found = archive().object(_known_key(key), ["diaObjectId"])
-    if not found.num_rows:
-        raise NotFound(f"there is no object {key}")
-    return int(found["diaObjectId"][0].as_py())
+def number_of(key: str) -> int:
+    """The number of an object that an address names, by number or name.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    return object_number(_known_key(key))
 
 
 def _columns(request: Request, name: str) -> list[str] | None:

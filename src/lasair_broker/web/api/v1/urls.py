@@ -8,10 +8,12 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from lasair_broker.web.api.v1 import (
     annotators,
+    comments,
     filter_runs,
     filters,
     general,
     objects,
+    photometry,
     query,
     watchlists,
     watchmaps,
@@ -37,18 +39,31 @@ _FILTER = "filters/<id:filter_id>/"
 _OUTPUT = f"{_FILTER}outputs/<id:output_id>/"
 _LIST = "watchlists/<id:list_id>/"
 _MAP = "watchmaps/<id:map_id>/"
+_COMMENT = "comments/<id:comment_id>/"
+_PHOTOMETRY = "photometry/<id:set_id>/"
 _TOPIC = "annotators/<name:topic>/"
 
 urlpatterns = [
     path("objects/", objects.ObjectsView.as_view()),
     path("objects/<name:key>/", objects.ObjectView.as_view()),
     path("objects/<name:key>/lightcurve/", objects.LightCurveView.as_view()),
+    path("objects/<name:key>/comments/", comments.ObjectCommentsView.as_view()),
+    path("objects/<name:key>/photometry/", photometry.ObjectPhotometryView.as_view()),
     path("objects/<name:key>/<name:name>/", objects.ObjectTableView.as_view()),
     path("lightcurves/", objects.LightCurvesView.as_view()),
     path("cone/", objects.ConeView.as_view()),
     path("cutouts/<int:diaSourceId>/<name:which>.<name:ending>", objects.CutoutView.as_view()),
     path("context/", objects.ContextView.as_view()),
     path("tns/<name:name>/", objects.TransientView.as_view()),
+    path("comments/", comments.CommentsView.as_view()),
+    path(_COMMENT, comments.CommentView.as_view()),
+    path(f"{_COMMENT}restore/", comments.CommentRestoreView.as_view()),
+    path(f"{_COMMENT}share/", comments.CommentShareView.as_view()),
+    path("photometry/", photometry.PhotometrySetsView.as_view()),
+    path(_PHOTOMETRY, photometry.PhotometrySetView.as_view()),
+    path(f"{_PHOTOMETRY}points/", photometry.PhotometryPointsView.as_view()),
+    path(f"{_PHOTOMETRY}restore/", photometry.PhotometryRestoreView.as_view()),
+    path(f"{_PHOTOMETRY}share/", photometry.PhotometryShareView.as_view()),
     path("query/", query.QueryView.as_view()),
     path("query/check/", query.QueryCheckView.as_view()),
     path("filters/", filters.FiltersView.as_view()),

@@ -1,0 +1,53 @@
+"""Comments: what people write about objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from lasair_broker.web.sharing import Shared, SharedQuerySet, seen_by
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from lasair_broker.web.accounts.models import User
+
+
+class CommentQuerySet(SharedQuerySet["Comment"]):
+    """Comments, narrowed to what a user may see or change."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> CommentQuerySet:
+        """What the user may see; what was removed is seen by nobody."""
+        return self.filter(seen_by(user), removed=None)
+
+    def editable_by(self, user: User | AnonymousUser | None) -> CommentQuerySet:
+        """What the user may change: one's own words, whatever the role in a collaboration."""
+        if user is None or not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(removed=None) if user.is_superuser else self.filter(owner=user, removed=None)
+
+
+class Comment(Shared):
+    """What somebody wrote about an object."""
+
+    diaObjectId = models.BigIntegerField(db_index=True, editable=False)  # as Rubin spells it
+    text = models.TextField(max_length=4096, help_text="Plain text.")
+    edited = models.DateTimeField(null=True, editable=False, help_text="When the text was last changed.")
+    removed = models.DateTimeField(
+        null=True, editable=False, help_text="When it was removed; kept to be undone."
+    )
+
+    objects: ClassVar[CommentQuerySet] = CommentQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
+                name="comments_comment_private_is_alone",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner} on {self.diaObjectId}"

@@ -1,0 +1,76 @@
+"""Photometry that users add to objects, kept apart from that of the surveys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by, seen_by
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from lasair_broker.web.accounts.models import User
+
+
+class PhotometrySetQuerySet(SharedQuerySet["PhotometrySet"]):
+    """Sets of points, narrowed to what a user may see or change."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> PhotometrySetQuerySet:
+        """What the user may see; what was removed is seen by nobody."""
+        return self.filter(seen_by(user), removed=None)
+
+    def editable_by(self, user: User | AnonymousUser | None) -> PhotometrySetQuerySet:
+        """What the user may change."""
+        return self.filter(edited_by(user), removed=None)
+
+
+class PhotometrySet(Shared):
+    """Points that somebody added together: they have one owner and are seen by the same people."""
+
+    name = models.CharField(max_length=200)
+    provenance = models.TextField(
+        max_length=1024, help_text="Where the points are from: a paper, a telegram, one's own reduction."
+    )
+    removed = models.DateTimeField(
+        null=True, editable=False, help_text="When it was removed; kept to be undone."
+    )
+
+    objects: ClassVar[PhotometrySetQuerySet] = PhotometrySetQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
+                name="photometry_photometryset_private_is_alone",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PhotometryPoint(models.Model):
+    """A point, as it was given and, where that can be, in the units of the archive."""
+
+    photometry = models.ForeignKey(PhotometrySet, models.CASCADE, related_name="points")
+    diaObjectId = models.BigIntegerField(db_index=True)  # as Rubin spells it
+    midpointMjdTai = models.FloatField()
+    band = models.CharField(max_length=32)
+    value = models.FloatField(help_text="As it was given, in `unit`.")
+    error = models.FloatField(null=True, help_text="One sigma; NULL for a limit.")
+    unit = models.CharField(max_length=8)
+    is_limit = models.BooleanField(default=False, help_text="Nothing was seen brighter than this.")
+    time = models.FloatField(help_text="MJD as it was given, in `scale`.")
+    scale = models.CharField(max_length=3)
+    psfFlux = models.FloatField(null=True, help_text="nJy; NULL if the unit says none.")
+    psfFluxErr = models.FloatField(null=True, help_text="nJy.")
+    instrument = models.CharField(max_length=100)
+
+    class Meta:
+        ordering: ClassVar = ["diaObjectId", "midpointMjdTai", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.band} of {self.diaObjectId} at {self.midpointMjdTai}"
