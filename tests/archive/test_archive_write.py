@@ -315,7 +315,7 @@ def test_positions_and_rejected_messages(archive):
     assert archive.take_rejected().num_rows == 0
 
 
-@pytest.mark.parametrize("place", ["light_curve_news", "kept_alerts", "store_rows", "conform", "_images"])
+@pytest.mark.parametrize("place", ["light_curve_news", "kept_alerts", "store_rows", "conform", "images_of"])
 def test_an_error_in_the_middle_leaves_nothing_behind(archive, monkeypatch, place):
     from lasair_broker.archive.duckdb import _write
 

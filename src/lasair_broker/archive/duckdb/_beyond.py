@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from lasair_broker.packets import AlertBatch
 
+from .._light_curves import objects_to_read
 from ..interface import LightCurve
-from ._light_curves import held_of, objects_to_read
+from ._light_curves import held_of
 from ._lookups import curves_of
 from ._rows import snapshot
 

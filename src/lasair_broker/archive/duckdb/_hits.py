@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 from lasair_broker.packets import mjd_tai_now
 from lasair_broker.schema import TABLES, arrow_schema, table
 
-from ._rows import incoming, last_of, read_places, snapshot
+from .._batch import last_of
+from ._rows import incoming, read_places, snapshot
 
 __all__ = ["CommitTimes", "hits_after", "newest_hits", "note_deliveries", "store_hits"]
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from lasair_broker.schema import quoted
 
-__all__ = ["incoming", "last_of", "read_places", "replace_rows", "sky_range", "snapshot"]
+__all__ = ["incoming", "read_places", "replace_rows", "sky_range", "snapshot"]
 
 
 @contextmanager
@@ -72,12 +72,3 @@ def replace_rows(
         for part in stored:
             connection.execute(f"DELETE FROM {quoted(part)} t USING arrived WHERE {near} AND {same}")
         connection.execute(f"INSERT INTO {quoted(stored[0])} BY NAME SELECT * FROM arrived")
-
-
-def last_of(table: pa.Table, key: Sequence[str]) -> pa.Table:
-    """The last row of each key."""
-    numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
-    last = numbered.group_by(list(key)).aggregate([("row", "max")]).column("row_max")
-    if len(last) == table.num_rows:
-        return table
-    return table.take(np.sort(last.to_numpy()))

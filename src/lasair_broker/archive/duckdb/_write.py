@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,42 +18,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lasair_broker.packets import AlertBatch, mjd_tai_now
-from lasair_broker.schema import TABLES, arrow_schema, conform, table
+from lasair_broker.schema import TABLES, conform, table
 
+from .._batch import (
+    LISTS,
+    OWN,
+    Counts,
+    images_of,
+    int64_column,
+    last_of,
+    newest_of,
+    speaks_of_objects,
+    with_column,
+)
+from .._light_curves import Held, LightCurveNews, ledger_rows
 from ..interface import WriteReport
 from ..packs import PackReader, PackWriter
 from ._alerts import kept_alerts
 from ._hits import CommitTimes, store_hits
-from ._light_curves import Held, LightCurveNews, held_of, light_curve_news, store_rows
-from ._rows import incoming, last_of, replace_rows, sky_range
+from ._light_curves import held_of, light_curve_news, store_rows
+from ._rows import incoming, replace_rows, sky_range
 from ._tables import parts
 
 __all__ = ["Writing", "replace_list_hits"]
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
-
-_OWN = frozenset(
-    {"objects", "object_ledger", "alerts", "cutouts", "ssSources", "ssObjects", "mpc_orbits", "avro_schemas"}
-    | {"diaSources", "diaForcedSources", "diaNondetectionLimits", "rejected", "stream_positions"}
-)
-"""Tables that a batch's `tables` do not fill, or not by the general rule."""
-
-
-@dataclass
-class _Counts:
-    alerts: int = 0
-    duplicates: int = 0
-    new_objects: int = 0
-    updated_objects: int = 0
-    stale_objects: int = 0
-    changed_rows: int = 0
-    compared_objects: int = 0
-    ss_sources: int = 0
-    rejected: int = 0
-    filter_hits: int = 0
-    pack_bytes: int = 0
-    new_rows: dict[str, int] = field(default_factory=dict)
 
 
 class Writing:
@@ -80,14 +69,14 @@ class Writing:
         self._new_sources: list[Int64] = []
         self._pending: list[Future[None]] = []
         self._touched_packs: dict[str, int] = {}
-        self._counts = _Counts()
+        self._counts = Counts()
         self._now = mjd_tai_now()
         self._timestamp = datetime.now(UTC)
         self._started = time.perf_counter()
 
     def batch(self, batch: AlertBatch, renew: bool = False) -> None:
         """Store one batch; if told to renew, also the states of objects whose alerts are known."""
-        ids = _int64(batch.objects, "diaObjectId")
+        ids = int64_column(batch.objects, "diaObjectId")
         held = held_of(self._connection, batch, ids)
         news = light_curve_news(self._connection, batch, ids, held)
         keep, reissued = kept_alerts(self._connection, self._read_pack, batch, news[0])
@@ -101,14 +90,14 @@ class Writing:
             self._counts.new_rows[curves.name] = counted + len(curves.rows)
             self._counts.changed_rows += len(curves.changed)
         self._counts.compared_objects += int(max(curves.compared for curves in news))
-        alerted = np.isin(ids, _int64(batch.alerts, "diaObjectId")[keep])
+        alerted = np.isin(ids, int64_column(batch.alerts, "diaObjectId")[keep])
         touched = alerted | ~held.known | np.logical_or.reduce([curves.touched for curves in news])
-        stale = held.known & (_newest(batch) < held.columns["newestSourceMjdTai"])
+        stale = held.known & (newest_of(batch) < held.columns["newestSourceMjdTai"])
         self._store_ledger(ids, held, news, touched)
         renewed = (touched | renew) & ~stale
         self._store_objects(batch, ids, held, renewed)
         for name, rows in batch.tables.items():
-            if name in TABLES and name not in _OWN and (not renew or _speaks_of_objects(name)):
+            if name in TABLES and name not in OWN and (not renew or speaks_of_objects(name)):
                 self._store_matches(name, rows, ids[renewed])
         self._new_sources.append(news[0].table.numpy("diaSourceId")[news[0].rows])
         self._counts.new_objects += int((~held.known).sum())
@@ -119,7 +108,7 @@ class Writing:
         """Store rows that come with no batch."""
         for name, rows in tables.items():
             definition = table(name)
-            if name in _OWN:
+            if name in OWN:
                 raise ValueError(f"rows of table {name} are stored with the batch that they belong to")
             if name == "filter_hits":
                 self._hits.append(conform(rows, definition.name))
@@ -193,15 +182,15 @@ class Writing:
             # place.
             object_of = pc.index_in(alerts.column("diaObjectId"), pa.array(ids)).to_numpy()
             has_object = ~np.isnan(object_of) if object_of.dtype.kind == "f" else np.ones(len(keep), np.bool_)
-            cells = _int64(alerts, "healpix29").copy()
+            cells = int64_column(alerts, "healpix29").copy()
             cells[has_object] = healpix29[object_of[has_object].astype(np.int64)]
-            alerts = _with(alerts, "healpix29", pa.array(cells))
+            alerts = with_column(alerts, "healpix29", pa.array(cells))
         pack = pa.DictionaryArray.from_arrays(np.zeros(len(keep), np.int32), [place.pack]).cast(pa.string())
-        alerts = _with(alerts, "pack", pack)
-        alerts = _with(alerts, "packOffset", pa.array(place.offset))
-        alerts = _with(alerts, "packLength", pa.array(length.astype(np.int32)))
-        alerts = _with(alerts, "committedMjdTai", pa.array(np.full(len(keep), self._now)))
-        images = _images(alerts, place.offset)
+        alerts = with_column(alerts, "pack", pack)
+        alerts = with_column(alerts, "packOffset", pa.array(place.offset))
+        alerts = with_column(alerts, "packLength", pa.array(length.astype(np.int32)))
+        alerts = with_column(alerts, "committedMjdTai", pa.array(np.full(len(keep), self._now)))
+        images = images_of(alerts, place.offset)
         names = [name for name in alerts.column_names if not name.startswith("cutout")]
         with incoming(self._connection, arrived=conform(alerts.select(names), "alerts")):
             self._connection.execute("INSERT INTO alerts_recent BY NAME SELECT * FROM arrived")
@@ -214,8 +203,8 @@ class Writing:
     def _store_solar_system(self, batch: AlertBatch, keep: Int64, reissued: Int64) -> None:
         if not batch.ssSources.num_rows:
             return
-        kept = _int64(batch.alerts, "diaSourceId")[keep]
-        ids = _int64(batch.ssSources, "diaSourceId")
+        kept = int64_column(batch.alerts, "diaSourceId")[keep]
+        ids = int64_column(batch.ssSources, "diaSourceId")
         rows = batch.ssSources.filter(pa.array(np.isin(ids, kept)))
         if not rows.num_rows:
             return
@@ -240,18 +229,7 @@ class Writing:
     def _store_ledger(self, ids: Int64, held: Held, news: list[LightCurveNews], touched: Bool) -> None:
         if not touched.any():
             return
-        columns = {**held.columns, "diaObjectId": ids, "healpix29": held.healpix29}
-        for curves in news:
-            columns.update(curves.ledger)
-        rows = pa.table(
-            {
-                field.name: pa.array(
-                    columns[field.name][touched],
-                    from_pandas=True,  # NaN, the newest time of no rows, is NULL
-                ).cast(field.type)
-                for field in arrow_schema("object_ledger")
-            }
-        )
+        rows = ledger_rows(ids, held, news, touched)
         self._delete_objects("object_ledger", ids[touched & held.known], None)
         with incoming(self._connection, arrived=rows):
             self._connection.execute("INSERT INTO object_ledger_recent BY NAME SELECT * FROM arrived")
@@ -262,9 +240,9 @@ class Writing:
         self._counts.updated_objects += int((renewed & held.known).sum())
         rows = np.flatnonzero(renewed)
         rows = rows[np.argsort(held.healpix29[rows], kind="stable")]
-        objects = _with(batch.objects.take(rows), "healpix29", pa.array(held.healpix29[rows]))
+        objects = with_column(batch.objects.take(rows), "healpix29", pa.array(held.healpix29[rows]))
         stamp = pa.array([self._timestamp], pa.timestamp("us", "UTC"))
-        objects = _with(objects, "timestamp", stamp.take(pa.array(np.zeros(len(rows), np.int32))))
+        objects = with_column(objects, "timestamp", stamp.take(pa.array(np.zeros(len(rows), np.int32))))
         again = renewed & held.known
         self._delete_objects("objects", ids[again], held.healpix29[again])
         with incoming(self._connection, arrived=conform(objects, "objects")):
@@ -285,7 +263,7 @@ class Writing:
         """A stage's table: all that it says of the objects renewed; rows without an object by their key."""
         if name == "filter_hits":
             self._hits.append(conform(rows, name))
-        elif _speaks_of_objects(name):
+        elif speaks_of_objects(name):
             if not len(ids):
                 return
             if name == "partners":
@@ -333,20 +311,12 @@ class Writing:
         )
 
 
-def _speaks_of_objects(name: str) -> bool:
-    """Whether the rows of a table say something of objects as they are, not of what happened to them."""
-    return TABLES[name].primary_key[0] == "diaObjectId"
-
-
-_LISTS = {"watchlist_hits": "wl_id", "area_hits": "ar_id", "event_hits": "mw_id"}
-
-
 def replace_list_hits(connection: Any, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
     """Store what matching a list, map or event against the whole archive found; see
     `Archive.replace_list_hits`."""
-    if name not in _LISTS:
-        raise ValueError(f"{name!r} is not a table of hits of lists: {', '.join(_LISTS)}")
-    key, column = TABLES[name].primary_key, _LISTS[name]
+    if name not in LISTS:
+        raise ValueError(f"{name!r} is not a table of hits of lists: {', '.join(LISTS)}")
+    key, column = TABLES[name].primary_key, LISTS[name]
     rows = last_of(conform(hits, name), key)
     if not pc.all(pc.equal(rows.column(column), list_id), min_count=0).as_py():
         raise ValueError(f"some of the hits are not of {column} {list_id}")
@@ -354,41 +324,3 @@ def replace_list_hits(connection: Any, name: str, list_id: int, hits: pa.Table, 
         for part in parts(name):
             connection.execute(f"DELETE FROM {part} WHERE {column} = ?", [int(list_id)])
     replace_rows(connection, parts(name), rows, key)
-
-
-def _int64(rows: pa.Table, name: str) -> Int64:
-    """An integer column, 0 for NULL."""
-    column = rows.column(name).cast(pa.int64())
-    if column.null_count:
-        column = pc.fill_null(column, 0)
-    values: Int64 = column.to_numpy()
-    return values
-
-
-def _with(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    place = rows.schema.get_field_index(name)
-    return rows.append_column(name, values) if place < 0 else rows.set_column(place, name, values)
-
-
-def _images(alerts: pa.Table, datum: Int64) -> pa.Table:
-    """Rows of `cutouts` for those alerts that have images, given where in the pack their datums begin."""
-    columns = {"diaSourceId": alerts.column("diaSourceId"), "pack": alerts.column("pack")}
-    some = np.zeros(alerts.num_rows, np.bool_)
-    for which in ("Difference", "Science", "Template"):
-        offset, length = f"cutout{which}Offset", f"cutout{which}Length"
-        if offset in alerts.column_names:
-            columns[offset] = pc.add(alerts.column(offset).cast(pa.int64()), datum)
-            columns[length] = alerts.column(length)
-            some |= alerts.column(offset).is_valid().to_numpy()
-    return conform(pa.table(columns).filter(pa.array(some)), "cutouts")
-
-
-def _newest(batch: AlertBatch) -> npt.NDArray[np.float64]:
-    """Time of the newest detection of each object of a batch (MJD); infinite for an object without any."""
-    sent = batch.diaSources.sent
-    time = sent.numpy("midpointMjdTai")
-    offsets = sent.offsets
-    newest = np.full(len(offsets) - 1, np.inf)
-    some = offsets[1:] > offsets[:-1]
-    newest[some] = time[offsets[1:][some] - 1]
-    return newest

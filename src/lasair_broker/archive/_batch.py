@@ -1,0 +1,108 @@
+"""What a batch says, in the form in which the archive's tables take it, whatever engine keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lasair_broker.packets import AlertBatch
+from lasair_broker.schema import TABLES, conform
+
+__all__ = [
+    "LISTS",
+    "OWN",
+    "Counts",
+    "images_of",
+    "int64_column",
+    "last_of",
+    "newest_of",
+    "speaks_of_objects",
+    "with_column",
+]
+
+Int64 = npt.NDArray[np.int64]
+
+OWN = frozenset(
+    {"objects", "object_ledger", "alerts", "cutouts", "ssSources", "ssObjects", "mpc_orbits", "avro_schemas"}
+    | {"diaSources", "diaForcedSources", "diaNondetectionLimits", "rejected", "stream_positions"}
+)
+"""Tables that a batch's `tables` do not fill, or not by the general rule."""
+
+
+LISTS = {"watchlist_hits": "wl_id", "area_hits": "ar_id", "event_hits": "mw_id"}
+"""The tables of hits of lists, maps and events, and their column that says of which."""
+
+
+@dataclass
+class Counts:
+    """What is counted in a write, as `WriteReport` has it."""
+
+    alerts: int = 0
+    duplicates: int = 0
+    new_objects: int = 0
+    updated_objects: int = 0
+    stale_objects: int = 0
+    changed_rows: int = 0
+    compared_objects: int = 0
+    ss_sources: int = 0
+    rejected: int = 0
+    filter_hits: int = 0
+    pack_bytes: int = 0
+    new_rows: dict[str, int] = field(default_factory=dict)
+
+
+def speaks_of_objects(name: str) -> bool:
+    """Whether the rows of a table say something of objects as they are, not of what happened to them."""
+    return TABLES[name].primary_key[0] == "diaObjectId"
+
+
+def int64_column(rows: pa.Table, name: str) -> Int64:
+    """An integer column, 0 for NULL."""
+    column = rows.column(name).cast(pa.int64())
+    if column.null_count:
+        column = pc.fill_null(column, 0)
+    values: Int64 = column.to_numpy()
+    return values
+
+
+def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = rows.schema.get_field_index(name)
+    return rows.append_column(name, values) if place < 0 else rows.set_column(place, name, values)
+
+
+def images_of(alerts: pa.Table, datum: Int64) -> pa.Table:
+    """Rows of `cutouts` for those alerts that have images, given where in the pack their datums begin."""
+    columns = {"diaSourceId": alerts.column("diaSourceId"), "pack": alerts.column("pack")}
+    some = np.zeros(alerts.num_rows, np.bool_)
+    for which in ("Difference", "Science", "Template"):
+        offset, length = f"cutout{which}Offset", f"cutout{which}Length"
+        if offset in alerts.column_names:
+            columns[offset] = pc.add(alerts.column(offset).cast(pa.int64()), datum)
+            columns[length] = alerts.column(length)
+            some |= alerts.column(offset).is_valid().to_numpy()
+    return conform(pa.table(columns).filter(pa.array(some)), "cutouts")
+
+
+def newest_of(batch: AlertBatch) -> npt.NDArray[np.float64]:
+    """Time of the newest detection of each object of a batch (MJD); infinite for an object without any."""
+    sent = batch.diaSources.sent
+    time = sent.numpy("midpointMjdTai")
+    offsets = sent.offsets
+    newest = np.full(len(offsets) - 1, np.inf)
+    some = offsets[1:] > offsets[:-1]
+    newest[some] = time[offsets[1:][some] - 1]
+    return newest
+
+
+def last_of(table: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The last row of each key."""
+    numbered = table.append_column("row", pa.array(np.arange(table.num_rows)))
+    last = numbered.group_by(list(key)).aggregate([("row", "max")]).column("row_max")
+    if len(last) == table.num_rows:
+        return table
+    return table.take(np.sort(last.to_numpy()))

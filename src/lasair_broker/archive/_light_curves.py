@@ -1,0 +1,242 @@
+"""What of a batch's light curves is new to the archive, whatever engine keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from lasair_broker.packets import AlertBatch, SourceTable, band_codes
+from lasair_broker.schema import arrow_schema
+
+from . import _ledger
+
+__all__ = [
+    "CURVES",
+    "CurveTable",
+    "Held",
+    "LightCurveNews",
+    "StoredRows",
+    "held_in",
+    "ledger_rows",
+    "light_curve_news",
+    "objects_to_read",
+]
+
+Int64 = npt.NDArray[np.int64]
+UInt64 = npt.NDArray[np.uint64]
+Bool = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class CurveTable:
+    """A light curve table: its column of ids, if it has one, and its columns in the ledger."""
+
+    table: str
+    id: str | None
+    count: str
+    total: str
+    newest: str | None
+
+
+CURVES = (
+    CurveTable("diaSources", "diaSourceId", "nSources", "sourcesHash", "newestSourceMjdTai"),
+    CurveTable("diaForcedSources", "diaForcedSourceId", "nForcedSources", "forcedHash", "newestForcedMjdTai"),
+    CurveTable("diaNondetectionLimits", None, "nNondetectionLimits", "limitsHash", None),
+)
+
+StoredRows = Callable[[CurveTable, pa.Table], pa.Table]
+"""Reads the rows held of some objects, given a table of objects (object, diaObjectId, healpix29, first): for
+each row, in no order, the object, and its id and timeWithdrawnMjdTai, or for non-detections its band and
+midpointMjdTai; of each object those from the time `first` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the ledger says of the objects of a batch; 0, or NaN, for objects not held.
+
+    Attributes
+    ----------
+    known
+        Which objects are held.
+    healpix29
+        Their cell, the batch's own for objects not held.
+    columns
+        The ledger's columns, by name.
+    """
+
+    known: Bool
+    healpix29: Int64
+    columns: dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class LightCurveNews:
+    """New rows of one light curve table.
+
+    Attributes
+    ----------
+    table, rows
+        The batch's table, and its rows to add.
+    changed
+        Its rows to put in the place of those held.
+    compared
+        Objects whose rows had to be compared.
+    ledger
+        The columns of the ledger as they become, by name.
+    touched
+        Objects with rows to add or to change.
+    """
+
+    name: str
+    table: SourceTable
+    rows: Int64
+    changed: Int64
+    compared: int
+    ledger: dict[str, npt.NDArray[Any]]
+    touched: Bool
+
+
+def light_curve_news(
+    stored_rows: StoredRows, batch: AlertBatch, ids: Int64, held: Held
+) -> list[LightCurveNews]:
+    """What is new in each light curve table of a batch whose objects are `ids`."""
+    # Of the rows that packets brought: what is known besides, the archive has.
+    tables = (batch.diaSources.sent, batch.diaForcedSources.sent, batch.diaNondetectionLimits.sent)
+    return [_news(stored_rows, names, table, ids, held) for names, table in zip(CURVES, tables, strict=True)]
+
+
+def objects_to_read(batch: AlertBatch, held: Held, *, every: bool) -> dict[str, Bool]:
+    """For each light curve table the objects that may have rows which the batch does not bring, or `every`
+    object that has rows."""
+    out = {}
+    tables = (batch.diaSources.sent, batch.diaForcedSources.sent, batch.diaNondetectionLimits.sent)
+    for names, table in zip(CURVES, tables, strict=True):
+        count, total = held.columns[names.count], held.columns[names.total].view(np.uint64)
+        wanted = count > 0
+        if wanted.any() and not every:
+            key, time, _, hashes = _keyed(names, table)
+            doubtful = _ledger.extend(table.offsets, key, time, hashes, count, total)[1]
+            wanted &= doubtful | (np.diff(table.offsets) == 0)
+        out[names.table] = wanted
+    return out
+
+
+def held_in(batch: AlertBatch, ids: Int64, found: pa.Table | None) -> Held:
+    """What the ledger says of the objects `ids` of a batch.
+
+    Parameters
+    ----------
+    found
+        The ledger's rows of those held, with one more column, `object`: their places in `ids`; None if there
+        are none.
+    """
+    columns: dict[str, npt.NDArray[Any]] = {
+        field.name: np.full(len(ids), np.nan)
+        if pa.types.is_floating(field.type)
+        else np.zeros(len(ids), np.int64)
+        for field in arrow_schema("object_ledger")
+    }
+    known = np.zeros(len(ids), np.bool_)
+    healpix29 = batch.objects.column("healpix29").cast(pa.int64()).to_numpy().copy()
+    if found is not None:
+        place = found.column("object").to_numpy()
+        known[place] = True
+        for name, values in columns.items():
+            values[place] = found.column(name).to_numpy()
+        healpix29[place] = columns["healpix29"][place]
+    return Held(known, healpix29, columns)
+
+
+def ledger_rows(ids: Int64, held: Held, news: list[LightCurveNews], touched: Bool) -> pa.Table:
+    """The ledger's rows of the touched objects as they become."""
+    columns = {**held.columns, "diaObjectId": ids, "healpix29": held.healpix29}
+    for curves in news:
+        columns.update(curves.ledger)
+    return pa.table(
+        {
+            field.name: pa.array(
+                columns[field.name][touched],
+                from_pandas=True,  # NaN, the newest time of no rows, is NULL
+            ).cast(field.type)
+            for field in arrow_schema("object_ledger")
+        }
+    )
+
+
+def _keyed(
+    names: CurveTable, table: SourceTable
+) -> tuple[Int64, npt.NDArray[np.float64], npt.NDArray[np.float64], UInt64]:
+    """Key, time, time of withdrawal (NaN: none) and hash of each row of a light curve table."""
+    time = table.numpy("midpointMjdTai")
+    if names.id is None:
+        key = _ledger.limit_keys(time, table.numpy("band"))
+        withdrawn = np.full(len(key), np.nan)
+    else:
+        key = table.numpy(names.id)
+        withdrawn = table.numpy("timeWithdrawnMjdTai")
+    return key, time, withdrawn, _ledger.row_hashes(key, withdrawn)
+
+
+def _news(
+    stored_rows: StoredRows, names: CurveTable, table: SourceTable, ids: Int64, held: Held
+) -> LightCurveNews:
+    key, time, withdrawn, hashes = _keyed(names, table)
+    new, doubtful, count, total = _ledger.extend(
+        table.offsets, key, time, hashes, held.columns[names.count], held.columns[names.total].view(np.uint64)
+    )
+    changed = np.zeros(0, np.bool_)
+    if doubtful.any():
+        objects = np.flatnonzero(doubtful)
+        wanted = pa.table(
+            {
+                "object": np.arange(len(objects)),
+                "diaObjectId": ids[objects],
+                "healpix29": held.healpix29[objects],
+                "first": time[table.offsets[objects]],
+            }
+        )
+        stored = _by_object(names, stored_rows(names, wanted), len(objects))
+        changed = _ledger.compare(
+            objects, table.offsets, key, time, withdrawn, hashes, *stored, new, count, total
+        )
+    rows, changed_rows = np.flatnonzero(new), np.flatnonzero(changed)
+    touched = np.zeros(len(ids), np.bool_)
+    touched[table.object_row[rows]] = True
+    touched[table.object_row[changed_rows]] = True
+    ledger: dict[str, npt.NDArray[Any]] = {names.count: count, names.total: total.view(np.int64)}
+    if names.newest is not None:
+        newest = held.columns[names.newest].copy()
+        np.fmax.at(newest, table.object_row[rows], time[rows])
+        ledger[names.newest] = newest
+    return LightCurveNews(
+        names.table,
+        table.with_per_object({"healpix29": held.healpix29}),
+        rows,
+        changed_rows,
+        int(doubtful.sum()),
+        ledger,
+        touched,
+    )
+
+
+def _by_object(
+    names: CurveTable, found: pa.Table, objects: int
+) -> tuple[Int64, Int64, npt.NDArray[np.float64]]:
+    """Offsets, keys and withdrawal times of stored rows, put in order of their objects."""
+    objects_of = found.column(0).to_numpy()
+    if names.id is None:
+        bands = found.column(1).combine_chunks().dictionary_encode()
+        codes = band_codes(bands.dictionary.to_pylist())[bands.indices.to_numpy(zero_copy_only=False)]
+        key = _ledger.limit_keys(found.column(2).to_numpy(), codes)
+        withdrawn = np.full(len(key), np.nan)
+    else:
+        key = found.column(1).to_numpy()
+        withdrawn = found.column(2).to_numpy()
+    order = np.argsort(objects_of, kind="stable")
+    offsets = np.searchsorted(objects_of[order], np.arange(objects + 1))
+    return offsets, key[order], withdrawn[order]
