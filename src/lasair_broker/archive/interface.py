@@ -25,6 +25,7 @@ __all__ = [
     "Finding",
     "LightCurve",
     "Progress",
+    "Rematch",
     "Stored",
     "TableStatus",
     "WriteReport",
@@ -112,6 +113,25 @@ class Stored:
     payloads: Payloads
     alerts: pa.Table
     left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rematch:
+    """What a match found anew: rows in the place of all that a table has with some values of a column.
+
+    Attributes
+    ----------
+    column
+        A column of the table's primary key: `diaObjectId`, or the number of what was matched with objects.
+    values
+        Its values.
+    rows
+        Rows of the table, each with one of these values.
+    """
+
+    column: str
+    values: Sequence[int]
+    rows: pa.Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +342,30 @@ class Archive(ABC):
             Rows of that table, all of this list; those that are there (by primary key) are replaced.
         first
             Whether this is the first part: all that was there of the list is removed before.
+        """
+
+    @abstractmethod
+    def rematch(
+        self,
+        matches: Mapping[str, Rematch],
+        tables: Mapping[str, pa.Table] | None = None,
+        positions: Mapping[tuple[str, int], int] | None = None,
+    ) -> WriteReport:
+        """Bring match tables up to what is known now of objects of which no alert came, all or nothing.
+
+        States of objects stay as they are; what they owe to a match is renewed by `write` with `renew`.
+
+        Parameters
+        ----------
+        matches
+            New matches, by name of a table whose key has a `diaObjectId`.
+        tables, positions
+            More rows and positions to store with them, as in `write`.
+
+        Raises
+        ------
+        ArchiveFullError, ArchiveError
+            As `write`.
         """
 
     @abstractmethod

@@ -19,6 +19,7 @@ _BOOKKEEPING = {
     "object_ledger",
     "filter_hits",
     "watchlist_trigger_states",
+    "chores",
 }
 
 

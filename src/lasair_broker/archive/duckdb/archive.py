@@ -22,13 +22,24 @@ from lasair_broker.packets import AlertBatch
 
 from .._images import fits_bytes, png_of_fits
 from ..errors import ArchiveError, ArchiveFullError
-from ..interface import Archive, ArchiveStatus, Cutout, Finding, LightCurve, Progress, Stored, WriteReport
+from ..interface import (
+    Archive,
+    ArchiveStatus,
+    Cutout,
+    Finding,
+    LightCurve,
+    Progress,
+    Rematch,
+    Stored,
+    WriteReport,
+)
 from ..packs import PackReader, PackWriter
 from ..serving import ArchiveServer
 from . import _check, _export, _hits, _lookups, _query, _replay, _status, _upkeep
 from ._beyond import light_curves_beyond
 from ._database import Database
 from ._hits import CommitTimes
+from ._rematch import rematch
 from ._write import Writing, replace_list_hits
 
 __all__ = ["DuckDBArchive"]
@@ -99,24 +110,44 @@ class DuckDBArchive(Archive):
         renew: bool = False,
     ) -> WriteReport:
         with self._write_lock:
-            with self._failing_well():
-                self._recover_if_needed()
-                connection = self._database.writer
-                writing = Writing(connection, self._packs, self._reader, self._executor, self._commit_times)
-                try:
-                    connection.begin()
-                    for batch in batches:
-                        writing.batch(batch, renew)
-                    if rejected is not None:
-                        writing.rejected(rejected)
-                    writing.tables(tables or {})
-                    writing.positions(positions or {})
-                    report = writing.finish()
-                except BaseException:
-                    writing.settle()
-                    self._undo()
-                    raise
+            with self._writing() as writing:
+                for batch in batches:
+                    writing.batch(batch, renew)
+                if rejected is not None:
+                    writing.rejected(rejected)
+                writing.tables(tables or {})
+                writing.positions(positions or {})
+                report = writing.finish()
             return replace(report, upkeep_seconds=self._settle_if_due())
+
+    def rematch(
+        self,
+        matches: Mapping[str, Rematch],
+        tables: Mapping[str, pa.Table] | None = None,
+        positions: Mapping[tuple[str, int], int] | None = None,
+    ) -> WriteReport:
+        with self._write_lock:
+            with self._writing() as writing:
+                rematch(self._database.writer, matches)
+                writing.tables(tables or {})
+                writing.positions(positions or {})
+                report = writing.finish()
+            return replace(report, upkeep_seconds=self._settle_if_due())
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writing]:
+        """A transaction with what alerts need; undone unless it has been finished."""
+        with self._failing_well():
+            self._recover_if_needed()
+            connection = self._database.writer
+            writing = Writing(connection, self._packs, self._reader, self._executor, self._commit_times)
+            try:
+                connection.begin()
+                yield writing
+            except BaseException:
+                writing.settle()
+                self._undo()
+                raise
 
     def _settle_if_due(self) -> float:
         """Upkeep after a write, if it is time for it; the seconds it took.

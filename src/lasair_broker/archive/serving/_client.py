@@ -18,7 +18,17 @@ from lasair_broker.schema import SchemaError
 
 from .. import errors
 from ..errors import ArchiveError, ArchiveLockedError, QueryCancelledError
-from ..interface import Archive, ArchiveStatus, Cutout, Finding, LightCurve, Progress, Stored, WriteReport
+from ..interface import (
+    Archive,
+    ArchiveStatus,
+    Cutout,
+    Finding,
+    LightCurve,
+    Progress,
+    Rematch,
+    Stored,
+    WriteReport,
+)
 from ._wire import METHODS, receive, send, socket_path
 
 __all__ = ["RemoteArchive"]
@@ -260,6 +270,14 @@ class RemoteArchive(Archive):
         self._refused()
 
     def replace_list_hits(self, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
+        self._refused()
+
+    def rematch(
+        self,
+        matches: Mapping[str, Rematch],
+        tables: Mapping[str, pa.Table] | None = None,
+        positions: Mapping[tuple[str, int], int] | None = None,
+    ) -> WriteReport:
         self._refused()
 
     def take_rejected(self, keys: Collection[tuple[str, int, int]] | None = None) -> pa.Table:
