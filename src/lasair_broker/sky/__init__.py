@@ -7,6 +7,10 @@ from lasair_broker.sky._htm import htm16
 from lasair_broker.sky._moc import Moc, MocError
 from lasair_broker.sky._moc_index import WatchmapIndex, WatchmapMatches
 from lasair_broker.sky._separation import separation_arcsec
+from lasair_broker.sky._skymap import SkyMap, SkyMapError
+from lasair_broker.sky._skymap_draw import gaussian_skymap
+from lasair_broker.sky._skymap_index import SkyMapIndex, SkyMapMatches
+from lasair_broker.sky._skymap_read import read_skymap
 from lasair_broker.sky._sorted_cells import SortedCells
 from lasair_broker.sky._watchlist_angles import angles
 from lasair_broker.sky._watchlist_columns import UploadError
@@ -36,6 +40,10 @@ __all__ = [
     "Moc",
     "MocError",
     "RowProblem",
+    "SkyMap",
+    "SkyMapError",
+    "SkyMapIndex",
+    "SkyMapMatches",
     "SortedCells",
     "Trigger",
     "TriggerEvents",
@@ -55,8 +63,10 @@ __all__ = [
     "evaluate_triggers",
     "galactic_coordinates",
     "galactic_latitude",
+    "gaussian_skymap",
     "healpix29",
     "htm16",
+    "read_skymap",
     "read_watchlist",
     "separation_arcsec",
 ]
