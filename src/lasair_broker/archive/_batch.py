@@ -11,16 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lasair_broker.packets import AlertBatch
-from lasair_broker.schema import TABLES, conform
+from lasair_broker.schema import TABLES, conform, table
+
+from .interface import Rematch
+from .packs import Reserved
 
 __all__ = [
     "LISTS",
     "OWN",
     "Counts",
+    "checked_list_hits",
+    "checked_rematch",
     "images_of",
     "int64_column",
     "last_of",
     "newest_of",
+    "placed_alerts",
     "speaks_of_objects",
     "with_column",
 ]
@@ -61,6 +67,45 @@ def speaks_of_objects(name: str) -> bool:
     return TABLES[name].primary_key[0] == "diaObjectId"
 
 
+def checked_rematch(name: str, found: Rematch) -> tuple[pa.Table, Int64]:
+    """The rows and the values of a new match for table `name`, in the table's form.
+
+    Raises
+    ------
+    ValueError
+        If the table is none of matches, or the rows are not of the values named.
+    """
+    key = table(name).primary_key
+    if "diaObjectId" not in key:
+        raise ValueError(f"rows of table {name} are no matches of objects")
+    if found.column not in key:
+        raise ValueError(f"{found.column} is not of the key of table {name}")
+    rows = last_of(conform(found.rows, name), key)
+    values = pa.array(found.values, pa.int64())
+    if not pc.all(
+        pc.is_in(rows.column(found.column).cast(pa.int64()), value_set=values), min_count=0
+    ).as_py():
+        raise ValueError(f"some rows for table {name} have another {found.column} than those named")
+    return rows, values.to_numpy()
+
+
+def checked_list_hits(name: str, list_id: int, hits: pa.Table) -> tuple[pa.Table, str]:
+    """The hits of one list, map or event in their table's form, and the table's column that says of which.
+
+    Raises
+    ------
+    ValueError
+        If there is no such table of hits, or some are not of this list.
+    """
+    if name not in LISTS:
+        raise ValueError(f"{name!r} is not a table of hits of lists: {', '.join(LISTS)}")
+    column = LISTS[name]
+    rows = last_of(conform(hits, name), TABLES[name].primary_key)
+    if not pc.all(pc.equal(rows.column(column), list_id), min_count=0).as_py():
+        raise ValueError(f"some of the hits are not of {column} {list_id}")
+    return rows, column
+
+
 def int64_column(rows: pa.Table, name: str) -> Int64:
     """An integer column, 0 for NULL."""
     column = rows.column(name).cast(pa.int64())
@@ -73,6 +118,38 @@ def int64_column(rows: pa.Table, name: str) -> Int64:
 def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
     place = rows.schema.get_field_index(name)
     return rows.append_column(name, values) if place < 0 else rows.set_column(place, name, values)
+
+
+def placed_alerts(
+    batch: AlertBatch, keep: Int64, ids: Int64, healpix29: Int64, place: Reserved, committedMjdTai: float
+) -> pa.Table:
+    """The alerts of a batch to keep, with where their datums will lie.
+
+    An object's alerts lie where the object does, though this packet may have measured another place.
+
+    Parameters
+    ----------
+    keep
+        Their rows in the batch.
+    ids, healpix29
+        The batch's objects and the cells in which they are held.
+    place
+        The room reserved for the datums.
+    committedMjdTai
+        When they are committed.
+    """
+    alerts = batch.alerts.take(keep)
+    if len(ids):
+        object_of = pc.index_in(alerts.column("diaObjectId"), pa.array(ids)).to_numpy()
+        has_object = ~np.isnan(object_of) if object_of.dtype.kind == "f" else np.ones(len(keep), np.bool_)
+        cells = int64_column(alerts, "healpix29").copy()
+        cells[has_object] = healpix29[object_of[has_object].astype(np.int64)]
+        alerts = with_column(alerts, "healpix29", pa.array(cells))
+    pack = pa.DictionaryArray.from_arrays(np.zeros(len(keep), np.int32), [place.pack]).cast(pa.string())
+    alerts = with_column(alerts, "pack", pack)
+    alerts = with_column(alerts, "packOffset", pa.array(place.offset))
+    alerts = with_column(alerts, "packLength", pa.array(batch.payloads.length[keep].astype(np.int32)))
+    return with_column(alerts, "committedMjdTai", pa.array(np.full(len(keep), committedMjdTai)))
 
 
 def images_of(alerts: pa.Table, datum: Int64) -> pa.Table:

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lasair_broker.schema import TABLES, conform, quoted, table
+from lasair_broker.schema import quoted
 
-from .._batch import last_of
+from .._batch import checked_rematch
 from ..interface import Rematch
 from ._rows import incoming
 from ._tables import parts
@@ -24,16 +23,7 @@ __all__ = ["rematch"]
 def rematch(connection: Any, matches: Mapping[str, Rematch]) -> None:
     """Put rows in the place of those that match tables have, within a transaction; see `Archive.rematch`."""
     for name, found in matches.items():
-        definition = table(name)
-        if "diaObjectId" not in definition.primary_key:
-            raise ValueError(f"rows of table {name} are no matches of objects")
-        if found.column not in definition.primary_key:
-            raise ValueError(f"{found.column} is not of the key of table {name}")
-        rows = last_of(conform(found.rows, name), TABLES[name].primary_key)
-        kind = rows.schema.field(found.column).type
-        values = pa.array(found.values, kind)
-        if not pc.all(pc.is_in(rows.column(found.column), value_set=values), min_count=0).as_py():
-            raise ValueError(f"some rows for table {name} have another {found.column} than those named")
+        rows, values = checked_rematch(name, found)
         if not len(values):
             continue
         with incoming(connection, gone=pa.table({"value": values}), arrived=rows):

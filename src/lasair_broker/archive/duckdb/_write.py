@@ -21,13 +21,14 @@ from lasair_broker.packets import AlertBatch, mjd_tai_now
 from lasair_broker.schema import TABLES, conform, table
 
 from .._batch import (
-    LISTS,
     OWN,
     Counts,
+    checked_list_hits,
     images_of,
     int64_column,
     last_of,
     newest_of,
+    placed_alerts,
     speaks_of_objects,
     with_column,
 )
@@ -176,20 +177,7 @@ class Writing:
         self._touched_packs[place.pack] = place.end
         self._counts.pack_bytes += place.end - place.start
 
-        alerts = batch.alerts.take(keep)
-        if len(ids):
-            # An object's alerts lie where the object does, though this packet may have measured another
-            # place.
-            object_of = pc.index_in(alerts.column("diaObjectId"), pa.array(ids)).to_numpy()
-            has_object = ~np.isnan(object_of) if object_of.dtype.kind == "f" else np.ones(len(keep), np.bool_)
-            cells = int64_column(alerts, "healpix29").copy()
-            cells[has_object] = healpix29[object_of[has_object].astype(np.int64)]
-            alerts = with_column(alerts, "healpix29", pa.array(cells))
-        pack = pa.DictionaryArray.from_arrays(np.zeros(len(keep), np.int32), [place.pack]).cast(pa.string())
-        alerts = with_column(alerts, "pack", pack)
-        alerts = with_column(alerts, "packOffset", pa.array(place.offset))
-        alerts = with_column(alerts, "packLength", pa.array(length.astype(np.int32)))
-        alerts = with_column(alerts, "committedMjdTai", pa.array(np.full(len(keep), self._now)))
+        alerts = placed_alerts(batch, keep, ids, healpix29, place, self._now)
         images = images_of(alerts, place.offset)
         names = [name for name in alerts.column_names if not name.startswith("cutout")]
         with incoming(self._connection, arrived=conform(alerts.select(names), "alerts")):
@@ -314,13 +302,8 @@ class Writing:
 def replace_list_hits(connection: Any, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
     """Store what matching a list, map or event against the whole archive found; see
     `Archive.replace_list_hits`."""
-    if name not in LISTS:
-        raise ValueError(f"{name!r} is not a table of hits of lists: {', '.join(LISTS)}")
-    key, column = TABLES[name].primary_key, LISTS[name]
-    rows = last_of(conform(hits, name), key)
-    if not pc.all(pc.equal(rows.column(column), list_id), min_count=0).as_py():
-        raise ValueError(f"some of the hits are not of {column} {list_id}")
+    rows, column = checked_list_hits(name, list_id, hits)
     if first:
         for part in parts(name):
             connection.execute(f"DELETE FROM {part} WHERE {column} = ?", [int(list_id)])
-    replace_rows(connection, parts(name), rows, key)
+    replace_rows(connection, parts(name), rows, TABLES[name].primary_key)
