@@ -9,7 +9,12 @@ DEV    := $(VENV)/.dev-ready
 # Tests run in so many processes, each file in one of them, with servers of its own.
 PROCESSES ?= 2
 
-.PHONY: help demo test test-all lint format lock bench clean
+# Scripts and styles of the site, as the package serves them.
+SITE   := src/lasair_broker/web/site
+ASSETS := $(SITE)/static/site/manifest.json
+ALADIN := $(VENV)/share/lasair/aladin
+
+.PHONY: help assets aladin wheel demo test test-all lint format lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,7 +23,7 @@ help: ## List the targets
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(READY): requirements.lock pyproject.toml | $(BIN)/python
+$(READY): requirements.lock pyproject.toml | $(BIN)/python $(ASSETS)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	$(BIN)/lasair compile-kernels
@@ -27,6 +32,19 @@ $(READY): requirements.lock pyproject.toml | $(BIN)/python
 $(DEV): requirements-dev.lock $(READY)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	touch $@
+
+# Icons are taken as templates name them.
+$(ASSETS): package.json package-lock.json requirements-node.lock scripts/build-assets scripts/bundle-assets.mjs \
+    $(shell find $(SITE)/assets src/lasair_broker/web -name '*.ts' -o -name '*.css' -o -name '*.html') | $(BIN)/python
+	scripts/build-assets $(VENV)
+
+assets: $(ASSETS) ## Build scripts and styles of the site (a part of setting up)
+
+aladin: $(BIN)/python ## Fetch Aladin Lite (GPL), which pages use if it is there
+	scripts/fetch-aladin $(VENV) $(ALADIN)
+
+wheel: $(ASSETS) ## The package, in dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 demo: $(READY) ## A simulated night through the whole broker, and a look at what it found
 	$(BIN)/lasair demo
@@ -39,10 +57,11 @@ test-all: $(DEV) ## Every test, the slow ones too
 	scripts/install-test-services
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
-lint: $(DEV) ## ruff and mypy --strict
+lint: $(DEV) ## ruff, mypy --strict, and tsc
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
+	scripts/with-node $(VENV) node_modules/.bin/tsc
 
 format: $(DEV) ## Put the code in the house style
 	$(BIN)/ruff check --fix src tests benchmarks
@@ -58,5 +77,5 @@ lock: ## Resolve the dependencies anew into the two lock files
 	    --no-header --extra lsst-schemas --extra onnx --extra s3 --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove what was built, but no archive
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-data
+	rm -rf $(VENV) node_modules $(SITE)/static dist .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-data
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -289,7 +289,25 @@ class SiteSettings(_Section):
         100, description="API requests an hour of an address, without logging in.", ge=1
     )
     user_requests: int = Field(1000, description="API requests an hour of a user.", ge=1)
+    image_hosts: Texts = Field(
+        (),
+        description="Hosts that pages may load images of other surveys from, by https, such as "
+        "alasky.cds.unistra.fr; *.example.org is any of a domain. None: pages ask nobody but this site.",
+    )
+    aladin: Path | None = Field(
+        None,
+        description="Folder with Aladin Lite (aladin.js), which is GPL and so does not come with Lasair; "
+        "by default where `make aladin` puts it.",
+    )
     power_requests: int = Field(100_000, description="API requests an hour of a power user.", ge=1)
+
+    @field_validator("image_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", host, re.IGNORECASE):
+                raise ValueError(f"{host} is no name of a host; write it without https:// and path")
+        return value
 
 
 class LoggingSettings(_Section):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-_PAGES = (
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
 _DATA = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _NOTHING_NEEDED = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
@@ -18,10 +14,12 @@ _NOTHING_NEEDED = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 def headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Django's form of a middleware."""
 
+    pages = _pages(settings.LASAIR_SITE.image_hosts)
+
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         page = response.get("Content-Type", "").startswith(("text/html", "application/javascript"))
-        response.setdefault("Content-Security-Policy", _PAGES if page else _DATA)
+        response.setdefault("Content-Security-Policy", pages if page else _DATA)
         response.setdefault("Permissions-Policy", _NOTHING_NEEDED)
         if request.path.startswith("/api/"):
             # What is answered depends on who asks.
@@ -29,3 +27,13 @@ def headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
         return response
 
     return answer
+
+
+def _pages(image_hosts: Sequence[str]) -> str:
+    """The policy of pages: everything is of this site, but images that the operator allows."""
+    images = "".join(f" https://{host}" for host in image_hosts)
+    return (
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        f"img-src 'self' data: blob:{images}; connect-src 'self'{images}; worker-src 'self' blob:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )

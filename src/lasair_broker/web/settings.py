@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lasair_broker.settings import load
+from lasair_broker.web._aladin import aladin_folder
 from lasair_broker.web._database import data_folder, database
 from lasair_broker.web._secret import secret_key
 
@@ -41,6 +42,8 @@ INSTALLED_APPS = [
     "lasair_broker.web.comments",
     "lasair_broker.web.photometry",
     "lasair_broker.web.api",
+    "django_htmx",
+    "lasair_broker.web.site",
 ]
 MIDDLEWARE = [
     "lasair_broker.web.headers.headers",
@@ -53,6 +56,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "lasair_broker.web.site.faults.Faults",
 ]
 TEMPLATES = [
     {
@@ -63,10 +68,12 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "lasair_broker.web.site.context.site",
             ]
         },
     }
 ]
+CSRF_FAILURE_VIEW = "lasair_broker.web.site.faults.csrf_failed"
 ROOT_URLCONF = "lasair_broker.web.urls"
 WSGI_APPLICATION = "lasair_broker.web.wsgi.application"
 
@@ -88,7 +95,9 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
+STATICFILES_DIRS = [("aladin", str(aladin))] if (aladin := aladin_folder()) else []
 WHITENOISE_USE_FINDERS = True  # the files lie in the installed packages: there is nothing to collect
+WHITENOISE_IMMUTABLE_FILE_TEST = r"/site/[^/]+-[0-9A-Z]{8}\.[a-z0-9]+$"  # what they hold is in their names
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from lasair_broker.web.api.cutouts import fits_as_today
 from lasair_broker.web.health import live, ready
+from lasair_broker.web.site.favicon import favicon
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -15,5 +16,12 @@ urlpatterns = [
     path("fits/<int:diaSourceId>_cutout<str:which>/", fits_as_today),
     path("health/live", live),
     path("health/ready", ready),
+    path("favicon.svg", favicon, name="favicon"),
     path("", include("lasair_broker.web.delivery.urls")),
+    path("", include("lasair_broker.web.site.urls")),
 ]
+
+handler400 = "lasair_broker.web.site.faults.bad_request"
+handler403 = "lasair_broker.web.site.faults.forbidden"
+handler404 = "lasair_broker.web.site.faults.not_found"
+handler500 = "lasair_broker.web.site.faults.broken"

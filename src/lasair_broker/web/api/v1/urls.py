@@ -120,6 +120,6 @@ urlpatterns = [
     path("tokens/<id:token_id>/", general.TokenView.as_view()),
     path("tokens/<id:token_id>/rotate/", general.RotateView.as_view()),
     path("schema/", SpectacularAPIView.as_view(), name="openapi"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi")),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="swagger"),
     re_path("", general.NothingView.as_view()),
 ]
