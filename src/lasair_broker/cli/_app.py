@@ -32,6 +32,7 @@ from ._run import run_broker
 from ._serve import serve
 from ._simulate import simulate
 from ._status import show_status
+from ._work import work
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command("run")(run_broker)
 app.command()(serve)
+app.command()(work)
 app.command()(ingest)
 app.command()(simulate)
 app.command("object")(show_object)

@@ -69,6 +69,9 @@ def serving(archive: Archive, settings: Settings) -> Iterator[None]:
     from lasair_broker.web.archive import use
     from lasair_broker.web.wsgi import application
 
+    # The application comes first: it makes Django ready.
+    from lasair_broker.web.queries.worker import workers  # isort: skip
+
     use(archive)
     server = waitress.create_server(
         application,
@@ -91,7 +94,8 @@ def serving(archive: Archive, settings: Settings) -> Iterator[None]:
     thread = threading.Thread(target=_run(server), name="lasair-site", daemon=True)
     thread.start()
     try:
-        yield
+        with workers(site.job_threads):
+            yield
     finally:
         server.close()
         use(None)

@@ -4,6 +4,7 @@ from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
 from ._frame import BatchFrame
 from ._functions import AGGREGATES, FUNCTIONS, Function
+from ._origins import origins
 from ._per_object import LINKS, OBJECT, of_objects
 from ._query import Query, mjd_now, parse
 from ._reads import columns_read, values_wanted
@@ -31,6 +32,7 @@ __all__ = [
     "columns_read",
     "mjd_now",
     "of_objects",
+    "origins",
     "parse",
     "reference",
     "triple",

@@ -325,6 +325,23 @@ class Settings(BaseSettings):
     What is passed to the constructor counts most, then the environment, then the file, then the defaults.
     """
 
+    job_threads: int = Field(
+        2, description="Background queries that a process of the site runs at once; 0: none.", ge=0, le=64
+    )
+    results: Path | None = Field(
+        None,
+        description="Folder of the results of background queries, which all processes of the site must see. "
+        "Default: results beside an embedded archive, else lasair-results.",
+    )
+    results_days: float = Field(7.0, description="Days for which these are kept.", gt=0)
+
+    @field_validator("links")
+    @classmethod
+    def _are_addresses(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, address in value.items():
+            if address and not re.match(r"https?://", address, re.IGNORECASE):
+                raise ValueError(f"the address of {name} must begin with https://")
+        return value
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
     )

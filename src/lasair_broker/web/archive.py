@@ -96,6 +96,7 @@ def ask(
     *,
     limit: int | None = None,
     offset: int = 0,
+    background: bool = False,
     cancelled: threading.Event | None = None,
 ) -> tuple[pa.Table, bool]:
     """The answer to a query that was parsed with the user's catalogue, within the user's limits.
@@ -106,6 +107,8 @@ def ask(
         At most so many rows; more than the user's class may have are not given.
     offset
         So many rows of the result come before these.
+    background
+        Nobody waits for it: the limits are those of background queries.
     cancelled
         Set it in another thread to stop the query.
 
@@ -119,9 +122,10 @@ def ask(
         If it fails, takes too long, or is cancelled.
     """
     limits = limits_of(user)
-    most = limits.rows if limit is None else min(limit, limits.rows)
+    allowed, seconds = (limits.job_rows, limits.job_seconds) if background else (limits.rows, limits.seconds)
+    most = allowed if limit is None else min(limit, allowed)
     rows = archive().query(
-        query.render("duckdb"), max_rows=offset + most + 1, timeout=limits.seconds, cancelled=cancelled
+        query.render("duckdb"), max_rows=offset + most + 1, timeout=seconds, cancelled=cancelled
     )
     return rows.slice(offset, most), rows.num_rows > offset + most
 

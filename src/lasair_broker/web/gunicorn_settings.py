@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from lasair_broker.settings import load
@@ -33,8 +34,20 @@ def when_ready(server: Any) -> None:
     sys.stdout.flush()
 
 
+_open = ExitStack()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin to run background queries."""
+    from lasair_broker.web.queries.worker import workers
+
+    _open.enter_context(workers(_site.job_threads))
+
+
 def worker_exit(server: Any, worker: Any) -> None:
-    """Close the archive, so that another process can open it."""
+    """Put background queries back into the line, and close the archive, so that another process can open
+    it."""
+    _open.close()
     from lasair_broker.web.archive import let_go
 
     let_go()

@@ -35,6 +35,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "lasair_broker.web.accounts",
     "lasair_broker.web.filters",
+    "django_tasks",
+    "django_tasks_db",
     "lasair_broker.web.delivery",
     "lasair_broker.web.watchlists",
     "lasair_broker.web.watchmaps",
@@ -43,6 +45,7 @@ INSTALLED_APPS = [
     "lasair_broker.web.photometry",
     "lasair_broker.web.api",
     "django_htmx",
+    "lasair_broker.web.queries",
     "lasair_broker.web.site",
 ]
 MIDDLEWARE = [
@@ -107,6 +110,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["lasair_broker.web.api.permissions.Scoped"],
     "DEFAULT_THROTTLE_CLASSES": ["lasair_broker.web.api.throttles.HourlyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["lasair_broker.web.api.renderers.JSONRenderer"],
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["queries"]}}
+
     "DEFAULT_PARSER_CLASSES": [
         "lasair_broker.web.api.parsers.JSONParser",
         "rest_framework.parsers.FormParser",

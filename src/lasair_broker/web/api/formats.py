@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from lasair_broker.web.api import fits, votable
 from lasair_broker.web.errors import Invalid
 
 FORMATS = {
@@ -23,7 +25,11 @@ FORMATS = {
     "csv": "text/csv",
     "arrow": "application/vnd.apache.arrow.stream",
     "parquet": "application/vnd.apache.parquet",
+    "votable": votable.MEDIA_TYPE,
+    "fits": fits.MEDIA_TYPE,
 }
+ENDINGS = {name: name for name in FORMATS} | {"votable": "vot"}
+"""Of the names of files."""
 
 _ROWS_AT_ONCE = 5000
 
@@ -63,9 +69,21 @@ def answer_table(
     chosen = asked_format(request)
     if chosen == "json":
         return Response({"rows": rows(table), "truncated": more, **beside})
+    return download(table, chosen, name, more=more)
+
+
+def download(table: pa.Table, chosen: str, name: str, *, more: bool = False) -> HttpResponseBase:
+    """A table as a file in one of FORMATS."""
     response: HttpResponseBase
     if chosen == "csv":
         response = StreamingHttpResponse(_csv(table), content_type="text/csv; charset=utf-8")
+    elif chosen == "votable":
+        parts = votable.votable(table, name=name, more=more)
+        response = StreamingHttpResponse(parts, content_type=FORMATS[chosen])
+    elif chosen == "fits":
+        response = HttpResponse(fits.fits_table(table, name=name, more=more), content_type=FORMATS[chosen])
+    elif chosen == "json":
+        response = HttpResponse(orjson.dumps(rows(table), default=str), content_type=FORMATS[chosen])
     else:
         out = io.BytesIO()
         if chosen == "parquet":
@@ -74,7 +92,7 @@ def answer_table(
             with pyarrow.ipc.new_stream(out, table.schema) as writer:
                 writer.write_table(table)
         response = HttpResponse(out.getvalue(), content_type=FORMATS[chosen])
-    response["Content-Disposition"] = f'attachment; filename="{name}.{chosen}"'
+    response["Content-Disposition"] = f'attachment; filename="{name}.{ENDINGS[chosen]}"'
     response["Lasair-Truncated"] = "true" if more else "false"
     return response
 

@@ -84,12 +84,20 @@ def real(request: Request, name: str, least: float, most: float, default: float 
 
 
 def page(
-    request: Request, rows: QuerySet[Any], kind: type[serializers.BaseSerializer[Any]], **context: Any
+    request: Request,
+    rows: QuerySet[Any],
+    kind: type[serializers.BaseSerializer[Any]],
+    *,
+    newest_first: bool = False,
+    **context: Any,
 ) -> Response:
     """A page of rows of the user database, by number, and the address of the next one."""
     limit = number(request, "limit", 100, 1, MOST_IN_PAGE)
-    after = number(request, "after", 0, 0, _LARGEST_ID)
-    found: list[Model] = list(rows.filter(pk__gt=after).order_by("pk")[: limit + 1])
+    if newest_first:
+        rows = rows.filter(pk__lt=number(request, "after", _LARGEST_ID, 0, _LARGEST_ID)).order_by("-pk")
+    else:
+        rows = rows.filter(pk__gt=number(request, "after", 0, 0, _LARGEST_ID)).order_by("pk")
+    found: list[Model] = list(rows[: limit + 1])
     results = kind(found[:limit], many=True, context={"request": request, **context}).data
     last = found[limit - 1].pk if len(found) > limit else None
     return Response({"results": results, "next": next_page(request, last)})

@@ -1,0 +1,125 @@
+"""Queries that run in the background, and queries that are kept to be run again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from lasair_broker.web.sharing import Shared, SharedQuerySet
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from lasair_broker.web.accounts.models import User
+
+
+class QueryText(models.Model):
+    """A query: either ADQL, or Lasair's triple of selected columns, tables and conditions."""
+
+    adql = models.TextField(blank=True, max_length=65_536)
+    selected = models.TextField(blank=True, max_length=16_384)
+    tables = models.TextField(blank=True, max_length=4096)
+    conditions = models.TextField(blank=True, max_length=65_536)
+
+    class Meta:
+        abstract = True
+
+
+def adql_or_triple(name: str) -> models.CheckConstraint:
+    """The constraint that a query is written in one of the two ways."""
+    return models.CheckConstraint(
+        condition=(~Q(adql="") & Q(selected="", tables="", conditions="")) | (Q(adql="") & ~Q(selected="")),
+        name=name,
+        violation_error_message="give either ADQL, or selected (with tables and conditions)",
+    )
+
+
+class Phase(models.TextChoices):
+    """How far a job has come, in the words of IVOA's UWS."""
+
+    QUEUED = "QUEUED", "waiting"
+    EXECUTING = "EXECUTING", "running"
+    COMPLETED = "COMPLETED", "done"
+    ERROR = "ERROR", "failed"
+    ABORTED = "ABORTED", "cancelled"
+    ARCHIVED = "ARCHIVED", "done, its result removed"
+
+
+UNDER_WAY = (Phase.QUEUED, Phase.EXECUTING)
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    """Jobs, narrowed to a user's own: nobody else sees what somebody asks, nor what came of it."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
+        """The user's own."""
+        if user is None or not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(owner=user)
+
+    def under_way(self) -> JobQuerySet:
+        """Those that wait or run."""
+        return self.filter(phase__in=UNDER_WAY)
+
+
+class Job(QueryText):
+    """A query that runs in the background, and what came of it."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="jobs")
+    name = models.CharField(max_length=200, blank=True)
+    most_rows = models.PositiveIntegerField(help_text="At most so many rows are kept.")
+    phase = models.CharField(max_length=9, choices=Phase, default=Phase.QUEUED)
+    cancel = models.BooleanField(default=False, help_text="Its owner wants it stopped.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was begun.")
+    created = models.DateTimeField(auto_now_add=True)
+    started = models.DateTimeField(null=True, editable=False)
+    alive = models.DateTimeField(
+        null=True, editable=False, help_text="When the process that runs it last said so."
+    )
+    ended = models.DateTimeField(null=True, editable=False)
+    expires = models.DateTimeField(null=True, editable=False, help_text="Until when the result is kept.")
+    rows = models.PositiveIntegerField(null=True, editable=False)
+    truncated = models.BooleanField(default=False, help_text="There are more rows than were kept.")
+    bytes = models.PositiveBigIntegerField(default=0, help_text="Of the result.")
+    columns = models.JSONField(
+        default=list, editable=False, help_text="Of the result: name, type, unit, description."
+    )
+    error = models.TextField(blank=True)
+    error_position = models.PositiveIntegerField(null=True, editable=False, help_text="In the text, from 0.")
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        indexes: ClassVar = [models.Index(fields=["owner", "-id"], name="queries_job_of_owner")]
+        constraints: ClassVar = [adql_or_triple("queries_job_adql_or_triple")]
+
+    def __str__(self) -> str:
+        return self.name or f"query {self.pk}"
+
+
+class SavedQuery(QueryText, Shared):
+    """A query with a name, to be run again, and to be shared as filters are."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, max_length=4096)
+
+    objects: ClassVar[SharedQuerySet[SavedQuery]] = SharedQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = "saved query"
+        verbose_name_plural = "saved queries"
+        constraints: ClassVar = [
+            adql_or_triple("queries_saved_adql_or_triple"),
+            models.UniqueConstraint(fields=["owner", "name"], name="queries_saved_name_once"),
+            models.CheckConstraint(
+                condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
+                name="queries_saved_private_is_alone",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,81 @@
+"""What is done with saved queries. Every function checks that the user may; the text of errors is for
+users."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+
+from lasair_broker.query import QueryError
+from lasair_broker.web import sharing
+from lasair_broker.web.accounts.models import Collaboration, User
+from lasair_broker.web.errors import Invalid, NotAllowed
+from lasair_broker.web.queries.models import SavedQuery
+from lasair_broker.web.queries.texts import Text, query_of
+
+
+@transaction.atomic
+def save(user: User, name: str, text: Text, *, description: str = "") -> SavedQuery:
+    """Keep a query under a name; it is private.
+
+    Raises
+    ------
+    Invalid
+        If the name is taken, or the query is wrong: with the place in the text.
+    """
+    _check(user, text)
+    made = SavedQuery(owner=user, name=name.strip(), description=description, **asdict(text))
+    sharing.save_checked(made)
+    return made
+
+
+@transaction.atomic
+def change(
+    user: User,
+    query_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    text: Text | None = None,
+) -> SavedQuery:
+    """Change a saved query. Its text is checked against what its owner may read."""
+    found = sharing.editable(SavedQuery.objects.all(), user, query_id, lock=True)
+    if text is not None:
+        _check(found.owner, text)
+    values: dict[str, Any] = {"name": None if name is None else name.strip(), "description": description}
+    kept = {key: value for key, value in values.items() if value is not None}
+    sharing.changed(found, kept | (asdict(text) if text is not None else {}))
+    return found
+
+
+def visible(user: User | AnonymousUser | None, query_id: int) -> SavedQuery:
+    """A saved query that the user may see; see `sharing.visible`."""
+    return sharing.visible(SavedQuery.objects.select_related("owner", "collaboration"), user, query_id)
+
+
+@transaction.atomic
+def remove(user: User, query_id: int) -> None:
+    """Remove a saved query. Only its owner may."""
+    found = sharing.editable(SavedQuery.objects.all(), user, query_id, lock=True)
+    if not (user.is_superuser or found.owner_id == user.pk):
+        raise NotAllowed(f"only its owner, {found.owner.username}, may remove it")
+    found.delete()
+
+
+@transaction.atomic
+def share(
+    user: User, query_id: int, visibility: str, collaboration: Collaboration | None = None
+) -> SavedQuery:
+    """Make a saved query private, public, or its collaboration's; see `sharing.share`."""
+    return sharing.share(user, SavedQuery.objects.all(), query_id, visibility, collaboration)
+
+
+def _check(user: User, text: Text) -> None:
+    try:
+        query_of(text, user)
+    except QueryError as error:
+        shown = error.pointed(text.adql) if text.adql else str(error)
+        raise Invalid({"adql" if text.adql else "": shown}) from None
