@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from asking import ask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packets_model import Model, Packet, Row, agree, batch_of, held_rows
 
-from lasair_broker.archive import ArchiveError
+from lasair_broker.archive import ArchiveError, ArchiveLockedError
 from lasair_broker.archive.duckdb import DuckDBArchive
 from lasair_broker.schema import SchemaError, arrow_schema
 
@@ -72,12 +74,12 @@ def nights(draw):
 class Reopening:
     """An archive that can be closed and opened again in mid-test."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.archive = DuckDBArchive(folder, threads=1)
+    def __init__(self, places):
+        self.places = places
+        self.archive = places()
 
     def then(self, what):
-        if what == "settle":
+        if what == "settle" and self.archive.engine == "duckdb":
             self.archive._settle_bytes, before = 0, self.archive._settle_bytes
             self.archive.write([])
             self.archive._settle_bytes = before
@@ -85,12 +87,12 @@ class Reopening:
             self.archive.compact()
         elif what == "reopen":
             self.archive.close()
-            self.archive = DuckDBArchive(self.folder, threads=1)
+            self.archive = self.places()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    opened = Reopening(tmp_path_factory.mktemp("shared") / "archive")
+def shared(lasting_places):
+    opened = Reopening(lasting_places)
     yield opened
     assert opened.archive.check() == []
     opened.archive.close()
@@ -142,11 +144,11 @@ def test_only_what_is_new_is_written(archive):
 def test_the_same_packets_again_change_nothing(archive):
     batch = batch_of([curve(5), curve(7, 501)])
     archive.write([batch], None, {("alerts", 0): 2})
-    before = {name: archive.query(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
+    before = {name: ask(archive, f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
     report = archive.write([batch], None, {("alerts", 0): 2})
     assert (report.alerts, report.duplicates, report.pack_bytes) == (0, 2, 0)
     assert (report.updated_objects, report.compared_objects) == (0, 0)
-    after = {name: archive.query(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
+    after = {name: ask(archive, f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
     assert before == after
 
 
@@ -170,7 +172,7 @@ def test_an_alert_issued_again_is_kept_beside_the_first(archive):
     assert stored == [first.datum(), second.datum(), third.datum()]
     # The images are the newest ones.
     assert archive.cutout(first.diaSourceId, "Science") == third.image("Science")
-    assert archive.query("SELECT count(*) AS n FROM cutouts").to_pylist() == [{"n": 1}]
+    assert ask(archive, "SELECT count(*) AS n FROM cutouts").to_pylist() == [{"n": 1}]
     assert archive.alert_bytes(first.diaSourceId)[0] == third.datum()
     assert archive.check() == []
 
@@ -224,7 +226,7 @@ def test_an_object_keeps_the_cell_in_which_it_was_first_seen(archive):
     moved = archive.object(500).to_pylist()[0]
     assert (moved["ra"], moved["healpix29"]) == (200.0, cell)
     for name in ("diaSources", "diaForcedSources", "alerts", "object_ledger"):
-        found = archive.query(f"SELECT DISTINCT healpix29 FROM {name} WHERE diaObjectId = 500").to_pylist()
+        found = ask(archive, f"SELECT DISTINCT healpix29 FROM {name} WHERE diaObjectId = 500").to_pylist()
         assert found == [{"healpix29": cell}], name
     assert len(archive.light_curve(500).diaSources) == 6
 
@@ -242,9 +244,9 @@ def test_solar_system_detections(archive):
     assert (report.alerts, report.ss_sources, report.new_objects) == (4, 4, 0)
     again = archive.write([batch_of([*bodies[2:], replace(bodies[0], remark="again"), bodies[1]])])
     assert (again.alerts, again.ss_sources) == (1, 1)
-    found = archive.query("SELECT diaSourceId, ssObjectId FROM ssSources ORDER BY 1").to_pylist()
+    found = ask(archive, "SELECT diaSourceId, ssObjectId FROM ssSources ORDER BY 1").to_pylist()
     assert found == [{"diaSourceId": 900 + n, "ssObjectId": 7 + n % 2} for n in range(4)]
-    assert archive.query("SELECT ssObjectId FROM ssObjects ORDER BY 1").column(0).to_pylist() == [7, 8]
+    assert ask(archive, "SELECT ssObjectId FROM ssObjects ORDER BY 1").column(0).to_pylist() == [7, 8]
     assert archive.cutout(902, "Template") == bodies[2].image("Template")
     archive.compact()
     assert archive.check() == []
@@ -252,7 +254,7 @@ def test_solar_system_detections(archive):
 
 def test_alerts_without_images(archive):
     archive.write([batch_of([replace(curve(3), images=False)])])
-    assert archive.query("SELECT * FROM cutouts").num_rows == 0
+    assert ask(archive, "SELECT * FROM cutouts").num_rows == 0
     assert archive.cutout(curve(3).diaSourceId, "Science") is None
     assert archive.check() == []
 
@@ -266,12 +268,12 @@ def test_tables_of_matches_are_replaced_by_object(archive):
     both = [curve(4), curve(4, 501)]
     archive.write([batch_of(both).with_table("area_hits", hits((500, 1), (500, 2), (501, 1)))])
     archive.write([batch_of([curve(5)]).with_table("area_hits", hits((500, 3)))])
-    rows = archive.query("SELECT * FROM area_hits ORDER BY ALL").to_pylist()
+    rows = ask(archive, "SELECT * FROM area_hits ORDER BY ALL").to_pylist()
     assert [(row["diaObjectId"], row["ar_id"]) for row in rows] == [(500, 3), (501, 1)]
     # No match any more; and a state that is out of date says nothing.
     archive.write([batch_of([curve(6)]).with_table("area_hits", hits())])
     archive.write([batch_of([replace(curve(2, 501), remark="late")]).with_table("area_hits", hits((501, 9)))])
-    rows = archive.query("SELECT * FROM area_hits ORDER BY ALL").to_pylist()
+    rows = ask(archive, "SELECT * FROM area_hits ORDER BY ALL").to_pylist()
     assert [(row["diaObjectId"], row["ar_id"]) for row in rows] == [(501, 1)]
 
 
@@ -284,7 +286,7 @@ def test_a_hit_that_is_there_stays_as_it_is(archive):
 
     archive.write([batch_of([curve(4)]).with_table("filter_hits", hit(60_000.0))])
     archive.write([batch_of([curve(5)]).with_table("filter_hits", hit(None))])
-    assert archive.query("SELECT deliveredMjdTai FROM filter_hits").column(0).to_pylist() == [60_000.0]
+    assert ask(archive, "SELECT deliveredMjdTai FROM filter_hits").column(0).to_pylist() == [60_000.0]
 
 
 def rejected(*offsets: int, reason: str = "torn") -> pa.Table:
@@ -317,10 +319,9 @@ def test_positions_and_rejected_messages(archive):
 
 @pytest.mark.parametrize("place", ["light_curve_news", "kept_alerts", "store_rows", "conform", "images_of"])
 def test_an_error_in_the_middle_leaves_nothing_behind(archive, monkeypatch, place):
-    from lasair_broker.archive.duckdb import _write
-
+    _write = importlib.import_module(f"lasair_broker.archive.{archive.engine}._write")
     archive.write([batch_of([curve(4)])], None, {("alerts", 0): 1})
-    before = {name: archive.query(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
+    before = {name: ask(archive, f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
     packs = archive._reader.sizes()
 
     def failing(*arguments, **named):
@@ -330,7 +331,7 @@ def test_an_error_in_the_middle_leaves_nothing_behind(archive, monkeypatch, plac
     with pytest.raises(RuntimeError, match="in the middle"):
         archive.write([batch_of([curve(6), curve(3, 501)])], None, {("alerts", 0): 3})
     monkeypatch.undo()
-    assert {name: archive.query(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES} == before
+    assert {name: ask(archive, f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES} == before
     assert archive.positions() == {("alerts", 0): 1}
     assert archive._reader.sizes() == packs
     report = archive.write([batch_of([curve(6), curve(3, 501)])], None, {("alerts", 0): 3})
@@ -346,17 +347,20 @@ def test_unknown_columns_are_refused_by_name(archive):
     assert archive.write([batch_of([curve(4)])]).alerts == 1
 
 
-def test_an_archive_in_use_or_closed_says_so(archive, tmp_path):
-    from lasair_broker.archive import ArchiveLockedError
-
+def test_an_embedded_archive_in_use_says_so(duckdb_archive):
     with pytest.raises(ArchiveLockedError, match=r"open in process \d+"):
-        DuckDBArchive(archive.folder)
+        DuckDBArchive(duckdb_archive.folder)
+
+
+def test_an_archive_that_is_closed_says_so(places):
+    archive = places()
     archive.close()
     archive.close()
-    with pytest.raises(ArchiveError):
+    with pytest.raises(ArchiveError, match="closed"):
         archive.positions()
-    with DuckDBArchive(archive.folder) as again:
-        assert again.positions() == {}
+    with pytest.raises(ArchiveError):
+        archive.write([batch_of([curve(4)])])
+    assert places().positions() == {}
 
 
 def test_empty_batches(archive):

@@ -23,7 +23,7 @@ def open_archive(where: ArchiveSettings | str | Path, *, read_only: bool = False
     Parameters
     ----------
     where
-        The settings, or only the place: a folder for the embedded archive.
+        The settings, or only the place: a folder for the embedded archive, or a postgresql:// address.
     read_only
         Whether it will only be read. An embedded archive that another process has open is then read through
         that process, if it serves it; methods that write raise `ArchiveLockedError`.
@@ -39,8 +39,12 @@ def open_archive(where: ArchiveSettings | str | Path, *, read_only: bool = False
     """
     settings = where if isinstance(where, ArchiveSettings) else ArchiveSettings(url=str(where))
     scheme = re.match(r"([a-z][a-z0-9+]+)://", settings.url)
+    if scheme is not None and scheme[1] in ("postgresql", "postgres"):
+        from .postgresql import PostgreSQLArchive
+
+        return PostgreSQLArchive(settings.url, settings.packs, pack_bytes=settings.pack_bytes)
     if scheme is not None and scheme[1] not in ("duckdb", "file"):
-        raise ArchiveError(f"there is no archive engine for {scheme[1]}://, only folders")
+        raise ArchiveError(f"there is no archive engine for {scheme[1]}://, only folders and postgresql://")
     folder = Path(settings.url[scheme.end() :] if scheme else settings.url)
     end = time.monotonic() + _PATIENCE_SECONDS
     while True:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.packets import AlertBatch, Payloads
+from lasair_broker.schema import Engine
 
 __all__ = [
     "CONE_COLUMNS",
@@ -190,7 +191,14 @@ class Archive(ABC):
     """Where everything is kept: written by one transaction a batch, read by everybody.
 
     All methods may be called from any thread. Reads see what was committed when they began.
+
+    Attributes
+    ----------
+    engine
+        The engine for which queries have to be rendered.
     """
+
+    engine: Engine
 
     @abstractmethod
     def write(

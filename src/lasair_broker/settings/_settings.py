@@ -89,8 +89,14 @@ class ArchiveSettings(_Section):
 
     url: str = Field(
         "lasair-data",
-        description="A folder for the embedded archive, or a database URL.",
+        description="A folder for the embedded archive, or postgresql://user@host/database, as libpq reads "
+        "it. A password is better kept in libpq's password file.",
         min_length=1,
+    )
+    packs: Path = Field(
+        Path("lasair-packs"),
+        description="Folder of the packs of images and raw alerts of an archive in PostgreSQL, which all "
+        "machines of a site see. An embedded archive has them in its own folder.",
     )
     pack_bytes: int = Field(
         512 * 1024**2,
@@ -102,7 +108,12 @@ class ArchiveSettings(_Section):
         description="How much memory the embedded engine may take.",
         pattern=r"^\d+(\.\d+)?\s?([KMGT]i?B)$",
     )
-    threads: int = Field(2, description="Threads of the embedded engine.", ge=1)
+    threads: int = Field(
+        1,
+        description="Threads of the embedded engine that share a statement. Statements run side by side "
+        "anyway; more threads shorten searches and slow down the stream.",
+        ge=1,
+    )
 
 
 class KafkaConnection(_Section):
@@ -254,6 +265,16 @@ class TnsSettings(_Section):
     bot_id: int | None = Field(None, description="Number of the bot.")
     bot_name: str = Field("", description="Its name.")
     api_key: SecretStr = Field(SecretStr(""), description="Its key.")
+    url: str = Field(
+        "https://www.wis-tns.org/system/files/tns_public_objects/",
+        description="Where the lists are.",
+        pattern=r"^https?://.*/$",
+    )
+    every: float = Field(
+        60.0,
+        description="Minutes after which `lasair run` looks for new lists, if there is a bot; 0: never.",
+        ge=0,
+    )
 
 
 class MetricsSettings(_Section):
@@ -289,10 +310,29 @@ class SiteSettings(_Section):
         100, description="API requests an hour of an address, without logging in.", ge=1
     )
     user_requests: int = Field(1000, description="API requests an hour of a user.", ge=1)
+    sign_up: bool = Field(
+        True,
+        description="Anybody may open an account; needs a mail server (delivery.mail_host), to verify addresses.",
+    )
+    orcid_client: str = Field("", description="Client ID for logging in with ORCID; none: not offered.")
+    orcid_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
+    github_client: str = Field("", description="Client ID for logging in with GitHub; none: not offered.")
+    github_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
     image_hosts: Texts = Field(
         (),
         description="Hosts that pages may load images of other surveys from, by https, such as "
         "alasky.cds.unistra.fr; *.example.org is any of a domain. None: pages ask nobody but this site.",
+    )
+    image_service: str = Field(
+        "",
+        description="Address of a service that cuts pictures out of other surveys as CDS's hips2fits does, "
+        "https://alasky.cds.unistra.fr/hips-image-services/hips2fits say; its host must be among image_hosts.",
+        pattern=r"^(https://[^\s?#]+)?$",
+    )
+    links: dict[str, str] = Field(
+        default_factory=dict,
+        description="More links of objects: addresses with {ra}, {decl}, {diaObjectId} or {objectName} in them, "
+        "by name. One with the name of a link of ours replaces it; an empty address removes it.",
     )
     aladin: Path | None = Field(
         None,
@@ -300,6 +340,23 @@ class SiteSettings(_Section):
         "by default where `make aladin` puts it.",
     )
     power_requests: int = Field(100_000, description="API requests an hour of a power user.", ge=1)
+    job_threads: int = Field(
+        2, description="Background queries that a process of the site runs at once; 0: none.", ge=0, le=64
+    )
+    results: Path | None = Field(
+        None,
+        description="Folder of the results of background queries, which all processes of the site must see. "
+        "Default: results beside an embedded archive, else lasair-results.",
+    )
+    results_days: float = Field(7.0, description="Days for which these are kept.", gt=0)
+
+    @field_validator("links")
+    @classmethod
+    def _are_addresses(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, address in value.items():
+            if address and not re.match(r"https?://", address, re.IGNORECASE):
+                raise ValueError(f"the address of {name} must begin with https://")
+        return value
 
     @field_validator("image_hosts")
     @classmethod
@@ -325,23 +382,6 @@ class Settings(BaseSettings):
     What is passed to the constructor counts most, then the environment, then the file, then the defaults.
     """
 
-    job_threads: int = Field(
-        2, description="Background queries that a process of the site runs at once; 0: none.", ge=0, le=64
-    )
-    results: Path | None = Field(
-        None,
-        description="Folder of the results of background queries, which all processes of the site must see. "
-        "Default: results beside an embedded archive, else lasair-results.",
-    )
-    results_days: float = Field(7.0, description="Days for which these are kept.", gt=0)
-
-    @field_validator("links")
-    @classmethod
-    def _are_addresses(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, address in value.items():
-            if address and not re.match(r"https?://", address, re.IGNORECASE):
-                raise ValueError(f"the address of {name} must begin with https://")
-        return value
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
     )

@@ -15,7 +15,24 @@ import pyarrow as pa
 
 from lasair_broker.schema import quoted
 
-__all__ = ["incoming", "read_places", "replace_rows", "sky_range", "snapshot"]
+__all__ = ["DuckDBReading", "incoming", "read_places", "replace_rows", "sky_range", "snapshot"]
+
+_BATCH_ROWS = 100_000
+
+
+class DuckDBReading:
+    """A connection as `Reading`."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def table(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        """The result of a statement."""
+        return self._connection.execute(sql, list(parameters)).to_arrow_table()
+
+    def batches(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[pa.RecordBatch]:
+        """The result of a statement, piece by piece."""
+        yield from self._connection.execute(sql, list(parameters)).to_arrow_reader(_BATCH_ROWS)
 
 
 @contextmanager

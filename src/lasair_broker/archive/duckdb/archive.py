@@ -19,7 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.packets import AlertBatch
+from lasair_broker.schema import Engine
 
+from .. import _check, _export, _replay
 from .._images import fits_bytes, png_of_fits
 from ..errors import ArchiveError, ArchiveFullError
 from ..interface import (
@@ -35,11 +37,12 @@ from ..interface import (
 )
 from ..packs import PackReader, PackWriter
 from ..serving import ArchiveServer
-from . import _check, _export, _hits, _lookups, _query, _replay, _status, _upkeep
+from . import _hits, _lookups, _query, _status, _upkeep
 from ._beyond import light_curves_beyond
 from ._database import Database
 from ._hits import CommitTimes
 from ._rematch import rematch
+from ._rows import DuckDBReading, snapshot
 from ._write import Writing, replace_list_hits
 
 __all__ = ["DuckDBArchive"]
@@ -59,7 +62,9 @@ class DuckDBArchive(Archive):
     memory_limit
         Memory that DuckDB may use, for instance "500MB".
     threads
-        Threads of DuckDB.
+        Threads of DuckDB that share a statement. With more than one the thread that waits for a statement is
+        busy asking whether it is done, and the short statements of the stream cost twice the time on the
+        processor; statements of several callers run side by side anyway.
     settle_bytes
         Recent rows are sorted in, and DuckDB's log is brought into its file, when the log has grown to this
         size.
@@ -74,13 +79,15 @@ class DuckDBArchive(Archive):
         If it cannot be opened.
     """
 
+    engine: Engine = "duckdb"
+
     def __init__(
         self,
         folder: str | Path,
         *,
         pack_bytes: int = 512 * 1024**2,
         memory_limit: str = "500MB",
-        threads: int = 2,
+        threads: int = 1,
         settle_bytes: int = 256 * 1024**2,
     ) -> None:
         self.folder = Path(folder)
@@ -182,6 +189,8 @@ class DuckDBArchive(Archive):
 
     def _recover_if_needed(self) -> None:
         if not self._failed:
+            if self._database.writer is None:
+                raise ArchiveError("the archive is closed")
             return
         # Some errors (a log that could not be written) end the DuckDB instance, and only a new one tells
         # whether the last commit is there. What it says decides where the packs end.
@@ -346,15 +355,16 @@ class DuckDBArchive(Archive):
         batch_alerts: int = 4000,
     ) -> Iterator[Stored]:
         with self._database.reader() as connection:
+            reading = DuckDBReading(connection)
             chosen = _replay.choose(
-                connection, diaSourceIds, diaObjectIds, midpointMjdTai, arrivedMjdTai, newest
+                reading, diaSourceIds, diaObjectIds, midpointMjdTai, arrivedMjdTai, newest
             )
-            schemas = _replay.schemas(connection)
+            schemas = _replay.schemas(reading)
         return _replay.replay(chosen, schemas, self._reader, batch_alerts)
 
     def check(self, progress: Progress | None = None) -> list[Finding]:
-        with self._database.reader() as connection:
-            return _check.check(connection, self._reader, progress)
+        with self._database.reader() as connection, snapshot(connection):
+            return _check.check(DuckDBReading(connection), self._reader, progress)
 
     def unknown_packs(self) -> dict[str, int]:
         with self._write_lock, self._failing_well():
@@ -387,8 +397,8 @@ class DuckDBArchive(Archive):
     def export_parquet(
         self, folder: str | Path, tables: Sequence[str] | None = None, progress: Progress | None = None
     ) -> dict[str, int]:
-        with self._database.reader() as connection:
-            return _export.export_parquet(connection, Path(folder), tables, progress)
+        with self._database.reader() as connection, snapshot(connection):
+            return _export.export_parquet(DuckDBReading(connection), Path(folder), tables, progress)
 
     def serve(self) -> None:
         if self._server is None:

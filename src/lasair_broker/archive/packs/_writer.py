@@ -8,6 +8,7 @@ import mmap
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from ._format import blocks, frame_header, header_bytes
 from ._memory import fill
 
-__all__ = ["PackWriter", "Reserved"]
+__all__ = ["PackWriter", "Reserved", "in_use"]
 
 Int64 = npt.NDArray[np.int64]
 
@@ -202,10 +203,13 @@ class PackWriter:
 
     def _next_pack(self, night: int) -> None:
         self._close()
-        self._number += 1
-        self._name, self._length, self._night = f"raw-{night:05d}-{self._number:06d}.pack", 0, night
-        path = self._folder / self._name
-        self._file = _open(path, os.O_CREAT | os.O_EXCL)
+        while self._file < 0:
+            self._number += 1
+            self._name, self._length, self._night = f"raw-{night:05d}-{self._number:06d}.pack", 0, night
+            path = self._folder / self._name
+            # Several workers of a site append to packs of one folder, each to its own.
+            with suppress(FileExistsError):
+                self._file = _open(path, os.O_CREAT | os.O_EXCL)
         self._created.append(path)
         self._sync_folder()
 
@@ -236,15 +240,33 @@ class PackWriter:
                 done += written
 
 
+def in_use(path: Path) -> bool:
+    """Whether some process has this pack open to append to it."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def _open(path: Path, flags: int) -> int:
     flags |= os.O_WRONLY | os.O_CLOEXEC
     direct: int = getattr(os, "O_DIRECT", 0)
     try:
-        return os.open(path, flags | direct, 0o644)
+        file = os.open(path, flags | direct, 0o644)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        return os.open(path, flags, 0o644)
+        file = os.open(path, flags, 0o644)
+    with suppress(OSError):  # some file systems have no locks
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    return file
 
 
 def _is_direct(file: int) -> bool:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.packets import AlertBatch
-from lasair_broker.schema import SchemaError
+from lasair_broker.schema import Engine, SchemaError
 
 from .. import errors
 from ..errors import ArchiveError, ArchiveLockedError, QueryCancelledError
@@ -52,6 +52,8 @@ class RemoteArchive(Archive):
     OSError
         If no process answers there.
     """
+
+    engine: Engine = "duckdb"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -7,72 +7,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 
-from ..interface import Progress
-from ._tables import SORTED, column_list
+from ._reading import Reading, column_list
+from .interface import Progress
 
 __all__ = ["export_parquet"]
 
-_BATCH_ROWS = 100_000
 _FILE_ROWS = 2_000_000
 _CELLS_ORDER_1 = 48
 _SHIFT_ORDER_1 = 2 * (29 - 1)
 
 
 def export_parquet(
-    connection: Any, folder: Path, tables: Sequence[str] | None, progress: Progress | None
+    reading: Reading, folder: Path, tables: Sequence[str] | None, progress: Progress | None
 ) -> dict[str, int]:
     """Write tables as ``folder/TABLE/*.parquet``; the rows of each.
 
     Tables with `healpix29` go into one folder a HEALPix cell of order 1 (``Norder=1/Npix=N``), in order of
     the sky, the others into files of two million rows. A file appears under its name only when it is whole,
-    and all tables are read in one transaction, so that they fit together.
+    and all tables are read as they are at one moment, so that they fit together.
     """
     names = list(TABLES) if tables is None else [table(name).name for name in tables]
     written: dict[str, int] = {}
-    connection.begin()
-    try:
-        for number, name in enumerate(names):
-            if progress is not None:
-                progress(name, number / len(names))
-            written[name] = _export(connection, folder / name, name)
+    for number, name in enumerate(names):
         if progress is not None:
-            progress("done", 1.0)
-    finally:
-        connection.rollback()
+            progress(name, number / len(names))
+        written[name] = _export(reading, folder / name, name)
+    if progress is not None:
+        progress("done", 1.0)
     return written
 
 
-def _export(connection: Any, folder: Path, name: str) -> int:
+def _export(reading: Reading, folder: Path, name: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     select = f"SELECT {column_list(name)} FROM {quoted(name)}"
     if "healpix29" not in TABLES[name].by_name:
-        order = f" ORDER BY {', '.join(map(quoted, SORTED[name]))}" if name in SORTED else ""
-        return _write(connection, select + order, folder, name, _FILE_ROWS)
+        order = f" ORDER BY {', '.join(map(quoted, TABLES[name].primary_key))}"
+        return _write(reading, select + order, folder, name, _FILE_ROWS)
     rows = 0
-    order = ", ".join(map(quoted, dict.fromkeys(["healpix29", *SORTED.get(name, ())])))
+    order = ", ".join(map(quoted, dict.fromkeys(["healpix29", *TABLES[name].primary_key])))
     for cell in range(_CELLS_ORDER_1):
         low, high = cell << _SHIFT_ORDER_1, (cell + 1) << _SHIFT_ORDER_1
-        within = f" WHERE healpix29 >= {low} AND healpix29 < {high} ORDER BY {order}"
-        rows += _write(connection, select + within, folder / "Norder=1" / f"Npix={cell}", name, _FILE_ROWS)
+        within = f' WHERE "healpix29" >= {low} AND "healpix29" < {high} ORDER BY {order}'
+        rows += _write(reading, select + within, folder / "Norder=1" / f"Npix={cell}", name, _FILE_ROWS)
     return rows
 
 
-def _write(connection: Any, sql: str, folder: Path, name: str, file_rows: int) -> int:
+def _write(reading: Reading, sql: str, folder: Path, name: str, file_rows: int) -> int:
     """Write the result of a SELECT as files of about `file_rows` rows; the rows written."""
-    reader = connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
     rows = number = 0
     writer: pq.ParquetWriter | None = None
     path = part = folder
     in_file = 0
     try:
-        for batch in reader:
+        for batch in reading.batches(sql):
             if batch.num_rows == 0:
                 continue
             if writer is None:

@@ -6,24 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from lasair_broker.packets import Payloads
+from lasair_broker.schema import quoted
 
-from ..errors import ArchiveCorruptError
-from ..interface import Stored
-from ..packs import PackReader
-from ._rows import incoming
-from ._tables import column_list
+from ._reading import Reading, column_list
+from .errors import ArchiveCorruptError
+from .interface import Stored
+from .packs import PackReader
 
 __all__ = ["choose", "replay", "schemas"]
 
 
 def choose(
-    connection: Any,
+    reading: Reading,
     diaSourceIds: Sequence[int] | None,
     diaObjectIds: Sequence[int] | None,
     midpointMjdTai: tuple[float, float] | None,
@@ -31,33 +30,34 @@ def choose(
     newest: bool,
 ) -> pa.Table:
     """The rows of `alerts` wanted, in order of arrival."""
-    conditions, values, tables = ["pack IS NOT NULL"], [], {}
+    conditions = ["pack IS NOT NULL"]
     for name, limits in (("midpointMjdTai", midpointMjdTai), ("arrivedMjdTai", arrivedMjdTai)):
         if limits is not None:
-            conditions.append(f"{name} >= ? AND {name} < ?")
-            values += list(limits)
+            low, high = (f"CAST('{float(limit)!r}' AS double precision)" for limit in limits)
+            conditions.append(f"{quoted(name)} >= {low} AND {quoted(name)} < {high}")
     for name, ids in (("diaSourceId", diaSourceIds), ("diaObjectId", diaObjectIds)):
         if ids is not None:
-            tables[f"wanted_{name}"] = pa.table({"id": pa.array(list(ids), pa.int64())})
-            conditions.append(f"{name} IN (SELECT id FROM wanted_{name})")
-    only = ""
+            listed = ", ".join(str(int(number)) for number in ids)
+            conditions.append(f"{quoted(name)} IN ({listed})" if listed else "FALSE")
+    source = "alerts"
     if newest:
-        conditions.append("diaObjectId IS NOT NULL")
-        only = (
-            "QUALIFY row_number() OVER (PARTITION BY diaObjectId "
-            "ORDER BY midpointMjdTai DESC, arrivedMjdTai DESC, pack DESC, packOffset DESC) = 1 "
+        conditions.append('"diaObjectId" IS NOT NULL')
+        source = (
+            '(SELECT *, row_number() OVER (PARTITION BY "diaObjectId" ORDER BY "midpointMjdTai" DESC, '
+            '"arrivedMjdTai" DESC, pack DESC, "packOffset" DESC) AS age '
+            f"FROM alerts WHERE {' AND '.join(conditions)}) a"
         )
-    with incoming(connection, **tables):
-        return connection.execute(
-            f"SELECT {column_list('alerts')} FROM alerts WHERE {' AND '.join(conditions)} {only}"
-            "ORDER BY arrivedMjdTai, pack, packOffset",
-            values,
-        ).to_arrow_table()
+        conditions = ["age = 1"]
+    return reading.table(
+        f"SELECT {column_list('alerts')} FROM {source} WHERE {' AND '.join(conditions)} "
+        'ORDER BY "arrivedMjdTai", pack, "packOffset"'
+    )
 
 
-def schemas(connection: Any) -> dict[int, str]:
+def schemas(reading: Reading) -> dict[int, str]:
     """The writer schemas by their fingerprints."""
-    return dict(connection.execute("SELECT fingerprint, json FROM avro_schemas").fetchall())
+    rows = reading.table("SELECT fingerprint, json FROM avro_schemas").to_pylist()
+    return {row["fingerprint"]: row["json"] for row in rows}
 
 
 def replay(

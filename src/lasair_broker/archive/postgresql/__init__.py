@@ -1,0 +1,5 @@
+"""The archive of a site: tables in PostgreSQL, raw alerts in packs that its machines share."""
+
+from .archive import PostgreSQLArchive
+
+__all__ = ["PostgreSQLArchive"]

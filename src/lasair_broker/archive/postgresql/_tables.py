@@ -1,0 +1,138 @@
+"""How the tables lie in PostgreSQL, and the statements that make them.
+
+Light curves are partitioned by time, so that indexes of what is still written stay small. Rows that are
+replaced with each alert have room beside them for the next version, and no index on a column that changes, so
+that PostgreSQL need not touch an index (heap-only tuples).
+"""
+
+# Names in statements are the schema's own, values are numbers or parameters:
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from lasair_broker.schema import TABLES, ddl, quoted, sql_type
+
+__all__ = [
+    "NAMESPACE",
+    "PARTITIONED",
+    "PARTITION_DAYS",
+    "READER",
+    "VERSION",
+    "bookkeeping",
+    "create",
+    "key_of",
+    "missing_columns",
+    "partition",
+    "partitions_of",
+    "staging",
+]
+
+VERSION = 1
+"""Version of this layout. A change that new columns and tables do not cover needs a new one, and a
+migration."""
+
+NAMESPACE = "archive"
+"""The PostgreSQL schema of the archive's tables; the user database has its own in the same database."""
+
+READER = "lasair_reader"
+"""The role as which users' queries run: it may read the archive, and nothing else."""
+
+PARTITIONED = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
+"""Tables partitioned by `midpointMjdTai`."""
+
+PARTITION_DAYS = 256
+_FIRST_MJD, _LAST_MJD = 40_000, 100_000
+"""Times outside, which no survey has, share one partition."""
+
+_FILL_FACTOR = {"objects": 60, "object_ledger": 60, "filter_hits": 80, "stream_positions": 50}
+"""Percent of a page that is filled at first, for tables whose rows are replaced."""
+
+_KEYS: dict[str, tuple[str, ...]] = {"alerts": (), "cutouts": ()}
+"""Keys other than the primary key: a file may be read twice under one name, so that these have none."""
+
+_MORE_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "objects": (("objectName",),),
+    "alerts": (("midpointMjdTai",), ("pack", "packOffset")),
+    "cutouts": (("diaSourceId",),),
+    "filter_hits": (("committedMjdTai",),),
+}
+"""Indexes beside those of the schema, for look-ups that DuckDB's zone maps serve."""
+
+
+def key_of(table: str) -> tuple[str, ...]:
+    """The columns that tell the rows of a table apart; empty if none do."""
+    return _KEYS.get(table, TABLES[table].primary_key)
+
+
+def create(table: str) -> list[str]:
+    """The statements that make a table."""
+    statements = ddl(table, "postgresql").split(";\n")
+    definition = TABLES[table]
+    key = f",\n  PRIMARY KEY ({', '.join(map(quoted, definition.primary_key))})"
+    made = statements[0]
+    if not key_of(table):
+        made = made.replace(key, "")
+    if table in PARTITIONED:
+        made += ' PARTITION BY RANGE ("midpointMjdTai")'
+    elif table in _FILL_FACTOR:
+        made += f" WITH (fillfactor = {_FILL_FACTOR[table]})"
+    more = [
+        f"CREATE INDEX {quoted(f'{table}_{columns[0]}_more_idx')} ON {quoted(table)} "
+        f"({', '.join(map(quoted, columns))})"
+        for columns in _MORE_INDEXES.get(table, ())
+    ]
+    rest = [f"CREATE TABLE {quoted(f'{table}_other')} PARTITION OF {quoted(table)} DEFAULT"]
+    return [made, *statements[1:], *more, *(rest if table in PARTITIONED else [])]
+
+
+def missing_columns(table: str, present: Iterable[str]) -> list[str]:
+    """The statements that add the columns which the schema has and the stored table has not."""
+    there = set(present)
+    return [
+        f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(column.name)} "
+        f"{sql_type(column.datatype, 'postgresql')}"
+        for column in TABLES[table].columns
+        if column.name not in there
+    ]
+
+
+def partitions_of(midpointMjdTai: npt.NDArray[np.float64]) -> set[int]:
+    """The first days of the partitions of some times (MJD), those in the partition for all others aside."""
+    if not len(midpointMjdTai):
+        return set()
+    low, high = float(midpointMjdTai.min()), float(midpointMjdTai.max())
+    if high - low > PARTITION_DAYS:
+        number = np.unique(np.floor_divide(midpointMjdTai, PARTITION_DAYS))
+    else:
+        number = np.unique(np.floor_divide(np.array([low, high]), PARTITION_DAYS))
+    days = (number[np.isfinite(number)] * PARTITION_DAYS).tolist()
+    return {int(day) for day in days if _FIRST_MJD <= day < _LAST_MJD}
+
+
+def partition(table: str, first_day: int) -> str:
+    """The statement that makes the partition of a table that begins on a day (MJD)."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {quoted(f'{table}_{first_day}')} PARTITION OF {quoted(table)} "
+        f"FOR VALUES FROM ({first_day}) TO ({first_day + PARTITION_DAYS})"
+    )
+
+
+def staging(name: str, columns: str) -> str:
+    """The statement that makes a temporary table, empty at the beginning of each transaction."""
+    return f"CREATE TEMPORARY TABLE {quoted(name)} ({columns}) ON COMMIT DELETE ROWS"
+
+
+def bookkeeping() -> list[str]:
+    """The statements that make the archive's own tables.
+
+    ``archive_layout`` has one row, the version of the layout; ``archive_packs`` the committed length of each
+    pack.
+    """
+    return [
+        "CREATE TABLE IF NOT EXISTS archive_layout (version integer NOT NULL)",
+        "CREATE TABLE IF NOT EXISTS archive_packs (pack text PRIMARY KEY, length bigint NOT NULL)",
+    ]

@@ -1,0 +1,295 @@
+"""One write: batches, rejected messages and positions, in one transaction with the raw alerts safely in a
+pack."""
+
+# Names in statements are the schema's own, values are numbers or parameters:
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lasair_broker.packets import AlertBatch, mjd_tai_now
+from lasair_broker.schema import TABLES, conform, quoted, table
+
+from .._alerts import kept_alerts
+from .._batch import (
+    OWN,
+    Counts,
+    checked_list_hits,
+    checked_rematch,
+    images_of,
+    int64_column,
+    last_of,
+    newest_of,
+    placed_alerts,
+    speaks_of_objects,
+    with_column,
+)
+from .._light_curves import Held, LightCurveNews, ledger_rows
+from ..interface import Rematch, WriteReport
+from ..packs import PackReader, PackWriter
+from ._hits import store_hits
+from ._light_curves import light_curve_news, lock_objects, store_ledger, store_rows
+from ._session import Session
+from ._staging import Staging
+
+__all__ = ["Writing", "rematch", "replace_list_hits"]
+
+Int64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
+
+
+class Writing:
+    """Everything within one transaction of `session`; raw alerts are written meanwhile by `executor`.
+
+    Nothing is committed before `finish` returns.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        staging: Staging,
+        packs: PackWriter,
+        reader: PackReader,
+        executor: ThreadPoolExecutor,
+    ) -> None:
+        self._session = session
+        self._staging = staging
+        self._packs = packs
+        self._reader = reader
+        self._executor = executor
+        self._hits: list[pa.Table] = []
+        self._pending: list[Future[None]] = []
+        self._touched_packs: dict[str, int] = {}
+        self._counts = Counts()
+        self._now = mjd_tai_now()
+        self._timestamp = datetime.now(UTC)
+        self._started = time.perf_counter()
+
+    def batch(self, batch: AlertBatch, renew: bool = False) -> None:
+        """Store one batch; if told to renew, also the states of objects whose alerts are known."""
+        ids = int64_column(batch.objects, "diaObjectId")
+        held = lock_objects(self._session, self._staging, batch, ids)
+        news = light_curve_news(self._session, self._staging, batch, ids, held)
+        keep, reissued = kept_alerts(self._stored_alerts, self._read_pack, batch, news[0])
+        self._counts.alerts += len(keep)
+        self._counts.duplicates += batch.alerts.num_rows - len(keep)
+        self._store_alerts(batch, keep, reissued, ids, held.healpix29)
+        self._store_solar_system(batch, keep)
+        for curves in news:
+            store_rows(self._session, self._staging, curves)
+            counted = self._counts.new_rows.get(curves.name, 0)
+            self._counts.new_rows[curves.name] = counted + len(curves.rows)
+            self._counts.changed_rows += len(curves.changed)
+        self._counts.compared_objects += int(max(curves.compared for curves in news))
+        alerted = np.isin(ids, int64_column(batch.alerts, "diaObjectId")[keep])
+        touched = alerted | ~held.known | np.logical_or.reduce([curves.touched for curves in news])
+        stale = held.known & (newest_of(batch) < held.columns["newestSourceMjdTai"])
+        self._store_ledger(ids, held, news, touched)
+        renewed = (touched | renew) & ~stale
+        self._store_objects(batch, held, renewed)
+        for name, rows in batch.tables.items():
+            if name in TABLES and name not in OWN and (not renew or speaks_of_objects(name)):
+                self._store_matches(name, rows, ids, held, renewed)
+        self._counts.new_objects += int((~held.known).sum())
+        self._counts.stale_objects += int((touched & stale).sum())
+        self._store_schema(batch)
+
+    def tables(self, tables: Mapping[str, pa.Table]) -> None:
+        """Store rows that come with no batch."""
+        for name, rows in tables.items():
+            definition = table(name)
+            if name in OWN:
+                raise ValueError(f"rows of table {name} are stored with the batch that they belong to")
+            if name == "filter_hits":
+                self._hits.append(conform(rows, definition.name))
+            else:
+                self._staging.upsert(name, rows)
+
+    def rejected(self, rows: pa.Table) -> None:
+        """Store messages that could not be read."""
+        self._staging.upsert("rejected", rows)
+        self._counts.rejected += rows.num_rows
+
+    def positions(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Store where to read on."""
+        if positions:
+            rows = pa.table(
+                {
+                    "topic": [topic for topic, _ in positions],
+                    "partition": pa.array([partition for _, partition in positions], pa.int32()),
+                    "offset": pa.array(positions.values(), pa.int64()),
+                }
+            )
+            self._staging.upsert("stream_positions", rows)
+
+    def rematch(self, matches: Mapping[str, Rematch]) -> None:
+        """Put new matches in the place of those that are there."""
+        rematch(self._session, self._staging, matches)
+
+    @property
+    def packs(self) -> Collection[str]:
+        """The packs into which alerts were written."""
+        return self._touched_packs.keys()
+
+    def finish(self) -> WriteReport:
+        """Wait for the raw alerts to be on the disk, and commit."""
+        self._wait()
+        for pack, length in self._touched_packs.items():
+            self._session.run(
+                "INSERT INTO archive_packs VALUES ($1, $2) ON CONFLICT (pack) DO UPDATE SET length = $2",
+                [pack, length],
+            )
+        if self._hits:
+            self._counts.filter_hits = store_hits(self._session, self._staging, pa.concat_tables(self._hits))
+        self._session.run("COMMIT")
+        self._packs.commit()
+        return WriteReport(**vars(self._counts), seconds=time.perf_counter() - self._started)
+
+    def settle(self) -> None:
+        """Wait until no raw alert is being written any more, whatever became of them."""
+        for future in self._pending:
+            future.exception()
+
+    def _wait(self) -> None:
+        for future in self._pending:
+            future.result()
+        self._pending.clear()
+
+    def _read_pack(self, pack: str) -> npt.NDArray[np.uint8]:
+        self._wait()
+        return self._reader.map(pack)
+
+    def _stored_alerts(self, suspects: pa.Table, survey: str) -> pa.Table:
+        staged = self._staging.put("suspects", suspects)
+        return self._session.table(
+            'SELECT s.alert, a.pack, a."packOffset", a."packLength" FROM alerts a '
+            f'JOIN {staged} s USING ("diaSourceId") WHERE a.survey = $1',
+            [survey],
+        )
+
+    def _store_alerts(
+        self, batch: AlertBatch, keep: Int64, reissued: Int64, ids: Int64, healpix29: Int64
+    ) -> None:
+        """The rows of `alerts` and `cutouts`, and the datums themselves."""
+        if not len(keep):
+            return
+        payloads = batch.payloads
+        address, length = payloads.address[keep], payloads.length[keep]
+        place = self._packs.reserve(length, self._now)
+        fingerprint = _fingerprint(batch)
+        self._pending.append(self._executor.submit(self._packs.write, place, address, length, fingerprint))
+        self._touched_packs[place.pack] = place.end
+        self._counts.pack_bytes += place.end - place.start
+
+        alerts = placed_alerts(batch, keep, ids, healpix29, place, self._now)
+        images = images_of(alerts, place.offset)
+        names = [name for name in alerts.column_names if not name.startswith("cutout")]
+        self._session.copy(conform(alerts.select(names), "alerts"), "alerts")
+        if len(reissued):
+            self._staging.delete("cutouts", "diaSourceId", reissued)
+            images = last_of(images, ("diaSourceId",))  # of alerts of one detection the last is the newest
+        self._session.copy(images, "cutouts")
+
+    def _store_solar_system(self, batch: AlertBatch, keep: Int64) -> None:
+        if not batch.ssSources.num_rows:
+            return
+        kept = int64_column(batch.alerts, "diaSourceId")[keep]
+        ids = int64_column(batch.ssSources, "diaSourceId")
+        rows = batch.ssSources.filter(pa.array(np.isin(ids, kept)))
+        if not rows.num_rows:
+            return
+        rows = last_of(rows, ("diaSourceId",))
+        self._counts.ss_sources += rows.num_rows
+        self._staging.upsert("ssSources", rows)
+        self._staging.upsert("ssObjects", batch.ssObjects)
+        self._staging.upsert("mpc_orbits", batch.mpc_orbits)
+
+    def _store_ledger(self, ids: Int64, held: Held, news: list[LightCurveNews], touched: Bool) -> None:
+        if touched.any():
+            store_ledger(self._session, self._staging, ledger_rows(ids, held, news, touched))
+
+    def _store_objects(self, batch: AlertBatch, held: Held, renewed: Bool) -> None:
+        """New objects are copied in; of those that are there every column is replaced where it stands."""
+        if not renewed.any():
+            return
+        self._counts.updated_objects += int((renewed & held.known).sum())
+        stamp = pa.array([self._timestamp], pa.timestamp("us", "UTC"))
+        for which in (renewed & ~held.known, renewed & held.known):
+            rows = np.flatnonzero(which)
+            if not len(rows):
+                continue
+            rows = rows[np.argsort(held.healpix29[rows], kind="stable")]
+            objects = with_column(batch.objects.take(rows), "healpix29", pa.array(held.healpix29[rows]))
+            stamps = stamp.take(pa.array(np.zeros(len(rows), np.int32)))
+            objects = conform(with_column(objects, "timestamp", stamps), "objects")
+            if held.known[rows[0]]:
+                staged = self._staging.put("objects", objects)
+                names = [name for name in objects.column_names if name != "diaObjectId"]
+                replaced = ", ".join(f"{quoted(name)} = s.{quoted(name)}" for name in names)
+                self._session.run(
+                    f'UPDATE objects t SET {replaced} FROM {staged} s WHERE t."diaObjectId" = s."diaObjectId"'
+                )
+            else:
+                self._session.copy(objects, "objects")
+
+    def _store_matches(self, name: str, rows: pa.Table, ids: Int64, held: Held, renewed: Bool) -> None:
+        """A stage's table: all that it says of the objects renewed; rows without an object by their key."""
+        if name == "filter_hits":
+            self._hits.append(conform(rows, name))
+        elif speaks_of_objects(name):
+            if not renewed.any():
+                return
+            if name == "partners":
+                self._store_partners(rows, ids[renewed])
+                return
+            mine = conform(rows.filter(pc.is_in(rows.column("diaObjectId"), pa.array(ids[renewed]))), name)
+            self._staging.delete(name, "diaObjectId", ids[renewed & held.known])
+            self._session.copy(last_of(mine, TABLES[name].primary_key), name)
+        else:
+            self._staging.upsert(name, rows)
+
+    def _store_partners(self, rows: pa.Table, ids: Int64) -> None:
+        """Pairs stand here both ways: those of the objects renewed are replaced in both, and so are rows of
+        other objects whose pairs are ranked anew because of them."""
+        self._staging.delete("partners", "diaObjectId", ids)
+        self._staging.delete("partners", "partnerDiaObjectId", ids)
+        self._staging.upsert("partners", rows)
+
+    def _store_schema(self, batch: AlertBatch) -> None:
+        self._session.run(
+            "INSERT INTO avro_schemas (fingerprint, json) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            [_fingerprint(batch), batch.payloads.schema_json],
+        )
+
+
+def _fingerprint(batch: AlertBatch) -> int:
+    """The schema's fingerprint as the signed number that a column takes."""
+    return int(np.uint64(batch.payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
+
+
+def rematch(session: Session, staging: Staging, matches: Mapping[str, Rematch]) -> None:
+    """Put rows in the place of those that match tables have, within a transaction; see `Archive.rematch`."""
+    for name, found in matches.items():
+        rows, values = checked_rematch(name, found)
+        staging.delete(name, found.column, values)
+        staging.upsert(name, rows)
+
+
+def replace_list_hits(
+    session: Session, staging: Staging, name: str, list_id: int, hits: pa.Table, *, first: bool
+) -> None:
+    """Store what matching a list, map or event against the whole archive found; see
+    `Archive.replace_list_hits`."""
+    rows, column = checked_list_hits(name, list_id, hits)
+    if first:
+        session.run(f"DELETE FROM {quoted(name)} WHERE {quoted(column)} = {int(list_id)}")
+    staging.upsert(name, rows)
