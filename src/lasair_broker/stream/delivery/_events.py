@@ -6,7 +6,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from lasair_broker.archive import Archive
 
@@ -90,7 +90,7 @@ def events(
     *,
     seconds: float = math.inf,
     heartbeat: float = _HEARTBEAT_SECONDS,
-) -> Iterator[bytes]:
+) -> Generator[bytes]:
     """The hits of a filter after some place, and then each new one as it comes, as server-sent events.
 
     Each event has the type "hit", an id from which the stream can be resumed (`Last-Event-ID`) and a JSON

@@ -62,6 +62,7 @@ def described(
     status: int = 200,
     summary: str,
     parameters: Iterable[OpenApiParameter] = (),
+    description: str | None = None,
     media: tuple[str, ...] = ("application/json",),
 ) -> Callable[[Any], Any]:
     """Describe a method of a view: what it takes and gives, and that its errors are problem details."""
@@ -73,7 +74,13 @@ def described(
     else:
         for each in media:
             responses[(status, each)] = OpenApiResponse(response, "Done.")
-    return extend_schema(summary=summary, request=request, responses=responses, parameters=list(parameters))
+    return extend_schema(
+        summary=summary,
+        description=description,
+        request=request,
+        responses=responses,
+        parameters=list(parameters),
+    )
 
 
 def described_table(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from django.core import signing
-from django.db import connection
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -19,10 +16,8 @@ from lasair_broker.web.delivery.mail import UNSUBSCRIBE_SALT
 from lasair_broker.web.delivery.running import mjd_tai
 from lasair_broker.web.delivery.services import unsubscribe as switch_off
 from lasair_broker.web.errors import NotFound
+from lasair_broker.web.event_streams import LONGEST_SECONDS, TooManyStreams, stream
 from lasair_broker.web.filters.models import Filter, FilterOutput, OutputKind
-
-_LONGEST_SECONDS = 3600.0
-"""A stream ends after an hour, and the browser resumes it: so what somebody may see is asked again."""
 
 
 @csrf_exempt  # the signed token is the proof, and mail programs POST without a cookie (RFC 8058)
@@ -58,12 +53,8 @@ def hits(request: HttpRequest, filter_id: int) -> HttpResponseBase:
     after = cursor_of(place) if place else (mjd_tai(timezone.now()), "")
     if after is None:
         return JsonResponse({"error": "Last-Event-ID is not the id of an event of this stream"}, status=400)
-    if not connection.in_atomic_block:
-        connection.close()  # the stream lasts, and needs the user database no more
     archive, watch = live()
-    stream: Iterator[bytes] = events(archive, watch, filter_id, after, seconds=_LONGEST_SECONDS)
-    return StreamingHttpResponse(
-        stream,
-        content_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    try:
+        return stream(events(archive, watch, filter_id, after, seconds=LONGEST_SECONDS))
+    except TooManyStreams as error:
+        return JsonResponse({"error": str(error)}, status=503, headers={"Retry-After": "10"})

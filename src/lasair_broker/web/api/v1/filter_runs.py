@@ -35,6 +35,7 @@ from lasair_broker.web.delivery.models import Delivery
 from lasair_broker.web.delivery.senders import senders_for
 from lasair_broker.web.delivery.views import hits as hit_events
 from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.event_streams import TooManyStreams
 from lasair_broker.web.filters import outputs, trying
 from lasair_broker.web.filters.models import (
     Filter,
@@ -107,6 +108,14 @@ class HealthOut(Body):
     nights = serializers.ListField(child=serializers.DictField())
     statistics = StatisticsOut(many=True)
     failures = FailureOut(many=True)
+    classes = serializers.ListField(
+        child=serializers.DictField(), help_text="Of the objects of the last month, the most frequent first."
+    )
+    magnitudes = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="Of their newest detections: 5th, 50th and 95th percentile.",
+    )
 
 
 class OutputOut(serializers.ModelSerializer[FilterOutput]):
@@ -118,7 +127,7 @@ class OutputOut(serializers.ModelSerializer[FilterOutput]):
         model = FilterOutput
         fields: ClassVar[list[str]] = [
             "id", "kind", "enabled", "light_curve", "format", "frequency", "recipient", "url", "secret",
-            "hourly_limit", "created",
+            "hourly_limit", "quiet_from", "quiet_until", "created",
         ]  # fmt: skip
 
 
@@ -132,6 +141,12 @@ class OutputChange(Body):
     recipient = serializers.CharField(required=False, help_text="A user, for e-mail. Default: you.")
     url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     hourly_limit = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=1_000_000)
+    quiet_from = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=23, help_text="Hour, UTC."
+    )
+    quiet_until = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=23, help_text="Hour, UTC."
+    )
 
 
 class OutputIn(OutputChange):
@@ -211,6 +226,10 @@ class HealthView(APIView):
                 "nights": [asdict(night) for night in found.nights],
                 "statistics": StatisticsOut(found.statistics, many=True).data,
                 "failures": FailureOut(found.failures, many=True).data,
+                "classes": [
+                    {"classification": name, "objects": count} for name, count in found.makeup.classes
+                ],
+                "magnitudes": found.makeup.magnitudes,
             }
         )
 
@@ -244,6 +263,8 @@ class HitEventsView(APIView):
             raise Invalid({"Last-Event-ID": "is not the id of an event of this stream"})
         if response.status_code == 404:
             raise NotFound("this filter has no output to browsers; add one")
+        if response.status_code == 503:
+            raise TooManyStreams("too many streams are open; ask again in a moment, or page by page")
         return response
 
 
