@@ -97,10 +97,10 @@ def _objects(archive: Archive, simulation: Simulation, settings: Settings) -> No
     """A handful of objects, of different kinds as far as the night has them, and how to look at them."""
     truth = simulation.truth().filter(pc.field("diaObjectId").is_valid()).select(["diaObjectId", "class"])
     found = archive.query(
-        "SELECT objects.diaObjectId, objectName, nDiaSources, latest_psfFlux, BBBTemp, latestPairColourMag, "
-        "latestPairColourBands, classification FROM objects, sherlock_classifications "
-        "WHERE objects.diaObjectId = sherlock_classifications.diaObjectId "
-        "AND medianR > 0.5 AND nDiaSources >= 8 AND latest_psfFlux > 0",
+        'SELECT o."diaObjectId", o."objectName", o."nDiaSources", o."latest_psfFlux", o."BBBTemp", '
+        'o."latestPairColourMag", o."latestPairColourBands", s.classification FROM objects o '
+        'JOIN sherlock_classifications s ON s."diaObjectId" = o."diaObjectId" '
+        'WHERE o."medianR" > 0.5 AND o."nDiaSources" >= 8 AND o."latest_psfFlux" > 0',
         max_rows=None,
     ).join(truth, "diaObjectId")
     order = pa.array([_SHOWN.index(c) if c in _SHOWN else len(_SHOWN) for c in found["class"].to_pylist()])

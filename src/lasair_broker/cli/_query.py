@@ -55,12 +55,12 @@ def run_query(
         raise fail("Parquet is not for a terminal", "Name a file: --output FILE.parquet")
     text = sys.stdin.read() if sql == "-" else sql
     try:
-        statement = parse(text, ARCHIVE).render("duckdb")
+        query = parse(text, ARCHIVE)
     except QueryError as error:
         errors.print(escape(error.pointed(text)), highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     with opened(archive, read_only=True) as store:
-        result = store.query(statement, max_rows=limit + 1, timeout=timeout)
+        result = store.query(query.render(store.engine), max_rows=limit + 1, timeout=timeout)
     cut = result.num_rows > limit
     result = result.slice(0, limit)
     if chosen is Format.table:

@@ -383,9 +383,9 @@ def _show_found(
 
         services.get(me, watchlist)
         text = f"SELECT TOP {limit} {columns} FROM {source} WHERE h.wl_id = {watchlist} ORDER BY {order}"  # noqa: S608 - ADQL, and checked
-        statement = parse(text, catalogue_for(me)).render("duckdb")
+        query = parse(text, catalogue_for(me))
         with opened(archive, read_only=True) as store:
-            found = store.query(statement, max_rows=limit)
+            found = store.query(query.render(store.engine), max_rows=limit)
         show_rows(found)
 
 

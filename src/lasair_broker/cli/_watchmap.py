@@ -250,9 +250,9 @@ def hits(
             f"FROM area_hits AS h JOIN objects AS o ON o.diaObjectId = h.diaObjectId "
             f"WHERE h.ar_id = {watchmap} ORDER BY o.lastDiaSourceMjdTai DESC"
         )
-        statement = parse(text, catalogue_for(me)).render("duckdb")
+        query = parse(text, catalogue_for(me))
         with opened(archive, read_only=True) as store:
-            found = store.query(statement, max_rows=limit)
+            found = store.query(query.render(store.engine), max_rows=limit)
         show_rows(found)
 
 

@@ -125,7 +125,7 @@ def ask(
     allowed, seconds = (limits.job_rows, limits.job_seconds) if background else (limits.rows, limits.seconds)
     most = allowed if limit is None else min(limit, allowed)
     rows = archive().query(
-        query.render("duckdb"), max_rows=offset + most + 1, timeout=seconds, cancelled=cancelled
+        query.render(archive().engine), max_rows=offset + most + 1, timeout=seconds, cancelled=cancelled
     )
     return rows.slice(offset, most), rows.num_rows > offset + most
 
@@ -144,4 +144,4 @@ def newest_hits(filter_id: int, limit: int, before: tuple[float, str] | None = N
         "ORDER BY committedMjdTai DESC, hitId DESC",
         ARCHIVE,
     )
-    return archive().query(query.render("duckdb"), max_rows=limit)
+    return archive().query(query.render(archive().engine), max_rows=limit)

@@ -136,7 +136,7 @@ def _tns(name: str | None, request: Request) -> dict[str, Any]:
         return {}
     quoted = name.replace("'", "''")
     query = parse(f"SELECT * FROM crossmatch_tns WHERE tns_name = '{quoted}'", catalogue_for(request.user))  # noqa: S608 - our own language, which is parsed
-    found = archive().query(query.render("duckdb"), max_rows=1).to_pylist()
+    found = archive().query(query.render(archive().engine), max_rows=1).to_pylist()
     if not found:
         return {}
     row = {key: value for key, value in found[0].items() if key not in ("healpix29", "htm16")}
