@@ -6,4 +6,11 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("lasair_broker.web.site.front.urls")),
+    path("account/", include("lasair_broker.web.site.account.urls")),
+    path("", include("lasair_broker.web.site.about.urls")),
+    path("", include("lasair_broker.web.site.objects.urls")),
+    path("", include("lasair_broker.web.site.filters.urls")),
+    path("", include("lasair_broker.web.site.query.urls")),
+    path("", include("lasair_broker.web.site.lists.urls")),
+    path("", include("lasair_broker.web.site.sky.urls")),
 ]

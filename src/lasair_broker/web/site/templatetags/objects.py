@@ -47,7 +47,7 @@ def percent(value: float | None) -> str:
     """A share as a percentage."""
     if value is None:
         return ""
-    return f"{100 * value:.3g} %" if 0.001 <= value or value == 0 else "< 0.1 %"
+    return f"{100 * value:.3g} %" if value >= 0.001 or value == 0 else "< 0.1 %"
 
 
 @register.filter

@@ -1,0 +1,1 @@
+"""What the page of an object shows: put together from the archive, for one viewer."""

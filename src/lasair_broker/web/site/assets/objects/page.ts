@@ -1,0 +1,191 @@
+// The light curve with its form: what one does to the other.
+import type { PlotlyHTMLElement } from "plotly.js";
+import { onTheme } from "../common/colour-switch";
+import { toast } from "../common/toast";
+import { Chart, type Theme } from "./chart";
+import { showColours, showPositions } from "./colours";
+import { fetched, type LightCurve } from "./data";
+import { give } from "./dom";
+import { Folding } from "./folding";
+import { showRange } from "./measuring";
+import { fromAddress, readState, toAddress } from "./state";
+import { utcOf } from "./time";
+
+export class LightCurvePage {
+  private readonly form = this.find<HTMLFormElement>("#chart-controls");
+  private readonly summary = this.find("#chart-summary");
+  private readonly range = this.find("#range");
+  private readonly chart: Chart;
+  private readonly folding: Folding;
+  private theme: Theme = "light";
+  private at = -1;
+
+  private constructor(
+    private readonly section: HTMLElement,
+    private curve: LightCurve,
+    private readonly showDetection: (id: string) => boolean,
+  ) {
+    const redshift = this.form.elements.namedItem("z") as HTMLInputElement;
+    if (curve.redshift !== null) redshift.placeholder = curve.redshift.toPrecision(4);
+    fromAddress(this.form);
+    this.chart = new Chart(this.find("#chart"), curve, readState(this.form));
+    this.folding = new Folding(this.find("#periodogram"), section.dataset["periods"]!, (period) => this.fold(period));
+    onTheme((theme) => {
+      this.theme = theme;
+      this.draw();
+      this.folding.paint(theme);
+      this.drawBeside();
+    });
+    this.watchForm();
+    this.watchChart();
+    this.watchButtons();
+    document.getElementById("colour-controls")?.addEventListener("change", () => this.drawBeside());
+    document.body.addEventListener("lasair:points", () => void this.reload());
+  }
+
+  static async open(section: HTMLElement, showDetection: (id: string) => boolean): Promise<void> {
+    try {
+      new LightCurvePage(section, await fetched<LightCurve>(section.dataset["source"]!), showDetection);
+    } catch (error) {
+      section.querySelector("#chart-summary")!.textContent = `The light curve cannot be shown: ${(error as Error).message}`;
+    }
+  }
+
+  private find<T extends HTMLElement = HTMLElement>(selector: string): T {
+    return document.querySelector<T>(selector)!;
+  }
+
+  private async reload(): Promise<void> {
+    this.curve = await fetched<LightCurve>(this.section.dataset["source"]!);
+    this.draw();
+  }
+
+  private draw(): void {
+    const state = readState(this.form);
+    this.find("#c-reliability-value").textContent = state.reliability.toFixed(2);
+    this.summary.textContent = this.chart.show(this.curve, state, this.theme);
+    showRange(this.range, this.chart.series, state);
+  }
+
+  private drawBeside(): void {
+    showColours(this.curve, this.theme);
+    showPositions(this.curve, this.theme);
+  }
+
+  private changed(): void {
+    toAddress(this.form);
+    this.draw();
+  }
+
+  private set(name: string, value: string): void {
+    (this.form.elements.namedItem(name) as HTMLInputElement).value = value;
+  }
+
+  private fold(period: number): void {
+    this.set("period", period.toPrecision(8));
+    this.set("x", "phase");
+    this.changed();
+    this.section.scrollIntoView({ block: "start" });
+  }
+
+  private watchForm(): void {
+    this.form.addEventListener("input", () => this.changed());
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.form.addEventListener("reset", () => setTimeout(() => this.changed()));
+    for (const button of this.form.querySelectorAll<HTMLButtonElement>("[data-bands]")) {
+      button.addEventListener("click", () => {
+        for (const box of this.form.querySelectorAll<HTMLInputElement>("[name=band]")) box.checked = button.dataset["bands"] === "all";
+        this.changed();
+      });
+    }
+    for (const button of this.form.querySelectorAll<HTMLButtonElement>("[data-period]")) {
+      button.addEventListener("click", () => {
+        const { period } = readState(this.form);
+        if (period !== null) this.fold(period * Number(button.dataset["period"]));
+      });
+    }
+    this.form.querySelector("[data-find-periods]")!.addEventListener("click", () => void this.folding.find(readState(this.form), this.theme));
+  }
+
+  private watchChart(): void {
+    const element = this.chart.element;
+    const plot = element as unknown as PlotlyHTMLElement;
+    plot.on("plotly_click", (event) => {
+      const data = event.points[0]?.customdata as unknown as [string, number] | undefined;
+      if (data?.[0]) this.detection(data[0]);
+    });
+    plot.on("plotly_selected", (event) => {
+      const range = event?.range?.x as [number | string, number | string] | undefined;
+      const mjd = range ? this.chart.mjdRange(range) : null;
+      if (!mjd) return;
+      this.set("from", mjd[0].toFixed(4));
+      this.set("to", mjd[1].toFixed(4));
+      this.changed();
+    });
+    element.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  private key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const actions: Record<string, () => void> = {
+      ArrowRight: () => (event.shiftKey ? this.chart.pan(0.2) : this.step(1)),
+      ArrowLeft: () => (event.shiftKey ? this.chart.pan(-0.2) : this.step(-1)),
+      Home: () => this.step(-Infinity),
+      End: () => this.step(Infinity),
+      "+": () => this.chart.zoom(0.5),
+      "=": () => this.chart.zoom(0.5),
+      "-": () => this.chart.zoom(2),
+      "0": () => this.chart.reset(),
+      Enter: () => {
+        const id = this.chart.points[this.at]?.id;
+        if (id) this.detection(id);
+      },
+    };
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+
+  /** Goes to another point, and says what it is. */
+  private step(by: number): void {
+    const points = this.chart.points;
+    if (!points.length) return;
+    this.at = Math.min(points.length - 1, Math.max(0, this.at < 0 ? (by > 0 ? 0 : points.length - 1) : this.at + by));
+    const point = points[this.at]!;
+    this.chart.mark(point);
+    const told = new DOMParser().parseFromString(this.chart.told(point).replaceAll("<br>", "; "), "text/html");
+    this.summary.textContent = `${this.at + 1} of ${points.length}: ${told.body.textContent ?? ""}`;
+  }
+
+  private detection(id: string): void {
+    if (!this.showDetection(id)) toast("This detection came without images.", "info");
+  }
+
+  private watchButtons(): void {
+    for (const button of this.section.querySelectorAll<HTMLButtonElement>("[data-drag]")) {
+      button.addEventListener("click", () => {
+        this.chart.dragging = button.dataset["drag"] as "zoom" | "select";
+        for (const other of this.section.querySelectorAll<HTMLButtonElement>("[data-drag]")) {
+          other.classList.toggle("active", other === button);
+          other.setAttribute("aria-pressed", String(other === button));
+        }
+      });
+    }
+    this.section.querySelector("[data-reset]")!.addEventListener("click", () => this.chart.reset());
+    this.section.querySelector('[data-save="png"]')!.addEventListener("click", () => void this.chart.save(this.curve.objectName));
+    this.section.querySelector('[data-save="csv"]')!.addEventListener("click", () => this.saveDrawn());
+  }
+
+  private saveDrawn(): void {
+    const state = readState(this.form);
+    const lines = [["series", "band", "mjd_tai", "utc", "x", state.y, "error", "limit", "diaSourceId"].join(",")];
+    for (const { kind, name, points } of this.chart.series) {
+      for (const p of points) {
+        const series = `${kind}${kind === "users" || kind === "partners" ? ` ${name}` : ""}`.replaceAll('"', '""');
+        lines.push([`"${series}"`, p.band, p.mjd, utcOf(p.mjd), p.x, p.y, p.error ?? "", p.limit ? 1 : 0, p.id ?? ""].join(","));
+      }
+    }
+    give(`${this.curve.objectName}_drawn.csv`, "text/csv", `${lines.join("\r\n")}\r\n`);
+  }
+}

@@ -1,0 +1,224 @@
+"""The tables among the parts of the page: they page and sort on the server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.http import HttpRequest
+from django.urls import reverse
+
+from lasair_broker import schema
+from lasair_broker.web.archive import archive
+from lasair_broker.web.objects.curves import CURVE_COLUMNS, FLAGS
+from lasair_broker.web.objects.head import state_of
+from lasair_broker.web.objects.provenance import alerts_of
+from lasair_broker.web.site.objects.pages import FORMATS
+from lasair_broker.web.site.tables import Asked, Column, Table, asked
+from lasair_broker.web.site.templatetags.site import figure
+
+Context = dict[str, Any]
+_NEIGHBOURS_ARCSEC = 120.0
+_MJD = "site/objects/_cell_mjd.html"
+
+
+def detections(request: HttpRequest, key: str) -> Context:
+    """The detections of an object."""
+    number = state_of(key, ("diaObjectId",))["diaObjectId"]
+    columns = [
+        Column(
+            "midpointMjdTai",
+            "MJD",
+            "TAI",
+            "Middle of the exposure.",
+            numeric=True,
+            sortable=True,
+            template=_MJD,
+        ),
+        Column("band", "Band", sortable=True, template="site/objects/_cell_band.html"),
+        Column("psfFlux", "Difference flux", "nJy", numeric=True, digits=4, sortable=True),
+        Column("psfFluxErr", "±", "nJy", numeric=True, digits=3),
+        Column("magnitude", "Magnitude", "AB", "Of the difference flux.", numeric=True, digits=4),
+        Column("scienceFlux", "Total flux", "nJy", numeric=True, digits=4, sortable=True),
+        Column("snr", "S/N", numeric=True, digits=3, sortable=True),
+        Column(
+            "reliability",
+            "Reliability",
+            description="0 false, 1 real.",
+            numeric=True,
+            digits=2,
+            sortable=True,
+        ),
+        Column("flags", "Flags", description="What the survey says against it."),
+        Column("diaSourceId", "Detection", template="site/objects/_cell_detection.html"),
+    ]
+    asks = asked(request, "detections", columns, sort="midpointMjdTai", descending=True, size=25)
+    wanted = [*dict.fromkeys([*CURVE_COLUMNS["diaSources"], "snr"])]
+    rows = archive().light_curve(number, {"diaSources": wanted}).diaSources
+    rows = rows.filter(pc.is_null(rows["timeWithdrawnMjdTai"]))
+    page = _page(rows, asks)
+    for row in page:
+        row["flags"] = ", ".join(name for name in FLAGS if row.pop(name)) or None
+        row["magnitude"] = _magnitude(row["psfFlux"])
+    return {
+        "table": Table(
+            name="detections",
+            caption="Detections",
+            columns=columns,
+            rows=page,
+            asked=asks,
+            parameters=request.GET,
+            total=rows.num_rows,
+            downloads=downloads(key, "diaSources"),
+            empty="The survey has withdrawn all detections of this object.",
+            in_address=False,
+        )
+    }
+
+
+def neighbours(request: HttpRequest, key: str) -> Context:
+    """Other objects near it."""
+    row = state_of(key, ("diaObjectId", "ra", "decl"))
+    columns = [
+        Column("objectName", "Object", template="site/objects/_cell_object.html"),
+        Column("survey", "Survey", sortable=True),
+        Column("separationArcsec", "Separation", "″", numeric=True, digits=3, sortable=True),
+        Column("nDiaSources", "Detections", numeric=True, digits=4, sortable=True),
+        Column("lastDiaSourceMjdTai", "Last seen", "MJD", numeric=True, template=_MJD, sortable=True),
+    ]
+    asks = asked(request, "neighbours", columns, sort="separationArcsec", size=25)
+    rows = archive().cone(row["ra"], row["decl"], _NEIGHBOURS_ARCSEC)
+    rows = rows.filter(pc.not_equal(rows["diaObjectId"], row["diaObjectId"]))
+    return {
+        "table": Table(
+            name="neighbours",
+            caption="Neighbours within 2′",
+            columns=columns,
+            rows=_page(rows, asks),
+            asked=asks,
+            parameters=request.GET,
+            total=rows.num_rows,
+            empty="No other object of this broker lies within 2′.",
+            in_address=False,
+        )
+    }
+
+
+def features(request: HttpRequest, key: str) -> Context:
+    """Every column of `objects` that has a value."""
+    row = state_of(key)
+    columns = [
+        Column("name", "Column", sortable=True, template="site/objects/_cell_code.html"),
+        Column("value", "Value", numeric=True),
+        Column("unit", "Unit"),
+        Column("description", "Meaning"),
+    ]
+    asks = asked(request, "features", columns, size=50)
+    found = [
+        {"name": c.name, "value": _shown(row[c.name], c), "unit": c.unit or "", "description": c.description}
+        for c in schema.table("objects").columns
+        if row[c.name] is not None
+    ]
+    words = asks.search.casefold().split()
+    found = [f for f in found if all(w in f"{f['name']} {f['description']}".casefold() for w in words)]
+    if asks.sort == "name":
+        found.sort(key=lambda f: str(f["name"]).casefold(), reverse=asks.descending)
+    return {
+        "table": Table(
+            name="features",
+            caption="Features",
+            columns=columns,
+            rows=found[asks.offset : asks.offset + asks.size],
+            asked=asks,
+            parameters=request.GET,
+            total=len(found),
+            downloads=[("CSV, with definitions", reverse("objects:features", args=[key]))],
+            empty="No column has these words.",
+            searchable=True,
+            search_label="Search columns",
+            in_address=False,
+        )
+    }
+
+
+def provenance(request: HttpRequest, key: str) -> Context:
+    """The alerts that told of it."""
+    row = state_of(key, ("diaObjectId", "survey", "timestamp", "validityStartMjdTai"))
+    columns = [
+        Column("midpointMjdTai", "Exposure", "MJD", numeric=True, template=_MJD),
+        Column("arrivedMjdTai", "Arrived", "MJD", numeric=True, template=_MJD),
+        Column(
+            "latency",
+            "After the exposure",
+            "s",
+            "From the end of the exposure to the arrival.",
+            numeric=True,
+            digits=3,
+        ),
+        Column("decoding", "Decoded after", "s", numeric=True, digits=3),
+        Column("commit", "In the archive after", "s", "From the arrival.", numeric=True, digits=3),
+        Column("schema", "Schema"),
+        Column("topic", "Topic or file"),
+        Column("diaSourceId", "Packet", template="site/objects/_cell_packet.html"),
+    ]
+    asks = asked(request, "alerts", columns, size=25)
+    sources = archive().light_curve(row["diaObjectId"], {"diaSources": ["diaSourceId"]}).diaSources
+    alerts = alerts_of(sources["diaSourceId"].to_pylist())
+    for alert in alerts:
+        alert["latency"] = _seconds(alert["exposureEndMjdTai"], alert["arrivedMjdTai"])
+        alert["decoding"] = _seconds(alert["arrivedMjdTai"], alert["decodedMjdTai"])
+        alert["commit"] = _seconds(alert["arrivedMjdTai"], alert["committedMjdTai"])
+    said = archive().rows_of_objects(
+        "sherlock_classifications", [row["diaObjectId"]], ["annotator", "configuration"]
+    )
+    return {
+        "row": row,
+        "said": (said.to_pylist() or [None])[0],
+        "table": Table(
+            name="alerts",
+            caption="Alerts",
+            columns=columns,
+            rows=alerts[asks.offset : asks.offset + asks.size],
+            asked=asks,
+            parameters=request.GET,
+            total=len(alerts),
+            empty="No alert of this object is kept; it is known from the history in others' packets.",
+            in_address=False,
+        ),
+    }
+
+
+def downloads(key: str, name: str) -> list[tuple[str, str]]:
+    """Label and address of a table of the light curve in each format."""
+    return [(label, reverse("objects:download", args=[key, name, ending])) for ending, label in FORMATS]
+
+
+def _page(rows: pa.Table, asks: Asked) -> list[dict[str, Any]]:
+    """The rows of a page, sorted as asked; what is missing comes last."""
+    if asks.sort:
+        order = "descending" if asks.descending else "ascending"
+        rows = rows.take(pc.sort_indices(rows, [(asks.sort, order)]))
+    found: list[dict[str, Any]] = rows.slice(asks.offset, asks.size).to_pylist()
+    return found
+
+
+def _shown(value: Any, column: schema.Column) -> str:
+    """A value with the digits that its column deserves."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    if not isinstance(value, float):
+        return str(value)  # counts, and numbers of things, which nobody wants to have spaced
+    if column.unit == "deg" and column.name in ("ra", "decl"):
+        return f"{value:.6f}"
+    return f"{value:.5f}" if column.unit == "d" and value > 10_000 else figure(value, 5)
+
+
+def _seconds(begin: float | None, end: float | None) -> float | None:
+    return None if begin is None or end is None else (end - begin) * 86_400.0
+
+
+def _magnitude(flux: float | None) -> float | None:
+    return 31.4 - 2.5 * float(np.log10(flux)) if flux is not None and flux > 0 else None
