@@ -2,13 +2,14 @@
 
 from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
+from ._form import Form, FormColumn, FormCondition, FormJoin, JoinKind, Operator, form_of
 from ._frame import BatchFrame
 from ._functions import AGGREGATES, FUNCTIONS, Function
 from ._origins import origins
 from ._per_object import LINKS, OBJECT, of_objects
 from ._query import Query, mjd_now, parse
 from ._reads import columns_read, values_wanted
-from ._reference import reference
+from ._reference import DescribedFunction, described_functions, reference
 from ._stream import Hits, StreamPlan
 from ._triple import triple
 from ._why import Condition, why
@@ -23,13 +24,23 @@ __all__ = [
     "BatchFrame",
     "Catalogue",
     "Condition",
+    "DescribedFunction",
+    "Form",
+    "FormColumn",
+    "FormCondition",
+    "FormJoin",
     "Function",
     "Hits",
+    "JoinKind",
+    "Link",
+    "Operator",
     "Query",
     "QueryError",
     "Relation",
     "StreamPlan",
     "columns_read",
+    "described_functions",
+    "form_of",
     "mjd_now",
     "of_objects",
     "origins",

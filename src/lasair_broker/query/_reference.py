@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ._functions import AGGREGATES, FUNCTIONS, SPECIAL, SYNONYMS, Function
 
-__all__ = ["reference"]
+__all__ = ["DescribedFunction", "described_functions", "reference"]
 
 _MADE_OF = "made of the others when the query is checked, so the same everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedFunction:
+    """A function that a user may call: its name, a call as one writes it, and its meaning."""
+
+    name: str
+    call: str
+    meaning: str
+
+
+def described_functions() -> list[DescribedFunction]:
+    """Every function that a user may call, for who writes a query."""
+    return [
+        *(
+            DescribedFunction(f.name, _call(f), _meaning(f.name, f.description))
+            for f in FUNCTIONS.values()
+            if f.name.isupper() and f.name not in SPECIAL
+        ),
+        *(DescribedFunction(name, written, text) for name, (written, text) in SPECIAL.items()),
+        *(
+            DescribedFunction(name, f"{name}(x)", f"{text}, of a group of rows")
+            for name, text in AGGREGATES.items()
+        ),
+    ]
 
 
 def reference() -> str:

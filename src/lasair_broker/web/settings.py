@@ -46,6 +46,8 @@ INSTALLED_APPS = [
     "lasair_broker.web.api",
     "django_htmx",
     "lasair_broker.web.queries",
+    "lasair_broker.web.tags",
+    "lasair_broker.web.queries",
     "lasair_broker.web.site",
 ]
 MIDDLEWARE = [

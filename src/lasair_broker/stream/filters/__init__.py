@@ -3,7 +3,15 @@
 from ._isolation import Budget
 from ._metrics import FilterMetrics
 from ._plans import check_filter
-from ._preview import FilterPreview, HitsOfNight, NightOfFilter, hits_by_night, preview
+from ._preview import (
+    FilterPreview,
+    HitsOfNight,
+    Makeup,
+    NightOfFilter,
+    hits_by_night,
+    makeup_of_hits,
+    preview,
+)
 from ._replay import Replayed, replay_filter
 from ._stage import ANNOTATIONS, FilterStage
 from ._why import Verdict, verdict
@@ -16,11 +24,13 @@ __all__ = [
     "FilterStage",
     "HitsOfNight",
     "NightOfFilter",
+    "Makeup",
     "Replayed",
     "Verdict",
     "check_filter",
     "hits_by_night",
     "preview",
     "replay_filter",
+    "makeup_of_hits",
     "verdict",
 ]

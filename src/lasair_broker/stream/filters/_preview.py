@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -13,7 +15,15 @@ import pyarrow as pa
 from lasair_broker.archive import Archive
 from lasair_broker.query import OBJECT, Query, mjd_now, of_objects
 
-__all__ = ["FilterPreview", "HitsOfNight", "NightOfFilter", "hits_by_night", "preview"]
+__all__ = [
+    "FilterPreview",
+    "HitsOfNight",
+    "Makeup",
+    "NightOfFilter",
+    "hits_by_night",
+    "makeup_of_hits",
+    "preview",
+]
 
 _LOOK_BACK_DAYS = 60
 
@@ -36,6 +46,23 @@ class NightOfFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Makeup:
+    """What kind of objects a filter takes.
+
+    Attributes
+    ----------
+    classes
+        Sherlock's classes and how many objects are of each, the most frequent first; None: of no class.
+    magnitudes
+        AB magnitude of the newest detection, difference flux: the 5th, 50th and 95th percentile; None if no
+        object has one.
+    """
+
+    classes: tuple[tuple[str | None, int], ...]
+    magnitudes: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
 class FilterPreview:
     """What a filter finds in the archive.
 
@@ -53,6 +80,8 @@ class FilterPreview:
         The newest nights, newest first.
     rows
         A few rows of the result, as the query orders them.
+    makeup
+        What kind of objects it takes; None if that was not asked.
     """
 
     count: int
@@ -61,6 +90,7 @@ class FilterPreview:
     seconds: float
     nights: tuple[NightOfFilter, ...]
     rows: pa.Table
+    makeup: Makeup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +104,15 @@ class HitsOfNight:
 
 
 def preview(
-    archive: Archive, query: Query, *, nights: int = 5, sample: int = 10, timeout: float = 60.0
+    archive: Archive,
+    query: Query,
+    *,
+    nights: int = 5,
+    night: int | None = None,
+    sample: int = 10,
+    makeup: bool = False,
+    timeout: float = 60.0,
+    cancelled: threading.Event | None = None,
 ) -> FilterPreview:
     """Run a filter's query on the archive.
 
@@ -86,10 +124,16 @@ def preview(
     ----------
     nights
         So many of the newest nights with alerts are looked at.
+    night
+        Only this one is looked at instead, and `count` and `makeup` are of the objects alerted in it.
     sample
         At most so many rows are given.
+    makeup
+        Whether to tell what kind of objects it takes.
     timeout
         Seconds for each statement.
+    cancelled
+        Set it in another thread to stop.
 
     Raises
     ------
@@ -97,46 +141,97 @@ def preview(
         Of `query`: if it cannot be a filter; of `archive`: if it fails, or QueryTimeoutError.
     """
     by_object = of_objects(query)
+
+    def ask(sql: str, most: int = 10_000) -> pa.Table:
+        return archive.query(sql, max_rows=most, timeout=timeout, cancelled=cancelled)
+
+    ends = _nights(ask, nights, night)
+    now = ends[0][1] if night is not None and ends else mjd_now()
+    passing = f'SELECT DISTINCT "{OBJECT}" AS id FROM ({by_object.render(archive.engine, now)}) q'
+    if night is not None:
+        passing += f' WHERE "{OBJECT}" IN ({_alerted_in(night)})'
     began = time.perf_counter()
-    found = archive.query(
-        f'SELECT count(DISTINCT "{OBJECT}") FROM ({by_object.render("duckdb", mjd_now())})', timeout=timeout
-    )
+    count = ask(f"SELECT count(*) AS n FROM ({passing}) p").column(0)[0].as_py()
     seconds = time.perf_counter() - began
-    rows = archive.query(query.render("duckdb", mjd_now()), max_rows=sample, timeout=timeout)
+    rows = ask(query.render(archive.engine, now), sample)
     looked_at = []
-    for night, end in _newest_nights(archive, nights, timeout):
-        numbers = archive.query(
+    for each, end in ends:
+        numbers = ask(
             f"""
-            WITH alerted AS (SELECT DISTINCT diaObjectId AS id FROM alerts WHERE diaObjectId IS NOT NULL
-                             AND midpointMjdTai >= {night + 0.5} AND midpointMjdTai < {night + 1.5}),
-                 passing AS (SELECT DISTINCT "{OBJECT}" AS id FROM ({by_object.render("duckdb", end)}))
-            SELECT count(*), count(passing.id) FROM alerted LEFT JOIN passing USING (id)
-            """,
-            timeout=timeout,
+            WITH alerted AS ({_alerted_in(each)}),
+                 passing AS (SELECT DISTINCT "{OBJECT}" AS id
+                             FROM ({by_object.render(archive.engine, end)}) q)
+            SELECT count(*) AS objects, count(passing.id) AS passing FROM alerted LEFT JOIN passing USING (id)
+            """
         )
-        looked_at.append(NightOfFilter(night, *(column[0].as_py() for column in numbers.columns)))
+        looked_at.append(NightOfFilter(each, *(column[0].as_py() for column in numbers.columns)))
     objects = sum(each.objects for each in looked_at)
-    passing = sum(each.passing for each in looked_at)
+    taken = sum(each.passing for each in looked_at)
     return FilterPreview(
-        count=found.column(0)[0].as_py(),
-        fraction=passing / objects if objects else 0.0,
-        per_night=passing / len(looked_at) if looked_at else 0.0,
+        count=count,
+        fraction=taken / objects if objects else 0.0,
+        per_night=taken / len(looked_at) if looked_at else 0.0,
         seconds=seconds,
         nights=tuple(looked_at),
         rows=rows,
+        makeup=_makeup(ask, passing) if makeup else None,
     )
 
 
-def _newest_nights(archive: Archive, count: int, timeout: float) -> list[tuple[int, float]]:
-    """The newest nights with alerts, and when the last alert of each arrived (MJD TAI)."""
-    rows = archive.query(
+def makeup_of_hits(archive: Archive, filter_id: int, *, days: float = 30.0, timeout: float = 60.0) -> Makeup:
+    """What kind of objects a filter has found in the last days."""
+    passing = (
+        f'SELECT DISTINCT "diaObjectId" AS id FROM filter_hits WHERE "filterId" = {int(filter_id)} '
+        f'AND "committedMjdTai" >= {mjd_now() - days!r}'
+    )
+    return _makeup(lambda sql: archive.query(sql, timeout=timeout), passing)
+
+
+def _makeup(ask: Callable[[str], pa.Table], passing: str) -> Makeup:
+    """The makeup of the objects whose numbers the statement `passing` gives as `id`."""
+    classes = ask(
         f"""
-        SELECT floor(midpointMjdTai - 0.5)::INT AS night, max(arrivedMjdTai) FROM alerts
-        WHERE diaObjectId IS NOT NULL
-          AND midpointMjdTai > (SELECT max(midpointMjdTai) FROM alerts) - {_LOOK_BACK_DAYS}
+        SELECT s.classification, count(*) AS objects FROM ({passing}) AS p
+        LEFT JOIN sherlock_classifications AS s ON s."diaObjectId" = p.id
+        GROUP BY s.classification ORDER BY objects DESC, s.classification LIMIT 20
+        """
+    )
+    shares = ", ".join(
+        f'percentile_cont({share}) WITHIN GROUP (ORDER BY 31.4 - 2.5 * ln(o."latest_psfFlux") / ln(10))'
+        for share in (0.05, 0.5, 0.95)
+    )
+    found = ask(
+        f'SELECT {shares} FROM ({passing}) AS p JOIN objects AS o ON o."diaObjectId" = p.id '
+        'WHERE o."latest_psfFlux" > 0'
+    )
+    faint = [column[0].as_py() for column in found.columns]
+    return Makeup(
+        tuple(zip(classes.column(0).to_pylist(), classes.column(1).to_pylist(), strict=True)),
+        None if faint[0] is None else (float(faint[0]), float(faint[1]), float(faint[2])),
+    )
+
+
+def _alerted_in(night: int) -> str:
+    return (
+        'SELECT DISTINCT "diaObjectId" AS id FROM alerts WHERE "diaObjectId" IS NOT NULL '
+        f'AND "midpointMjdTai" >= {night + 0.5} AND "midpointMjdTai" < {night + 1.5}'
+    )
+
+
+def _nights(ask: Callable[[str], pa.Table], count: int, night: int | None) -> list[tuple[int, float]]:
+    """The newest nights with alerts, or the one asked for, and when the last alert of each arrived (MJD
+    TAI)."""
+    within = (
+        f'"midpointMjdTai" > (SELECT max("midpointMjdTai") FROM alerts) - {_LOOK_BACK_DAYS}'
+        if night is None
+        else f'"midpointMjdTai" >= {int(night) + 0.5} AND "midpointMjdTai" < {int(night) + 1.5}'
+    )
+    rows = ask(
+        f"""
+        SELECT floor("midpointMjdTai" - 0.5)::INT AS night, max("arrivedMjdTai") AS arrived FROM alerts
+        WHERE "diaObjectId" IS NOT NULL AND {within}
         GROUP BY night ORDER BY night DESC LIMIT {int(count)}
-        """,
-        timeout=timeout,
+        """
     )
     return list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
@@ -149,12 +244,13 @@ def hits_by_night(
     rows = archive.query(
         f"""
         WITH found AS (
-            SELECT floor(arrivedMjdTai - 0.5)::INT AS night, count(*) AS hits,
-                   count(DISTINCT diaObjectId) AS objects
-            FROM filter_hits WHERE filterId = {int(filter_id)} AND committedMjdTai >= {since!r} GROUP BY night
+            SELECT floor("arrivedMjdTai" - 0.5)::INT AS night, count(*) AS hits,
+                   count(DISTINCT "diaObjectId") AS objects
+            FROM filter_hits
+            WHERE "filterId" = {int(filter_id)} AND "committedMjdTai" >= {since!r} GROUP BY night
         ), alerted AS (
-            SELECT floor(arrivedMjdTai - 0.5)::INT AS night, count(DISTINCT diaObjectId) AS objects
-            FROM alerts WHERE arrivedMjdTai >= {since!r} AND diaObjectId IS NOT NULL GROUP BY night
+            SELECT floor("arrivedMjdTai" - 0.5)::INT AS night, count(DISTINCT "diaObjectId") AS objects
+            FROM alerts WHERE "arrivedMjdTai" >= {since!r} AND "diaObjectId" IS NOT NULL GROUP BY night
         )
         SELECT night, coalesce(found.hits, 0), coalesce(found.objects, 0), coalesce(alerted.objects, 0)
         FROM found FULL JOIN alerted USING (night) ORDER BY night DESC LIMIT {int(nights)}

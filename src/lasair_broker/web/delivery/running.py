@@ -94,7 +94,7 @@ class DjangoOutputs:
     def _outputs(self, found: Iterable[FilterOutput], now: datetime) -> list[Output]:
         rows = (
             FilterOutput.objects.filter(pk__in=[output.pk for output in found])
-            .filter(enabled=True, filter__owner__is_active=True)
+            .filter(enabled=True, filter__owner__is_active=True, filter__deleted=None)
             .exclude(kind=OutputKind.BROWSER)
             .select_related("filter__owner", "filter__collaboration", "recipient", "state")
             .order_by("pk")
@@ -105,7 +105,7 @@ class DjangoOutputs:
         return [
             self._output(output, _state(output), again.get(output.pk), now)
             for output in rows
-            if _may_get(output)
+            if _may_get(output) and not output.quiet_at(now.astimezone(UTC).hour)
         ]
 
     def _output(

@@ -33,6 +33,14 @@ class FilterQuerySet(SharedQuerySet["Filter"]):
         return self.filter(active_version__isnull=False, owner__is_active=True)
 
 
+class FilterManager(models.Manager.from_queryset(FilterQuerySet)):  # type: ignore[misc]  # a class made by a call
+    """Filters that are not deleted; `Filter.everything` has those too."""
+
+    def get_queryset(self) -> FilterQuerySet:
+        found: FilterQuerySet = super().get_queryset().filter(deleted=None)
+        return found
+
+
 class Filter(Shared):
     """A query with a name, versions, and outputs."""
 
@@ -48,12 +56,18 @@ class Filter(Shared):
         "self", models.SET_NULL, null=True, blank=True, editable=False, related_name="forks"
     )
     fork_count = models.PositiveIntegerField(default=0, editable=False)
+    deleted = models.DateTimeField(
+        null=True, editable=False, help_text="It can be restored for some time after that."
+    )
 
-    objects: ClassVar[FilterQuerySet] = FilterQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[FilterManager] = FilterManager()  # type: ignore[assignment]
+    everything: ClassVar[FilterQuerySet] = FilterQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["owner", "name"], name="filters_filter_name_once"),
+            models.UniqueConstraint(
+                fields=["owner", "name"], condition=Q(deleted=None), name="filters_filter_name_once"
+            ),
             models.CheckConstraint(
                 condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
                 name="filters_filter_private_is_alone",
@@ -70,6 +84,8 @@ class Trigger(models.TextChoices):
     ALERT = "alert", "a new alert"
     ANNOTATION = "annotation", "a new annotation"
     BOTH = "both", "a new alert or annotation"
+    CONTEXT = "context", "news of what is known at its place"
+    ANY = "any", "a new alert or annotation, or news of what is known at its place"
 
 
 class Renotify(models.TextChoices):
@@ -99,11 +115,11 @@ class FilterVersionQuerySet(models.QuerySet["FilterVersion"]):
     def visible_to(self, user: User | AnonymousUser | None) -> FilterVersionQuerySet:
         """Published versions of visible filters, and all versions of the user's own."""
         published = seen_by(user, "filter__") & Q(state__in=SHOWN_STATES)
-        return self.filter(published | edited_by(user, "filter__"))
+        return self.filter(published | edited_by(user, "filter__"), filter__deleted=None)
 
     def editable_by(self, user: User | AnonymousUser | None) -> FilterVersionQuerySet:
         """Versions of filters the user may change."""
-        return self.filter(edited_by(user, "filter__"))
+        return self.filter(edited_by(user, "filter__"), filter__deleted=None)
 
 
 class FilterVersion(models.Model):
@@ -262,7 +278,7 @@ class FilterOutputQuerySet(models.QuerySet["FilterOutput"]):
 
     def editable_by(self, user: User | AnonymousUser | None) -> FilterOutputQuerySet:
         """Outputs of filters the user may change."""
-        return self.filter(edited_by(user, "filter__"))
+        return self.filter(edited_by(user, "filter__"), filter__deleted=None)
 
 
 class FilterOutput(models.Model):
@@ -299,6 +315,12 @@ class FilterOutput(models.Model):
     hourly_limit = models.PositiveIntegerField(
         null=True, blank=True, help_text="More hits an hour are summed up in one. Empty: no limit."
     )
+    quiet_from = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Hour (UTC) from which nothing is sent; hits wait. Empty: none."
+    )
+    quiet_until = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Hour (UTC) from which is sent again."
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     objects = FilterOutputQuerySet.as_manager()
@@ -315,6 +337,12 @@ class FilterOutput(models.Model):
     def __str__(self) -> str:
         return f"{self.filter.name} to {self.get_kind_display()}"
 
+    def quiet_at(self, hour: int) -> bool:
+        """Whether nothing is sent in this hour (UTC)."""
+        if self.quiet_from is None or self.quiet_until is None:
+            return False
+        return (hour - self.quiet_from) % 24 < (self.quiet_until - self.quiet_from) % 24
+
     def clean(self) -> None:
         faults: dict[str, Any] = {}
         parts = urlsplit(self.url)
@@ -324,6 +352,12 @@ class FilterOutput(models.Model):
             faults["url"] = "give an https:// address"
         if self.kind == OutputKind.APPRISE and (not parts.scheme or parts.scheme in _LOCAL_SCHEMES):
             faults["url"] = "give the address of an apprise service, such as slack://…"
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            faults["quiet_until"] = "give both hours, or none"
+        elif any(hour is not None and hour > 23 for hour in (self.quiet_from, self.quiet_until)):
+            faults["quiet_from"] = "give hours from 0 to 23"
+        elif self.quiet_from is not None and self.quiet_from == self.quiet_until:
+            faults["quiet_until"] = "must be another hour: switch the output off to have nothing sent at all"
         if self.kind not in (OutputKind.WEBHOOK, OutputKind.APPRISE) and self.url:
             faults["url"] = f"{self.get_kind_display()} needs no address"
         if faults:

@@ -18,7 +18,10 @@ READABLE_AN_HOUR = 1000
 resumed = Signal()
 """Sent with `output` when an output is switched on again."""
 
-_SETTABLE = {"enabled", "light_curve", "format", "frequency", "recipient", "url", "hourly_limit"}
+_SETTABLE = {
+    "enabled", "light_curve", "format", "frequency", "recipient", "url", "hourly_limit", "quiet_from",
+    "quiet_until",
+}  # fmt: skip
 
 
 @transaction.atomic
@@ -32,7 +35,8 @@ def add(user: User, filter_id: int, kind: str, **values: Any) -> FilterOutput:
     kind
         As OutputKind.
     values
-        Any of enabled, light_curve, format, frequency, recipient, url, hourly_limit.
+        Any of enabled, light_curve, format, frequency, recipient, url, hourly_limit, quiet_from,
+        quiet_until.
 
     Raises
     ------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import AnonymousUser
+
 from lasair_broker.query import Query, QueryError, parse, triple, values_wanted
 from lasair_broker.stream import ActiveFilter, Renotify, TriggeredBy
 from lasair_broker.stream.filters import check_filter
@@ -13,7 +15,7 @@ from lasair_broker.web.filters.wording import Wording
 from lasair_broker.web.permissions import allowed
 
 
-def query_of(wording: Wording, owner: User) -> Query:
+def query_of(wording: Wording, owner: User | AnonymousUser) -> Query:
     """The query of a wording, as its owner may run it.
 
     Raises
@@ -36,11 +38,23 @@ def check(wording: Wording, owner: User) -> None:
         Saying where it is wrong, and what to write instead.
     """
     try:
-        query = query_of(wording, owner)
-        check_filter(query, rule_of(wording).columns)
+        check_words(wording, owner)
     except QueryError as error:
         field = "adql" if wording.adql else ""
         raise Invalid({field: error.pointed(wording.adql) if wording.adql else str(error)}) from None
+
+
+def check_words(wording: Wording, owner: User) -> Query:
+    """As `check`, for who can show the place of an error: the query.
+
+    Raises
+    ------
+    QueryError
+        Saying where it is wrong, and what to write instead.
+    """
+    query = query_of(wording, owner)
+    check_filter(query, rule_of(wording).columns)
+    return query
 
 
 def active_filter(filter_id: int, version: int, name: str, wording: Wording, owner: User) -> ActiveFilter:

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -19,6 +20,7 @@ from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.filters.models import (
     Filter,
     FilterActivation,
+    FilterQuerySet,
     FilterVersion,
     VersionState,
 )
@@ -26,6 +28,9 @@ from lasair_broker.web.filters.queries import check
 from lasair_broker.web.filters.wording import Wording, wording_of
 
 _TOPIC_LENGTH = 128
+
+KEPT_DELETED = timedelta(days=30)
+"""For so long a deleted filter can be restored."""
 
 
 @dataclass(frozen=True)
@@ -193,13 +198,39 @@ def share(user: User, filter_id: int, visibility: str, collaboration: Collaborat
 
 @transaction.atomic
 def delete(user: User, filter_id: int) -> None:
-    """Remove a filter with its versions and outputs. Only its owner may."""
+    """Stop a filter and remove it with its versions and outputs. Only its owner may, and may `restore` it
+    within KEPT_DELETED."""
     found = _editable(user, filter_id)
     if not (user.is_superuser or found.owner_id == user.pk):
         raise NotAllowed(f"only its owner, {found.owner.username}, may delete it")
-    found.active_version = None
-    found.save(update_fields=["active_version"])
-    found.delete()
+    _retire(found)
+    found.deleted = timezone.now()
+    found.save(update_fields=["deleted"])
+    Filter.everything.filter(owner=found.owner, deleted__lt=timezone.now() - KEPT_DELETED).delete()
+
+
+@transaction.atomic
+def restore(user: User, filter_id: int) -> Filter:
+    """Undo that a filter was deleted; it does not run. If its name is taken it gets another.
+
+    Raises
+    ------
+    NotFound
+        If it was not deleted, or longer ago, or is not the user's.
+    """
+    found = deleted_by(user).filter(pk=filter_id).first()
+    if found is None:
+        raise NotFound(f"there is no deleted filter {filter_id}")
+    found.name = _free_name(found.owner, found.name)
+    found.deleted = None
+    found.save(update_fields=["name", "deleted"])
+    return found
+
+
+def deleted_by(user: User) -> FilterQuerySet:
+    """The user's filters that can be restored, the last deleted first."""
+    since = timezone.now() - KEPT_DELETED
+    return Filter.everything.filter(owner=user, deleted__gte=since).order_by("-deleted")
 
 
 def visible_versions(user: User | AnonymousUser | None, filter_id: int) -> Sequence[FilterVersion]:
@@ -247,7 +278,7 @@ def _topic(user: User, name: str) -> str:
     plain = f"lasair_{user.pk}" + re.sub(r"[^A-Za-z0-9._-]", "", name)
     plain = plain[:_TOPIC_LENGTH]
     topic, count = plain, 1
-    while Filter.objects.filter(topic=topic).exists():
+    while Filter.everything.filter(topic=topic).exists():
         count += 1
         topic = plain[: _TOPIC_LENGTH - 8] + f"-{count}"
     return topic

@@ -5,11 +5,13 @@ Who may change a filter sees it with its owner's rights, as the stream does; oth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
+from django.contrib.auth.models import AnonymousUser
 
 from lasair_broker.archive import Archive
 from lasair_broker.query import Query, QueryError
@@ -17,21 +19,24 @@ from lasair_broker.stream import ActiveFilter, Pipeline, TriggeredBy
 from lasair_broker.stream.filters import (
     FilterPreview,
     HitsOfNight,
+    Makeup,
     Replayed,
     Verdict,
     hits_by_night,
+    makeup_of_hits,
     preview,
     replay_filter,
     verdict,
 )
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import User
+from lasair_broker.web.archive import ask
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import services
 from lasair_broker.web.filters.models import Filter, FilterFailure, FilterStatistics, FilterVersion
-from lasair_broker.web.filters.queries import active_filter, query_of
+from lasair_broker.web.filters.queries import active_filter, check, query_of
 from lasair_broker.web.filters.services import Preview
-from lasair_broker.web.filters.wording import wording_of
+from lasair_broker.web.filters.wording import Wording, wording_of
 
 _MOST_REPLAY_DAYS = 4000.0
 
@@ -52,6 +57,8 @@ class Health:
         What running its versions came to, by night.
     failures
         What is wrong with it now.
+    makeup
+        What kind of objects it has found in the last month.
     """
 
     version: int | None
@@ -60,6 +67,7 @@ class Health:
     nights: list[HitsOfNight]
     statistics: list[FilterStatistics]
     failures: list[FilterFailure]
+    makeup: Makeup
 
 
 def try_version(
@@ -69,6 +77,7 @@ def try_version(
     archive: Archive,
     *,
     sample: int = 10,
+    makeup: bool = False,
     timeout: float = 60.0,
 ) -> tuple[FilterVersion, FilterPreview]:
     """Run a version on the archive; if the user may change the filter, note what it found, for activation.
@@ -89,11 +98,61 @@ def try_version(
     """
     version = _visible(user, filter_id, number)
     with _told_as_invalid():
-        found = preview(archive, _query(user, version), sample=sample, timeout=timeout)
+        found = preview(archive, _query(user, version), sample=sample, makeup=makeup, timeout=timeout)
     if FilterVersion.objects.editable_by(user).filter(pk=version.pk).exists():
         seen = Preview(found.count, found.fraction, found.per_night, found.seconds)
         version = services.record_preview(user, filter_id, version.number, seen)
     return version, found
+
+
+def try_wording(
+    user: User,
+    filter_id: int | None,
+    wording: Wording,
+    archive: Archive,
+    *,
+    night: int | None = None,
+    nights: int = 5,
+    sample: int = 10,
+    timeout: float = 60.0,
+    cancelled: threading.Event | None = None,
+) -> FilterPreview:
+    """Run a wording that is not saved yet on the archive; nothing is noted.
+
+    Parameters
+    ----------
+    filter_id
+        The filter that it would be a version of, whose owner's rights it has then; None: a new one of the
+        user's.
+    night
+        As of `stream.filters.preview`.
+
+    Raises
+    ------
+    NotFound, NotAllowed
+        If the filter is not there, or not the user's to change.
+    Invalid
+        Saying where the wording is wrong.
+    archive.QueryError
+        If it fails, takes too long, or is cancelled.
+    """
+    owner = owner_of(user, filter_id)
+    check(wording, owner)
+    return preview(
+        archive,
+        query_of(wording, owner),
+        night=night,
+        nights=nights,
+        sample=sample,
+        makeup=True,
+        timeout=timeout,
+        cancelled=cancelled,
+    )
+
+
+def owner_of(user: User, filter_id: int | None) -> User:
+    """Whose rights a wording has that the user writes for a filter; None: for a new one."""
+    return user if filter_id is None else sharing.editable(Filter.objects.all(), user, filter_id).owner
 
 
 def why(user: User, filter_id: int, number: int | None, key: int | str, archive: Archive) -> Verdict:
@@ -128,6 +187,7 @@ def health(user: User, filter_id: int, archive: Archive, *, nights: int = 10) ->
         nights=hits_by_night(archive, found.pk, nights=nights),
         statistics=list(statistics[:nights]),
         failures=list(failures[:20]) if edits else [],
+        makeup=makeup_of_hits(archive, found.pk),
     )
 
 
@@ -137,6 +197,27 @@ def hits(
     """A filter's hits committed after one of them (committedMjdTai, hitId), oldest first."""
     found = sharing.visible(Filter.objects.all(), user, filter_id)
     return archive.hits_after(found.pk, after, limit=limit)
+
+
+def rows_now(
+    user: User | AnonymousUser,
+    filter_id: int,
+    number: int | None,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+) -> tuple[pa.Table, bool]:
+    """What a version finds in the archive now: rows of its result, and whether there are more.
+
+    Raises
+    ------
+    NotFound, Invalid, archive.QueryError
+        As `try_version`.
+    """
+    version = _visible(user, filter_id, number)
+    with _told_as_invalid():
+        query = _query(user, version)
+    return ask(user, query, limit=limit, offset=offset)
 
 
 def replay(
@@ -167,13 +248,14 @@ def replay(
         )
     version = _visible(user, filter_id, number)
     each = _active(user, version)
-    if each.triggered_by is TriggeredBy.ANNOTATION:
-        raise Invalid({"": "it runs on annotations only; there are no alerts to replay for it"})
+    if not each.triggered_by.includes(TriggeredBy.ALERT):
+        what = "annotations" if each.triggered_by is TriggeredBy.ANNOTATION else "news of places"
+        raise Invalid({"": f"it runs on {what} only; there are no alerts to replay for it"})
     with _told_as_invalid():
         return replay_filter(archive, pipeline, each, since, until, on_progress=on_progress, stopped=stopped)
 
 
-def _visible(user: User, filter_id: int, number: int | None) -> FilterVersion:
+def _visible(user: User | AnonymousUser, filter_id: int, number: int | None) -> FilterVersion:
     found = sharing.visible(Filter.objects.all(), user, filter_id)
     versions = FilterVersion.objects.visible_to(user).filter(filter=found).select_related("filter__owner")
     version = versions.last() if number is None else versions.filter(number=number).first()
@@ -183,12 +265,12 @@ def _visible(user: User, filter_id: int, number: int | None) -> FilterVersion:
     return version
 
 
-def _as_whom(user: User, version: FilterVersion) -> User:
+def _as_whom(user: User | AnonymousUser, version: FilterVersion) -> User | AnonymousUser:
     edits = FilterVersion.objects.editable_by(user).filter(pk=version.pk).exists()
     return version.filter.owner if edits else user
 
 
-def _query(user: User, version: FilterVersion) -> Query:
+def _query(user: User | AnonymousUser, version: FilterVersion) -> Query:
     return query_of(wording_of(version), _as_whom(user, version))
 
 

@@ -117,7 +117,7 @@ class FiltersView(APIView):
         made = services.create(
             person(request),
             given["name"],
-            _wording(given),
+            wording_in(given),
             description=given["description"],
             comment=given["comment"],
         )
@@ -142,6 +142,15 @@ class FilterView(APIView):
         return Response(status=204)
 
 
+class RestoreFilterView(APIView):
+    """Undo the removal of a filter."""
+
+    @described(response=FilterOut, summary="Restore a filter that you removed in the last 30 days")
+    def post(self, request: Request, filter_id: int) -> Response:
+        services.restore(person(request), filter_id)
+        return Response(FilterOut(_seen(request, filter_id)).data)
+
+
 class VersionsView(APIView):
     """The versions of a filter."""
 
@@ -152,7 +161,7 @@ class VersionsView(APIView):
     @described(WordingIn, VersionOut, status=201, summary="Save a new version")
     def post(self, request: Request, filter_id: int) -> Response:
         given = checked(WordingIn, request)
-        made = services.save_version(person(request), filter_id, _wording(given), comment=given["comment"])
+        made = services.save_version(person(request), filter_id, wording_in(given), comment=given["comment"])
         return Response(VersionOut(made).data, 201)
 
 
@@ -222,5 +231,6 @@ def _seen(request: Request, filter_id: int) -> Filter:
     )
 
 
-def _wording(given: dict[str, Any]) -> Wording:
+def wording_in(given: dict[str, Any]) -> Wording:
+    """The wording in the body of a request."""
     return Wording(**{name: given[name] for name in _WORDS if name in given})

@@ -1,0 +1,97 @@
+// A query's editor on a page: SQL and form, which follow each other, and the fields beside it.
+import { Tab } from "bootstrap";
+import { Refused, ask } from "../api";
+import { pageData } from "../data";
+import { toast } from "../toast";
+import { Builder } from "./builder";
+import { type Fault, editorOf, replaceText } from "./editor";
+import { showFields } from "./fields";
+import { formatted } from "./format";
+import { formOf, textOf } from "./form";
+import { type Choices, tables } from "./schema";
+
+export interface QueryEditor {
+  text: () => string;
+  /** Calls back with each text that is a query, once it has been checked. */
+  onChecked: (call: (text: string) => void) => void;
+}
+
+/** The editor of this page, if it has one. */
+export function startEditor(run: () => void): QueryEditor | undefined {
+  const root = document.querySelector<HTMLElement>("[data-query-editor]");
+  const area = root?.querySelector<HTMLTextAreaElement>("textarea");
+  const told = root?.querySelector<HTMLElement>("[data-told]");
+  const pane = root?.querySelector<HTMLElement>("[data-builder]");
+  if (!root || !area || !told || !pane) return undefined;
+  const choices = pageData<Choices>("editor-choices");
+  const listeners: ((text: string) => void)[] = [];
+  const filter = root.dataset["kind"] === "filter";
+  let last = "";
+  let verdict: Promise<Fault | null> = Promise.resolve(null);
+  const check = (text: string): Promise<Fault | null> => {
+    if (text !== last || !text) {
+      last = text;
+      verdict = judged(text, filter, root.dataset["filter"]).then((fault) => {
+        if (text === area.value) tell(fault);
+        if (!fault && text === area.value) listeners.forEach((call) => call(text));
+        return fault;
+      });
+    }
+    return verdict;
+  };
+  const tell = (fault: Fault | null): void => {
+    told.replaceChildren();
+    if (!fault) return;
+    const where = fault.position === null ? "" : `Line ${area.value.slice(0, fault.position).split("\n").length}: `;
+    told.append(Object.assign(document.createElement("div"), { className: "fault", textContent: where + fault.message }));
+  };
+  const { view, know } = editorOf({ area, functions: choices.functions, check, run });
+  const builder = new Builder(pane, choices, [], (form) => {
+    void textOf(form)
+      .then((text) => replaceText(view, text))
+      .catch((error: unknown) => tell({ message: error instanceof Error ? error.message : String(error), position: null }));
+  });
+  void tables()
+    .then((found) => {
+      know(found);
+      builder.know(found);
+      const fields = document.querySelector<HTMLElement>("[data-fields]");
+      if (fields) showFields(fields, found, (name) => view.dispatch(view.state.replaceSelection(name)));
+      toForm.disabled = false;
+    })
+    .catch(() => toast("The list of tables could not be read; completion is not there.", "warning"));
+
+  const toForm = root.querySelector<HTMLButtonElement>("[data-to-form]")!;
+  const toSql = root.querySelector<HTMLButtonElement>("[data-to-sql]")!;
+  toForm.addEventListener("shown.bs.tab", () => {
+    void formOf(area.value)
+      .then((form) => builder.show(form))
+      .catch((error: unknown) => {
+        Tab.getOrCreateInstance(toSql).show();
+        const why = error instanceof Refused ? error.message : "the server does not answer";
+        const position = error instanceof Refused && typeof error.problem["position"] === "number" ? error.problem["position"] : null;
+        tell({ message: `${why}; so it stays SQL.`, position });
+      });
+  });
+  root.querySelector("[data-format]")?.addEventListener("click", () => replaceText(view, formatted(area.value)));
+  for (const example of root.querySelectorAll<HTMLElement>("[data-example]")) {
+    example.addEventListener("click", () => {
+      Tab.getOrCreateInstance(toSql).show();
+      replaceText(view, example.dataset["example"] ?? "");
+    });
+  }
+  return { text: () => area.value, onChecked: (call) => listeners.push(call) };
+}
+
+async function judged(text: string, filter: boolean, number: string | undefined): Promise<Fault | null> {
+  if (!text.trim()) return { message: "The query is empty.", position: null };
+  try {
+    if (filter) await ask("/api/v1/filters/check/", { adql: text, filter_id: number ? Number(number) : null });
+    else await ask("/api/v1/query/check/", { adql: text });
+    return null;
+  } catch (error) {
+    if (!(error instanceof Refused)) return { message: "The server does not answer.", position: null };
+    const position = error.problem["position"];
+    return { message: error.message, position: typeof position === "number" ? position : null };
+  }
+}

@@ -1,0 +1,128 @@
+"""What people do with a filter: try, run, stop, share, copy, rename, remove and restore it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from lasair_broker.archive import QueryError
+from lasair_broker.web.accounts.models import Collaboration, User
+from lasair_broker.web.archive import archive
+from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.filters import services, trying
+from lasair_broker.web.limits import limits_of
+
+
+@login_required
+@require_POST
+def change(request: HttpRequest, filter_id: int, what: str) -> HttpResponse:
+    """Do something with a filter; what is refused is said on its page."""
+    action = _ACTIONS.get(what)
+    if action is None:
+        raise NotFound(f"nothing is called {what} here")
+    user = request.user
+    if not isinstance(user, User):
+        raise NotFound("log in for this")
+    try:
+        return action(request, user, filter_id)
+    except (Invalid, QueryError) as error:
+        messages.error(request, str(error))
+        return redirect("filters:filter", filter_id=filter_id)
+
+
+def activate(request: HttpRequest, filter_id: int, number: int) -> None:
+    """Try a version, so that it is known what it would find, and run it; or tell why not.
+
+    The services decide whether the user may.
+    """
+    user = request.user
+    if not isinstance(user, User):
+        raise NotFound("log in for this")
+    try:
+        _, found = trying.try_version(
+            user, filter_id, number, archive(), sample=1, timeout=limits_of(user).seconds
+        )
+        services.activate(user, filter_id, number)
+    except (Invalid, QueryError) as error:
+        messages.error(request, f"Version {number} does not run: {error}.")
+    else:
+        messages.success(
+            request,
+            f"Version {number} runs from the next batch of alerts on; expect about {found.per_night:.3g} "
+            "hits a night. Add an output to be told of them.",
+        )
+
+
+def _activate(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    activate(request, filter_id, _number(request))
+    return redirect("filters:filter", filter_id=filter_id)
+
+
+def _deactivate(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    services.deactivate(user, filter_id)
+    messages.success(request, "It no longer runs.")
+    return redirect("filters:filter", filter_id=filter_id)
+
+
+def _roll_back(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    version = services.roll_back(user, filter_id, _number(request))
+    messages.success(request, f"Version {version.number} runs again.")
+    return redirect("filters:filter", filter_id=filter_id)
+
+
+def _fork(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    copy = services.fork(user, filter_id)
+    messages.success(request, "This is your copy, a draft. Change what you like, then run it.")
+    return redirect("filters:edit", filter_id=copy.pk)
+
+
+def _share(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    visibility, _, slug = request.POST.get("with", "").partition(":")
+    group = Collaboration.objects.visible_to(user).filter(slug=slug).first() if slug else None
+    services.share(user, filter_id, visibility, group)
+    messages.success(request, "It is shared as you chose; its hits go with it.")
+    return redirect("filters:filter", filter_id=filter_id)
+
+
+def _describe(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    name, description = (request.POST.get(field, "") for field in ("name", "description"))
+    services.describe(user, filter_id, name=name.strip(), description=description)
+    return redirect("filters:filter", filter_id=filter_id)
+
+
+def _delete(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    services.delete(user, filter_id)
+    messages.success(
+        request, "The filter is deleted. For 30 days you can restore it, at the end of this page."
+    )
+    return redirect("filters:index")
+
+
+def _restore(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    found = services.restore(user, filter_id)
+    messages.success(request, f"“{found.name}” is there again. It does not run yet.")
+    return redirect("filters:filter", filter_id=filter_id)
+
+
+def _number(request: HttpRequest) -> int:
+    text = request.POST.get("version", "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise Invalid({"version": "say which version"})
+    return int(text)
+
+
+_ACTIONS: dict[str, Callable[[HttpRequest, User, int], HttpResponse]] = {
+    "activate": _activate,
+    "deactivate": _deactivate,
+    "roll-back": _roll_back,
+    "fork": _fork,
+    "share": _share,
+    "describe": _describe,
+    "delete": _delete,
+    "restore": _restore,
+}

@@ -1,0 +1,1 @@
+"""The query page: one-off queries, their results, and saved ones."""

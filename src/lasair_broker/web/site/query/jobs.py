@@ -1,0 +1,140 @@
+"""Pages of background queries: how far they are, and what came of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.api.formats import ENDINGS, FORMATS, download
+from lasair_broker.web.errors import NotFound
+from lasair_broker.web.limits import limits_of
+from lasair_broker.web.queries import jobs
+from lasair_broker.web.queries.models import Job, Phase
+from lasair_broker.web.site.query.tables import columns_of, table_of
+from lasair_broker.web.site.tables import Column, Table, asked
+
+LABELS = {
+    "csv": "CSV",
+    "json": "JSON",
+    "votable": "VOTable",
+    "fits": "FITS",
+    "parquet": "Parquet",
+    "arrow": "Arrow",
+}
+_HISTORY = (
+    Column("pk", "Number", numeric=True),
+    Column("name", "Query", template="site/query/_cell_job.html"),
+    Column("phase", "State", template="site/query/_cell_phase.html"),
+    Column("rows", "Rows", numeric=True, template="site/query/_cell_rows.html"),
+    Column("created", "Asked", template="site/query/_cell_time.html"),
+    Column("expires", "Kept until", template="site/query/_cell_time.html"),
+)
+
+
+@login_required
+@require_safe
+def history(request: HttpRequest) -> HttpResponse:
+    """Every background query of the user, newest first."""
+    wanted = asked(request, "jobs", _HISTORY)
+    found = Job.objects.visible_to(request.user)
+    if wanted.search:
+        found = found.filter(name__icontains=wanted.search) | found.filter(adql__icontains=wanted.search)
+    rows = list(found[wanted.offset : wanted.offset + wanted.size])
+    table = Table(
+        name="jobs",
+        caption="My queries",
+        columns=_HISTORY,
+        rows=rows,
+        asked=wanted,
+        parameters=request.GET,
+        total=found.count(),
+        searchable=True,
+        search_label="Search in names and texts",
+        empty="You have not run a query yet.",
+    )
+    return render(request, "site/query/history.html", {"table": table})
+
+
+@login_required
+@require_safe
+def page(request: HttpRequest, job_id: int) -> HttpResponse:
+    """A query, and its result when it is there."""
+    job = jobs.visible(request.user, job_id)
+    context = _state(request, job)
+    if job.phase == Phase.COMPLETED:
+        context["table"] = _table(request, job)
+    return render(request, "site/query/job.html", context)
+
+
+@login_required
+@require_safe
+def state(request: HttpRequest, job_id: int) -> HttpResponse:
+    """How far a query is, for the page that waits; when it has ended, the page is loaded anew."""
+    job = jobs.visible(request.user, job_id)
+    response = render(request, "site/query/_state.html", _state(request, job))
+    if job.phase not in (Phase.QUEUED, Phase.EXECUTING):
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@login_required
+@require_safe
+def result(request: HttpRequest, job_id: int, ending: str) -> HttpResponseBase:
+    """The whole result as a file."""
+    chosen = next((name for name, known in ENDINGS.items() if known == ending), None)
+    if chosen is None:
+        raise Http404
+    job = jobs.visible(request.user, job_id)
+    return download(jobs.rows(request.user, job_id), chosen, f"lasair-query-{job.pk}", more=job.truncated)
+
+
+@login_required
+@require_POST
+def change(request: HttpRequest, job_id: int, what: str) -> HttpResponse:
+    """Cancel, rename or remove a query."""
+    user = request.user
+    assert isinstance(user, User)  # noqa: S101 - login_required has seen to it
+    if what == "cancel":
+        jobs.cancel(user, job_id)
+        return redirect("query:job", job_id=job_id)
+    if what == "rename":
+        jobs.rename(user, job_id, request.POST.get("name", ""))
+        return redirect("query:job", job_id=job_id)
+    if what == "remove":
+        jobs.remove(user, job_id)
+        return redirect("query:history")
+    raise NotFound(f"nothing is called {what} here")
+
+
+def _state(request: HttpRequest, job: Job) -> dict[str, Any]:
+    limits = limits_of(request.user)
+    spent = ((job.ended or timezone.now()) - job.started).total_seconds() if job.started else 0.0
+    return {
+        "job": job,
+        "before": jobs.before(job),
+        "spent": spent,
+        "limits": limits,
+        "share": min(100.0, 100.0 * spent / limits.job_seconds) if limits.job_seconds else 0.0,
+        "formats": [(LABELS[name], ENDINGS[name]) for name in FORMATS],
+    }
+
+
+def _table(request: HttpRequest, job: Job) -> Table:
+    wanted = asked(request, "rows", columns_of(job.columns, sortable=True))
+    order = (wanted.sort, wanted.descending) if wanted.sort else None
+    found = jobs.rows(request.user, job.pk, wanted.offset, wanted.size, order=order)
+    return table_of(
+        request,
+        found,
+        job.columns,
+        wanted,
+        sortable=True,
+        total=job.rows,
+        empty="No row fulfils the conditions. Loosen one of them and run it again.",
+    )

@@ -1,0 +1,94 @@
+"""The page on which queries are written and run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from lasair_broker.archive import QueryError as ArchiveQueryError
+from lasair_broker.query import Query, QueryError, parse
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.api.gone import cancelled_when_gone
+from lasair_broker.web.archive import ask
+from lasair_broker.web.catalogue import catalogue_for
+from lasair_broker.web.errors import Invalid
+from lasair_broker.web.limits import limits_of
+from lasair_broker.web.queries import jobs, saved
+from lasair_broker.web.queries.models import Job, QueryText, SavedQuery
+from lasair_broker.web.queries.texts import Text, described_columns
+from lasair_broker.web.site.query.editor import EXAMPLES, choices
+from lasair_broker.web.site.query.tables import table_of
+from lasair_broker.web.site.tables import asked
+
+_RECENT = 8
+_LONGEST = 65_536
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The editor: empty, or with a saved query, an earlier one, or one that the address brings."""
+    return render(request, "site/query/index.html", _context(request, *_wanted(request)))
+
+
+@require_POST
+def run(request: HttpRequest) -> HttpResponse:
+    """Run a query: in the background for somebody who is logged in, else at once and for a few rows."""
+    adql = request.POST.get("adql", "")[:_LONGEST]
+    user = request.user
+    try:
+        if isinstance(user, User):
+            name = request.POST.get("name", "")[:200]
+            return redirect("query:job", job_id=jobs.submit(user, Text(adql=adql), name=name).pk)
+        query = parse(adql, catalogue_for(user))
+        context = _context(request, adql, "") | _answer(request, query)
+        return render(request, "site/query/index.html", context)
+    except QueryError as error:
+        told = error.pointed(adql)
+    except (ArchiveQueryError, Invalid) as error:
+        told = str(error)
+    return render(request, "site/query/index.html", _context(request, adql, "") | {"fault": told}, status=400)
+
+
+def _answer(request: HttpRequest, query: Query) -> dict[str, Any]:
+    with cancelled_when_gone(request) as cancelled:
+        found, more = ask(request.user, query, cancelled=cancelled)
+    at_once = asked(request, "rows", (), size=200)
+    table = table_of(request, found.slice(0, at_once.size), described_columns(query), at_once)
+    return {"table": table, "rows": found.num_rows, "more": more, "shown": at_once.size}
+
+
+def _wanted(request: HttpRequest) -> tuple[str, str]:
+    """The query that the editor begins with, and its name."""
+    found: QueryText | None = None
+    number = request.GET.get("saved") or request.GET.get("job") or ""
+    if number.isascii() and number.isdecimal() and len(number) < 10:
+        if "saved" in request.GET:
+            found = saved.visible(request.user, int(number))
+        else:
+            found = jobs.visible(request.user, int(number))
+    if found is None:
+        return request.GET.get("adql", "")[:_LONGEST], ""
+    name = found.name if isinstance(found, Job | SavedQuery) else ""
+    return found.adql or _as_adql(found, request.user), name
+
+
+def _as_adql(found: QueryText, user: Any) -> str:
+    from lasair_broker.web.queries.texts import query_of, text_of
+
+    return query_of(text_of(found), user).text
+
+
+def _context(request: HttpRequest, adql: str, name: str) -> dict[str, Any]:
+    user = request.user
+    return {
+        "adql": adql or EXAMPLES[0][1],
+        "name": name,
+        "examples": EXAMPLES,
+        "choices": choices(user),
+        "limits": limits_of(user),
+        "recent": Job.objects.visible_to(user)[:_RECENT],
+        "saved": SavedQuery.objects.visible_to(user).select_related("owner").order_by("name")[:100],
+    }

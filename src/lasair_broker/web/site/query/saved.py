@@ -1,0 +1,91 @@
+"""Saved queries on the site."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from lasair_broker.web.accounts.models import Collaboration, User
+from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.queries import saved
+from lasair_broker.web.queries.models import SavedQuery
+from lasair_broker.web.queries.texts import Text
+from lasair_broker.web.site.tables import Column, Table, asked
+
+_COLUMNS = (
+    Column("name", "Name", template="site/query/_cell_saved.html", sortable=True),
+    Column("owner", "Owner", sortable=True),
+    Column("visibility", "Shared with", template="site/query/_cell_sharing.html"),
+    Column("modified", "Changed", template="site/query/_cell_time.html", sortable=True),
+)
+_ORDER = {"name": "name", "owner": "owner__username", "modified": "modified"}
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The saved queries that the user sees."""
+    wanted = asked(request, "saved", _COLUMNS, sort="name")
+    found = SavedQuery.objects.visible_to(request.user).select_related("owner", "collaboration")
+    if wanted.search:
+        found = found.filter(name__icontains=wanted.search) | found.filter(adql__icontains=wanted.search)
+    found = found.order_by(("-" if wanted.descending else "") + _ORDER[wanted.sort], "pk")
+    table = Table(
+        name="saved",
+        caption="Saved queries",
+        columns=_COLUMNS,
+        rows=list(found[wanted.offset : wanted.offset + wanted.size]),
+        asked=wanted,
+        parameters=request.GET,
+        total=found.count(),
+        searchable=True,
+        search_label="Search in names and texts",
+        empty="No query is saved yet. Write one and choose “Save”.",
+    )
+    user = request.user
+    groups = Collaboration.objects.filter(memberships__user=user) if isinstance(user, User) else []
+    return render(request, "site/query/saved.html", {"table": table, "collaborations": groups})
+
+
+@login_required
+@require_POST
+def save(request: HttpRequest) -> HttpResponse:
+    """Save the query of the editor under a name; an own one of that name gets the new text."""
+    user = _person(request)
+    name, text = request.POST.get("name", "").strip(), Text(adql=request.POST.get("adql", "")[:65_536])
+    if not name:
+        raise Invalid({"name": "give the query a name"})
+    mine = SavedQuery.objects.filter(owner=user, name=name).first()
+    kept = saved.save(user, name, text) if mine is None else saved.change(user, mine.pk, text=text)
+    messages.success(request, f"Saved as “{kept.name}”.")
+    return redirect(f"{reverse('query:index')}?saved={kept.pk}")
+
+
+@login_required
+@require_POST
+def change(request: HttpRequest, query_id: int, what: str) -> HttpResponse:
+    """Share, rename or remove a saved query."""
+    user = _person(request)
+    if what == "share":
+        visibility, _, slug = request.POST.get("with", "").partition(":")
+        group = Collaboration.objects.visible_to(user).filter(slug=slug).first() if slug else None
+        saved.share(user, query_id, visibility, group)
+        messages.success(request, "It is shared as you chose.")
+    elif what == "rename":
+        saved.change(user, query_id, name=request.POST.get("name", ""))
+    elif what == "remove":
+        saved.remove(user, query_id)
+        messages.success(request, "It is removed.")
+    else:
+        raise NotFound(f"nothing is called {what} here")
+    return redirect("query:saved")
+
+
+def _person(request: HttpRequest) -> User:
+    user = request.user
+    if not isinstance(user, User):
+        raise NotFound("log in for this")
+    return user

@@ -1,0 +1,1 @@
+"""Tags: the words under which a user keeps objects, for that user's eyes only."""
