@@ -33,6 +33,9 @@ from stream_fixtures import ListSource
 sys.path.insert(0, str(Path(__file__).parents[1] / "web" / "api"))  # for `site_under_test`
 from site_under_test import LASAIR, Site
 
+sys.path.insert(0, str(Path(__file__).parent))  # for `mail_server`
+from mail_server import Inbox, mail_server
+
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 _FLAGS = (
     "--headless=new",
@@ -65,7 +68,14 @@ print(session.session_key)
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def inbox() -> Iterator[Inbox]:
+    """The mails that the site sends."""
+    with mail_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, inbox: Inbox) -> Iterator[Site]:
     """`lasair serve` on an archive with a simulated night, and an empty user database."""
     if not AXE.is_file():
         pytest.fail("the pages' scripts and axe-core are not installed; run: make assets")
@@ -84,6 +94,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         **os.environ,
         "LASAIR_ARCHIVE__URL": str(folder),
         "LASAIR_CONTEXT__CATALOGUES": str(catalogues),
+        "LASAIR_DELIVERY__MAIL_HOST": "127.0.0.1",
+        "LASAIR_DELIVERY__MAIL_PORT": str(inbox.port),
         "COLUMNS": "200",
     }
     environment.pop("LASAIR_USER_DATABASE", None)
@@ -99,9 +111,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             server.wait(timeout=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Its event loop must have ended when tests of Django begin, which runs in none."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(_FLAGS))
         yield started

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from lasair_broker.web._logins import hosts_of_providers
+
 _DATA = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _NOTHING_NEEDED = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
@@ -14,7 +16,7 @@ _NOTHING_NEEDED = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 def headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Django's form of a middleware."""
 
-    pages = _pages(settings.LASAIR_SITE.image_hosts)
+    pages = _pages(settings.LASAIR_SITE.image_hosts, hosts_of_providers(settings.LASAIR))
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -29,11 +31,12 @@ def headers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Ht
     return answer
 
 
-def _pages(image_hosts: Sequence[str]) -> str:
-    """The policy of pages: everything is of this site, but images that the operator allows."""
+def _pages(image_hosts: Sequence[str], login_hosts: Sequence[str]) -> str:
+    """The policy of pages: all is of this site, but images and log-ins that the operator allows."""
     images = "".join(f" https://{host}" for host in image_hosts)
+    logins = "".join(f" https://{host}" for host in login_hosts)
     return (
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
         f"img-src 'self' data: blob:{images}; connect-src 'self'{images}; worker-src 'self' blob:; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        f"object-src 'none'; base-uri 'none'; form-action 'self'{logins}; frame-ancestors 'none'"
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from lasair_broker.settings import load
+from lasair_broker.web import _logins as logins
 from lasair_broker.web._aladin import aladin_folder
 from lasair_broker.web._database import data_folder, database
 from lasair_broker.web._secret import secret_key
 
-LASAIR_SITE = load().site
+LASAIR = load()
+LASAIR_SITE = LASAIR.site
 
 SECRET_KEY = secret_key(data_folder())
 DEBUG = False
@@ -33,22 +35,22 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "lasair_broker.web.accounts",
-    "lasair_broker.web.filters",
     "django_tasks",
     "django_tasks_db",
+    "lasair_broker.web.accounts",
+    "lasair_broker.web.filters",
     "lasair_broker.web.delivery",
     "lasair_broker.web.watchlists",
     "lasair_broker.web.watchmaps",
     "lasair_broker.web.annotators",
     "lasair_broker.web.comments",
     "lasair_broker.web.photometry",
-    "lasair_broker.web.api",
-    "django_htmx",
     "lasair_broker.web.queries",
     "lasair_broker.web.tags",
-    "lasair_broker.web.queries",
+    "lasair_broker.web.api",
+    "django_htmx",
     "lasair_broker.web.site",
+    *logins.APPS,
 ]
 MIDDLEWARE = [
     "lasair_broker.web.headers.headers",
@@ -59,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -86,6 +89,10 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -96,6 +103,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"ours": {"class": "lasair_broker.web._log_handler.ToStructlog", "level": "ERROR"}},
+    "loggers": {"django": {"handlers": ["ours"], "level": "INFO", "propagate": False}},
+}
+
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -103,6 +117,8 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [("aladin", str(aladin))] if (aladin := aladin_folder()) else []
 WHITENOISE_USE_FINDERS = True  # the files lie in the installed packages: there is nothing to collect
 WHITENOISE_IMMUTABLE_FILE_TEST = r"/site/[^/]+-[0-9A-Z]{8}\.[a-z0-9]+$"  # what they hold is in their names
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["queries"]}}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -112,8 +128,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["lasair_broker.web.api.permissions.Scoped"],
     "DEFAULT_THROTTLE_CLASSES": ["lasair_broker.web.api.throttles.HourlyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["lasair_broker.web.api.renderers.JSONRenderer"],
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["queries"]}}
-
     "DEFAULT_PARSER_CLASSES": [
         "lasair_broker.web.api.parsers.JSONParser",
         "rest_framework.parsers.FormParser",
@@ -146,3 +160,5 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "COMPONENT_SPLIT_REQUEST": True,
 }
+
+vars().update(logins.settings(LASAIR))

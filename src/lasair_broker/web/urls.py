@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
 from lasair_broker.web.api.cutouts import fits_as_today
 from lasair_broker.web.health import live, ready
 from lasair_broker.web.site.favicon import favicon
+
+# Staff log in as everybody does, with a second factor if they have one.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -17,6 +21,7 @@ urlpatterns = [
     path("health/live", live),
     path("health/ready", ready),
     path("favicon.svg", favicon, name="favicon"),
+    path("accounts/", include("allauth.urls")),
     path("", include("lasair_broker.web.delivery.urls")),
     path("", include("lasair_broker.web.site.urls")),
 ]

@@ -6,8 +6,10 @@ from typing import ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest
 
 from lasair_broker.web._admin import ModelAdmin, TabularInline
+from lasair_broker.web.accounts.entry import note_verified
 from lasair_broker.web.accounts.models import Collaboration, Membership, User
 
 
@@ -28,6 +30,12 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # generic in the st
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "username", "password1", "password2")}),)
+
+    def save_model(self, request: HttpRequest, obj: User, form: object, change: bool) -> None:
+        """An address that the operator gives counts as verified."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            note_verified(obj)
 
 
 class MembershipInline(TabularInline[Membership, Collaboration]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils.text import slugify
 
+from lasair_broker.web.accounts.entry import note_verified
 from lasair_broker.web.accounts.models import Collaboration, Membership, Role, User
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.sharing import save_checked
@@ -29,6 +30,7 @@ def create_user(
     )
     made.set_password(password)
     save_checked(made)
+    note_verified(made)
     return made
 
 

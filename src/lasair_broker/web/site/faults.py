@@ -61,7 +61,8 @@ class Faults:
         if isinstance(error, archive.ArchiveError):
             let_go()
         _log.warning("a page could not be shown", path=request.path, reason=str(error))
-        response = fault(request, 503)  # its text names our files
+        # What an archive says names our files.
+        response = fault(request, 503, str(error) if isinstance(error, DeliveryError) else "")
         response["Retry-After"] = "10"
         return response
 

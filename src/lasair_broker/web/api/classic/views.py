@@ -15,6 +15,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from lasair_broker.query import triple
+from lasair_broker.web.accounts.entry import barred_from_passwords
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api import tokens
 from lasair_broker.web.api.classic.base import ClassicView, Parameters, object_key
@@ -154,4 +155,6 @@ class AuthTokenView(APIView):
         hashed = user.password if user is not None else make_password("")
         if not check_password(password, hashed) or user is None:
             raise ValidationError({"non_field_errors": ["Unable to log in with provided credentials."]})
+        if barred := barred_from_passwords(user):
+            raise ValidationError({"non_field_errors": [barred]})
         return Response({"token": tokens.of_login(user)})

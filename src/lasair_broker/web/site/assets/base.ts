@@ -4,11 +4,13 @@ import "./common/htmx";
 import { watchCopyButtons } from "./common/copy";
 import { watchColourSwitch } from "./common/colour-switch";
 import { watchSearchKey } from "./common/search-key";
+import { watchSuggestions } from "./common/suggestions";
 import { watchTabs } from "./common/tabs";
 import { watchToasts } from "./common/toast";
 
 watchColourSwitch();
 watchCopyButtons();
 watchSearchKey();
+watchSuggestions();
 watchTabs();
 watchToasts();

@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from lasair_broker.web.site.about.tour import Stop, stop
 from lasair_broker.web.site.assets_built import built
 from lasair_broker.web.site.navigation import Entry, entries
 from lasair_broker.web.site.tables import Column, Table
@@ -57,6 +58,12 @@ def icon(name: str, label: str = "") -> SafeString:
 def navigation(context: Mapping[str, Any]) -> list[Entry]:
     """The entries of the bar above the page."""
     return list(entries(context["request"].path)) if "request" in context else []
+
+
+@register.simple_tag(takes_context=True)
+def tour_stop(context: Mapping[str, Any]) -> Stop | None:
+    """Where in the tour the page is."""
+    return stop(context["request"]) if "request" in context else None
 
 
 @register.inclusion_tag("site/common/_table.html", takes_context=True)

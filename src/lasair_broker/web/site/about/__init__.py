@@ -1,0 +1,1 @@
+"""What there is, how it does, and how it is used: schema, status, help."""

@@ -1,0 +1,16 @@
+"""Addresses of the pages about Lasair."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from lasair_broker.web.site.about import help_pages, schema, status
+
+app_name = "about"
+urlpatterns = [
+    path("schema/", schema.index, name="schema"),
+    path("schema/<str:name>/", schema.one, name="table"),
+    path("status/", status.status, name="status"),
+    path("help/", help_pages.index, name="help"),
+    path("help/<slug:name>/", help_pages.one, name="document"),
+]

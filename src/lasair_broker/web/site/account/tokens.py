@@ -1,0 +1,90 @@
+"""Tokens with which programs act for their user."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import cast
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.api import tokens
+from lasair_broker.web.api.models import ApiToken, Scope
+from lasair_broker.web.errors import Invalid
+
+_MADE = "token that was made"
+_DAYS = ((30, "in a month"), (90, "in three months"), (365, "in a year"), (0, "never"))
+
+
+class TokenForm(forms.Form):
+    """A new token."""
+
+    name = forms.CharField(
+        label="What is it for?",
+        max_length=100,
+        widget=forms.TextInput({"placeholder": "notebook on my laptop"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        label="It may be used for",
+        choices=Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=[Scope.READ],
+    )
+    days = forms.TypedChoiceField(label="It expires", choices=_DAYS, coerce=int, initial=90)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request: HttpRequest) -> HttpResponse:
+    """One's tokens; POST makes one."""
+    form = TokenForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        days = form.cleaned_data["days"]
+        expires = timezone.now() + timedelta(days=days) if days else None
+        try:
+            made, text = tokens.create(
+                _person(request), form.cleaned_data["name"], form.cleaned_data["scopes"], expires
+            )
+        except Invalid as error:
+            for name, fault in error.faults.items():
+                form.add_error(name if name in form.fields else None, fault)
+        else:
+            return _told_once(request, made, text)
+    held = ApiToken.objects.filter(user=_person(request))
+    made_now = request.session.pop(_MADE, None) if request.method == "GET" else None
+    context = {"form": form, "made": made_now, "tokens": held, "now": timezone.now()}
+    return render(request, "site/account/tokens.html", context)
+
+
+@login_required
+@require_POST
+def rotate(request: HttpRequest, token_id: int) -> HttpResponse:
+    """Give a token a new text; the old one ends."""
+    return _told_once(request, *tokens.rotate(_person(request), token_id))
+
+
+@login_required
+@require_POST
+def end(request: HttpRequest, token_id: int) -> HttpResponse:
+    """End a token."""
+    tokens.remove(_person(request), token_id)
+    messages.success(request, "The token is ended: programs that use it are refused from now on.")
+    return redirect("account:tokens")
+
+
+def _told_once(request: HttpRequest, made: ApiToken, text: str) -> HttpResponse:
+    """Let the page of tokens show the text once: loading it anew makes no second token."""
+    request.session[_MADE] = {"name": made.name, "text": text}
+    return redirect("account:tokens")
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)

@@ -1,0 +1,20 @@
+"""Addresses of the pages of one's account."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from lasair_broker.web.site.account import collaborations, tokens, views
+
+app_name = "account"
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("delete/", views.delete, name="delete"),
+    path("tokens/", tokens.index, name="tokens"),
+    path("tokens/<int:token_id>/rotate/", tokens.rotate, name="rotate-token"),
+    path("tokens/<int:token_id>/end/", tokens.end, name="end-token"),
+    path("collaborations/", collaborations.index, name="collaborations"),
+    path("collaborations/<slug:slug>/", collaborations.one, name="collaboration"),
+    path("collaborations/<slug:slug>/members/", collaborations.admit, name="admit"),
+    path("collaborations/<slug:slug>/members/<str:username>/", collaborations.change, name="member"),
+]
