@@ -127,13 +127,19 @@ class Sky:
     def fill(self, archive: DuckDBArchive) -> None:
         """Put everything into an empty archive, sorted."""
         connection = archive._database.writer
+        ledgers = []
         for chunk in self.chunks():
             connection.begin()
+            ledgers.append(chunk.pop("object_ledger"))
             for name, table in chunk.items():
                 connection.register("chunk", table)
                 connection.execute(f"INSERT INTO {name}_sorted BY NAME SELECT * FROM chunk")
                 connection.unregister("chunk")
             connection.commit()
+        # This one is sorted by number.
+        connection.register("ledger", pa.concat_tables(ledgers).sort_by("diaObjectId"))
+        connection.execute("INSERT INTO object_ledger_sorted BY NAME SELECT * FROM ledger")
+        connection.unregister("ledger")
         connection.execute("CHECKPOINT")
 
     def batch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -76,14 +77,43 @@ class Lasair:
         """The rows that a table (annotations, sherlock_crossmatches, …) has for an object."""
         return self._table("GET", f"objects/{_part(key)}/{_part(table)}/")
 
-    def light_curve(self, key: int | str, table: str = "diaSources") -> Result:
-        """The light curve of an object: its diaSources, diaForcedSources or diaNondetectionLimits."""
-        return self._table("GET", f"objects/{_part(key)}/lightcurve/", params={"table": table})
+    def light_curve(
+        self, key: int | str, table: str = "diaSources", columns: Sequence[str] | None = None
+    ) -> Result:
+        """The light curve of an object: its diaSources, diaForcedSources or diaNondetectionLimits.
 
-    def light_curves(self, diaObjectIds: Sequence[int], table: str = "diaSources") -> Result:
+        `columns` names those wanted; ["all"]: every one; by default times, places and fluxes.
+        """
+        return self._table("GET", f"objects/{_part(key)}/lightcurve/", params=_curve(table, columns))
+
+    def light_curves(
+        self, diaObjectIds: Sequence[int], table: str = "diaSources", columns: Sequence[str] | None = None
+    ) -> Result:
         """The light curves of many objects, at most 1000, in order of object and time."""
         body = {"diaObjectIds": [str(number) for number in diaObjectIds]}
-        return self._table("POST", "lightcurves/", params={"table": table}, json=body)
+        return self._table("POST", "lightcurves/", params=_curve(table, columns), json=body)
+
+    def comments(self, key: int | str) -> list[dict[str, Any]]:
+        """The comments on an object that you see, oldest first."""
+        return list(self.every(f"objects/{_part(key)}/comments"))
+
+    def photometry(self, key: int | str) -> Result:
+        """The points that users added to an object, of those that you see."""
+        return self._table("GET", f"objects/{_part(key)}/photometry/")
+
+    def follow(self, filter_id: int, after: str | None = None) -> Iterator[dict[str, Any]]:
+        """The hits of a filter as they come; it needs an output to browsers. Goes on for ever.
+
+        Parameters
+        ----------
+        after
+            The `id` of the last hit that you have; by default the next hit is the first.
+        """
+        return self._events(f"filters/{int(filter_id)}/hits/events/", after)
+
+    def follow_objects(self, after: str | None = None) -> Iterator[dict[str, Any]]:
+        """Objects as their alerts come in, some at a time. Goes on for ever; `after` as for `follow`."""
+        return self._events("stream/objects/", after)
 
     def cone(self, ra: float, decl: float, radius: float = 5.0) -> Result:
         """Objects within `radius` arcseconds of a position (ICRS, degrees), nearest first."""
@@ -147,6 +177,36 @@ class Lasair:
             self._json("POST", f"{address}upload/", files={"file": (Path(file).name, content)})
         return self._json("PATCH", address, json={"active": active})
 
+    def comment(
+        self, key: int | str, text: str, *, visibility: str = "private", collaboration: str | None = None
+    ) -> dict[str, Any]:
+        """Comment on an object: `visibility` is private, group (of a collaboration) or public."""
+        body = {"text": text, "visibility": visibility, "collaboration": collaboration}
+        return self._json("POST", f"objects/{_part(key)}/comments/", json=body)
+
+    def add_photometry(
+        self,
+        points: Sequence[Mapping[str, Any]] | str | Path,
+        *,
+        name: str,
+        provenance: str,
+        instrument: str | None = None,
+        visibility: str = "private",
+        collaboration: str | None = None,
+    ) -> dict[str, Any]:
+        """Add points to objects: rows, or a CSV file, with diaObjectId, mjd, scale, band, value, error, unit.
+
+        All are taken, or an error names each fault (`LasairError.faults`).
+        """
+        given: dict[str, Any] = {"name": name, "provenance": provenance, "visibility": visibility}
+        given |= {} if instrument is None else {"instrument": instrument}
+        given |= {} if collaboration is None else {"collaboration": collaboration}
+        if isinstance(points, str | Path):
+            file = (Path(points).name, Path(points).read_bytes())
+            return self._json("POST", "photometry/", data=given, files={"file": file})
+        rows = [{**row, "diaObjectId": str(row["diaObjectId"])} for row in points]
+        return self._json("POST", "photometry/", json={**given, "points": rows})
+
     def annotate(self, topic: str, annotations: Sequence[Mapping[str, Any]]) -> int:
         """Say something of objects: `diaObjectId` and `classification` of each, and what else it is. How many
         were taken: all, or an error tells why none."""
@@ -164,6 +224,24 @@ class Lasair:
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         found: dict[str, Any] = self._ask(method, path, **options).json()
         return found
+
+    def _events(self, path: str, after: str | None) -> Iterator[dict[str, Any]]:
+        """Server-sent events, each with its `id`; resumed when the connection ends."""
+        while True:
+            headers = {"Accept": "text/event-stream"} | ({} if after is None else {"Last-Event-ID": after})
+            answer = self._ask("GET", path, headers=headers, stream=True)
+            number = None
+            try:
+                for line in answer.iter_lines(chunk_size=1, decode_unicode=True):
+                    if line.startswith("id: "):
+                        number = line[4:]
+                    elif line.startswith("data: "):
+                        yield {**json.loads(line[6:]), "id": number}
+                        after = number
+            except requests.RequestException:
+                time.sleep(1.0)
+            finally:
+                answer.close()
 
     def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
         return self._at(method, self._base + path, **options)
@@ -186,6 +264,10 @@ class Lasair:
 def _part(value: int | str) -> str:
     """A part of an address."""
     return quote(str(value), safe="")
+
+
+def _curve(table: str, columns: Sequence[str] | None) -> dict[str, str]:
+    return {"table": table} | ({} if columns is None else {"columns": ",".join(columns)})
 
 
 def _seconds(text: str | None) -> float | None:

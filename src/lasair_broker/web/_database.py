@@ -59,6 +59,7 @@ def sqlite(path: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),
+        "CONN_MAX_AGE": 60,  # to open it takes longer than to ask it
         "OPTIONS": {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",

@@ -8,6 +8,7 @@ from functools import cache
 import pyarrow as pa
 
 from lasair_broker.context import ContextLoader, classify
+from lasair_broker.context.catalogues import CatalogueSet
 from lasair_broker.lightcurve import Cosmology
 from lasair_broker.settings import load
 
@@ -26,6 +27,19 @@ def context_at(ra: float, decl: float) -> tuple[pa.Table, pa.Table]:
     with _lock:
         resources = _loader().current()
     return classify([ra], [decl], None, resources)
+
+
+def catalogues_in_use() -> CatalogueSet:
+    """The catalogues as they are now."""
+    with _lock:
+        found = _catalogues()
+        found.refresh()
+        return found
+
+
+@cache
+def _catalogues() -> CatalogueSet:
+    return CatalogueSet.open(load().context.catalogues)
 
 
 @cache

@@ -48,8 +48,10 @@ def test_reading(client: Lasair, known: dict[str, Any]) -> None:
     assert {name: found[name] for name in ("diaObjectId", "ra", "nDiaSources")} == {
         name: known[name] for name in ("diaObjectId", "ra", "nDiaSources")
     }
-    assert client.light_curve(number).to_arrow().equals(curve.diaSources)
-    assert client.light_curves([number], "diaForcedSources").to_arrow().equals(curve.diaForcedSources)
+    assert client.light_curve(number, columns=["all"]).to_arrow().equals(curve.diaSources)
+    assert (
+        client.light_curves([number], "diaForcedSources", ["all"]).to_arrow().equals(curve.diaForcedSources)
+    )
     assert client.cone(known["ra"], known["decl"]).to_list()[0]["diaObjectId"] == number
     few = client.query("SELECT diaObjectId, tns_name, ra FROM objects", limit=3)
     assert (len(few), few.truncated) == (3, True)
@@ -81,6 +83,36 @@ def test_making(client: Lasair, known: dict[str, Any], tmp_path: Path) -> None:
         client.create_watchlist("v", file)
     assert error.value.status == 400
     assert error.value.faults
+
+
+def test_speaking_of_objects(client: Lasair, known: dict[str, Any], tmp_path: Path) -> None:
+    number = known["diaObjectId"]
+    assert client.comment(number, "a nova?")["visibility"] == "private"
+    assert [comment["text"] for comment in client.comments(number)] == ["a nova?"]
+    point = {"diaObjectId": number, "mjd": 60000.5, "band": "r", "value": 19.0, "error": 0.1}
+    about = {"name": "mine", "provenance": "our telescope", "instrument": "NTT"}
+    client.add_photometry([{**point, "unit": "mag(AB)"}], **about)
+    file = tmp_path / "points.csv"
+    file.write_text(f"diaObjectId,mjd,band,value,error,unit\n{number},60001,g,3.5,0.5,uJy\n")
+    client.add_photometry(file, **about)
+    points = client.photometry(number).to_list()
+    assert [(p["band"], p["unit"], p["instrument"]) for p in points] == [
+        ("r", "mag(AB)", "NTT"),
+        ("g", "uJy", "NTT"),
+    ]
+    with pytest.raises(LasairError) as error:
+        client.add_photometry([{**point, "unit": "counts"}], **about)
+    assert error.value.faults[0][0] == "row 1, unit"
+
+
+def test_following(site: Site, client: Lasair) -> None:
+    with open_archive(site.folder, read_only=True) as archive:
+        newest = archive.query("SELECT max(committedMjdTai) AS t FROM alerts")["t"][0].as_py()
+    news = next(client.follow_objects(after=repr(newest - 1e-3)))
+    assert float(news["id"]) == newest
+    assert 0 < len(news["objects"]) <= news["count"]
+    known = client.object(news["objects"][0]["diaObjectId"])
+    assert known["objectName"] == news["objects"][0]["objectName"]
 
 
 def test_errors(site: Site, client: Lasair) -> None:

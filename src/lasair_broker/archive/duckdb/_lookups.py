@@ -38,6 +38,10 @@ Int64 = npt.NDArray[np.int64]
 _WIDE = 40
 """With more columns than this it pays to ask first which part of a table has the rows."""
 
+_LITTLE = 4 ** (29 - 10)
+"""A cell of order 10 (3.4 arcminutes, in which even the fullest fields have a hundred objects), in cells of
+order 29."""
+
 _MANY = 25
 """More objects than this are looked up by a join; each of fewer by ranges of its own, which read less."""
 
@@ -131,6 +135,18 @@ def _united(ranges: Int64, most: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(low, high, strict=True)]
 
 
+def _joined_up(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Half-open ranges, of which those are one that have little between them: planning and looking up a range
+    of its own takes longer than leaving the few objects out that lie there."""
+    joined = [ranges[0]]
+    for low, high in ranges[1:]:
+        if low - joined[-1][1] <= _LITTLE:
+            joined[-1] = joined[-1][0], high
+        else:
+            joined.append((low, high))
+    return joined
+
+
 def _inside(ranges: Int64, cells: Int64) -> npt.NDArray[np.bool_]:
     """Which cells lie in ascending, disjoint, half-open ranges."""
     place = np.searchsorted(ranges[:, 0], cells, side="right") - 1
@@ -189,7 +205,7 @@ def cone(
 ) -> pa.Table:
     """Objects of a cone, nearest first, with `separationArcsec`."""
     selected = _selected("objects", CONE_COLUMNS if columns is None else columns)
-    ranges = cone_ranges(ra, decl, radius_arcsec)
+    ranges = _joined_up(cone_ranges(ra, decl, radius_arcsec))
     # Ranges of their own let zone maps work on what is sorted; what is not is read once.
     near = [
         f"SELECT diaObjectId, healpix29, ra, decl FROM objects_{part} "

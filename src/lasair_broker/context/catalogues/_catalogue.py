@@ -139,6 +139,15 @@ class Catalogue:
         """Size of the mapped column of cells, the only one that a match without a result reads."""
         return self._cells.cell.nbytes
 
+    def counts(self, order: int) -> Int64:
+        """Rows in each nested HEALPix cell of an order, shape (12 · 4^order,): what it covers.
+
+        Only the pages of the column of cells are read that the rims of those cells lie on.
+        """
+        rims = np.arange(12 * 4**order + 1, dtype=np.int64) << (2 * (29 - order))
+        counts: Int64 = np.diff(np.searchsorted(self._cells.cell, rims))
+        return counts
+
     def __len__(self) -> int:
         return self._version.rows
 

@@ -161,6 +161,23 @@ def delete_row(user: User, list_id: int, cone_id: int) -> None:
     _edit(found, user, cone_id, _row(found, cone_id), deleted=True)
 
 
+@transaction.atomic
+def restore_row(user: User, list_id: int, cone_id: int) -> None:
+    """Bring back a row that was removed from the newest version.
+
+    Raises
+    ------
+    NotFound
+        If no such row was removed, or too many others have been edited since.
+    """
+    found = _editable(user, list_id)
+    removed = WatchlistEdit.objects.filter(version=found.current, cone_id=cone_id, deleted=True).first()
+    if removed is None:
+        raise NotFound(f"no row {cone_id} was removed from watchlist {list_id} that could be had back")
+    values = {name: getattr(removed, name) for name in ("name", "ra", "decl", "radius", "notes")}
+    _edit(found, user, cone_id, values, deleted=False)
+
+
 def rows(
     user: User | AnonymousUser | None,
     list_id: int,

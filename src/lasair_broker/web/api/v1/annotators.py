@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,8 +13,8 @@ from rest_framework.views import APIView
 from lasair_broker.query import parse
 from lasair_broker.web.annotators import inbox, services
 from lasair_broker.web.annotators.models import Annotator
-from lasair_broker.web.api.description import described, parameter
-from lasair_broker.web.api.formats import rows
+from lasair_broker.web.api.description import described, described_table, parameter
+from lasair_broker.web.api.formats import answer_table, asked_format, rows
 from lasair_broker.web.api.models import Scope
 from lasair_broker.web.api.v1.base import (
     MOST_IN_PAGE,
@@ -139,13 +140,17 @@ class AnnotationsView(APIView):
 
     scopes: ClassVar[dict[str, Scope]] = {"POST": Scope.ANNOTATE}
 
-    @described(
+    @described_table(
         response=RowsPage,
-        summary="What was said under a topic, newest first",
+        summary="What was said under a topic, newest first: a page as JSON, or all in another format",
         parameters=[parameter("limit", int, f"1 to {MOST_IN_PAGE}."), parameter("after", int, "See `next`.")],
     )
-    def get(self, request: Request, topic: str) -> Response:
+    def get(self, request: Request, topic: str) -> HttpResponseBase:
         found = services.get(request.user, topic)
+        if asked_format(request) != "json":
+            text = f"SELECT * FROM annotations WHERE topic = '{found.topic}' ORDER BY annotationID"  # noqa: S608 - our own language, which is parsed; a topic is a word
+            whole, more = ask(request.user, parse(text, catalogue_for(request.user)))
+            return answer_table(request, whole, found.topic, more=more)
         limit = number(request, "limit", 100, 1, MOST_IN_PAGE)
         before = number(request, "after", 2**62, 0, 2**62)
         text = (

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Model, QuerySet
+from django.http import HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -128,13 +129,20 @@ def collaboration_named(user: User, slug: str | None) -> Collaboration | None:
     return found
 
 
-def list_hits(request: Request, table: str, column: str, list_id: int, keys: tuple[str, ...]) -> Response:
-    """A page of the objects that a list, map or annotator has, in order of `keys`: whole numbers.
+def list_hits(
+    request: Request, table: str, column: str, list_id: int, keys: tuple[str, ...]
+) -> HttpResponseBase:
+    """A page of the objects that a list, map or annotator has, in order of `keys`: whole numbers; in other
+    formats than JSON all that the user may have at once.
 
     Whether the user may see the list, the query language asks too.
     """
-    from lasair_broker.web.api.formats import rows
+    from lasair_broker.web.api.formats import answer_table, asked_format, rows
 
+    if asked_format(request) != "json":
+        query = parse(f"SELECT * FROM {table} WHERE {column} = {int(list_id)}", catalogue_for(request.user))  # noqa: S608 - our own language, which is parsed; names are ours
+        whole, more = ask(request.user, query)
+        return answer_table(request, whole, f"{table}_{int(list_id)}", more=more)
     limit = number(request, "limit", 100, 1, MOST_IN_PAGE)
     where = f"{column} = {int(list_id)}"
     if text := request.query_params.get("after"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -41,7 +41,25 @@ _OF_OBJECTS = (
     "event_hits",
     "partners",
 )
+USUAL_COLUMNS: Mapping[str, Sequence[str]] = {
+    "diaSources": (
+        "diaSourceId", "diaObjectId", "visit", "detector", "midpointMjdTai", "band", "ra", "decl",
+        "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr", "snr", "reliability", "isNegative",
+    ),
+    "diaForcedSources": (
+        "diaForcedSourceId", "diaObjectId", "visit", "detector", "midpointMjdTai", "band",
+        "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr",
+    ),
+    "diaNondetectionLimits": ("diaObjectId", "midpointMjdTai", "band", "limitingFlux", "diaNoise"),
+}  # fmt: skip
+"""What a light curve has unless more is asked for: each of the hundred columns takes time to be read."""
+
 _COLUMNS = parameter("columns", str, "Names of columns, separated by commas. Default: all.")
+_CURVE_COLUMNS = parameter(
+    "columns",
+    str,
+    "Names of columns, separated by commas; all: every column. Default: times, places, fluxes.",
+)
 _CURVE = parameter("table", str, f"Of {', '.join(_CURVES)}; for formats other than JSON. Default: the first.")
 
 
@@ -113,10 +131,16 @@ class ObjectTableView(APIView):
 class LightCurveView(APIView):
     """The light curve of an object."""
 
-    @described_table(response=Curve, summary="The light curve of an object", parameters=[_COLUMNS, _CURVE])
+    @described_table(
+        response=Curve, summary="The light curve of an object", parameters=[_CURVE_COLUMNS, _CURVE]
+    )
     def get(self, request: Request, key: str) -> HttpResponseBase:
-        wanted = _curve_columns(request)
-        return _answer_curve(request, archive().light_curve(number_of(key), wanted), key)
+        wanted, known = _curve_columns(request), _known_key(key)
+        number = known if isinstance(known, int) else object_number(known)
+        curve = archive().light_curve(number, wanted)
+        if not any(getattr(curve, name).num_rows for name in _CURVES):
+            object_number(number)  # an unknown object has no light curve, but not the other way round
+        return _answer_curve(request, curve, key)
 
 
 class LightCurvesView(APIView):
@@ -128,7 +152,7 @@ class LightCurvesView(APIView):
         ObjectIds,
         response=Curve,
         summary="The light curves of many objects",
-        parameters=[_COLUMNS, _CURVE],
+        parameters=[_CURVE_COLUMNS, _CURVE],
     )
     def post(self, request: Request) -> HttpResponseBase:
         ids = _ids(checked(ObjectIds, request))
@@ -249,8 +273,10 @@ def _known_columns(name: str, wanted: list[str] | None) -> list[str] | None:
 def _curve_columns(request: Request) -> dict[str, list[str]] | None:
     """Of each table the columns that are asked for and that it has."""
     text = request.query_params.get("columns")
-    if text is None:
+    if text == "all":
         return None
+    if text is None:
+        return {name: list(columns) for name, columns in USUAL_COLUMNS.items()}
     wanted = [each.strip() for each in text.split(",")]
     known = {name: [c for c in wanted if c in table(name).by_name] for name in _CURVES}
     unknown = set(wanted).difference(*known.values())

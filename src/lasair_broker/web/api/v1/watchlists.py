@@ -276,8 +276,12 @@ class WatchlistCopyView(APIView):
 class WatchlistHitsView(APIView):
     """The objects of a watchlist."""
 
-    @described(response=RowsPage, summary="The objects at the positions of a watchlist", parameters=PAGING)
-    def get(self, request: Request, list_id: int) -> Response:
+    @described_table(
+        response=RowsPage,
+        summary="The objects at the positions of a watchlist: a page as JSON, or all in another format",
+        parameters=PAGING,
+    )
+    def get(self, request: Request, list_id: int) -> HttpResponseBase:
         services.get(request.user, list_id)
         return list_hits(request, "watchlist_hits", "wl_id", list_id, ("diaObjectId", "cone_id"))
 

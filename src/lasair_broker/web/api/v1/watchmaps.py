@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lasair_broker.web import sharing
-from lasair_broker.web.api.description import described
+from lasair_broker.web.api.description import described, described_table
 from lasair_broker.web.api.v1.base import (
     PAGING,
     Body,
@@ -187,8 +187,12 @@ class WatchmapCopyView(APIView):
 class WatchmapHitsView(APIView):
     """The objects in a watchmap."""
 
-    @described(response=RowsPage, summary="The objects in a watchmap", parameters=PAGING)
-    def get(self, request: Request, map_id: int) -> Response:
+    @described_table(
+        response=RowsPage,
+        summary="The objects in a watchmap: a page as JSON, or all in another format",
+        parameters=PAGING,
+    )
+    def get(self, request: Request, map_id: int) -> HttpResponseBase:
         services.get(request.user, map_id)
         return list_hits(request, "area_hits", "ar_id", map_id, ("diaObjectId",))
 

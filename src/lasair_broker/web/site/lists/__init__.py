@@ -1,0 +1,1 @@
+"""Pages of watchlists, watchmaps and annotators."""

@@ -1,0 +1,1 @@
+"""Pages of catalogues and events of others."""
