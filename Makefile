@@ -43,7 +43,9 @@ assets: $(ASSETS) ## Build scripts and styles of the site (a part of setting up)
 aladin: $(BIN)/python ## Fetch Aladin Lite (GPL), which pages use if it is there
 	scripts/fetch-aladin $(VENV) $(ALADIN)
 
-wheel: $(ASSETS) ## The package, in dist
+wheel: $(BIN)/python ## The package, in dist, with nothing of earlier builds
+	rm -rf $(SITE)/static/site
+	scripts/build-assets $(VENV)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 demo: $(READY) ## A simulated night through the whole broker, and a look at what it found
