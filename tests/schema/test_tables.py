@@ -25,6 +25,7 @@ PROMISED_TABLES = """
     cutouts avro_schemas rejected stream_positions object_ledger sherlock_classifications
     sherlock_crossmatches crossmatch_tns external_events classifications annotations watchlist_hits
     area_hits mma_hits filter_hits watchlist_events watchlist_trigger_states event_hits partners chores
+    event_versions
 """
 
 # What users' saved queries name, with the type they expect. Times and positions are the exception: see below.

@@ -1,6 +1,7 @@
 """Positions on the sky: HEALPix and HTM cells, separations, cones, catalogues, galactic coordinates."""
 
 from lasair_broker.sky._cones import cone_ranges, contains_cone
+from lasair_broker.sky._distances import VolumeLevels, distance_moments, ln_volume_density
 from lasair_broker.sky._galactic import galactic_coordinates, galactic_latitude
 from lasair_broker.sky._healpix import healpix29
 from lasair_broker.sky._htm import htm16
@@ -52,6 +53,7 @@ __all__ = [
     "TriggerState",
     "Triggers",
     "UploadError",
+    "VolumeLevels",
     "WatchlistIndex",
     "WatchlistMatches",
     "WatchlistUpload",
@@ -60,12 +62,14 @@ __all__ = [
     "angles",
     "cone_ranges",
     "contains_cone",
+    "distance_moments",
     "evaluate_triggers",
     "galactic_coordinates",
     "galactic_latitude",
     "gaussian_skymap",
     "healpix29",
     "htm16",
+    "ln_volume_density",
     "read_skymap",
     "read_watchlist",
     "separation_arcsec",

@@ -19,7 +19,7 @@ __all__ = ["gaussian_skymap"]
 _REACH = 4.3
 """So many standard deviations hold all but 1e-4 of a two-dimensional Gaussian."""
 
-_CELLS_PER_SIGMA = 16
+_CELLS_PER_SIGMA = 8
 _MOST_CELLS = 200_000
 _WIDEST_CONE = 60.0
 _FINEST = ORDER - 2

@@ -17,7 +17,7 @@ __all__ = ["SkyMapIndex", "SkyMapMatches"]
 _COARSE = 5
 """Order of the first look: 12,288 cells a map, which stay in the processor's cache."""
 
-_FINE = 7
+_FINE = 6
 """Order at which it is known where in the list of cells to look."""
 
 

@@ -43,19 +43,16 @@ def places(value: Any) -> list[tuple[float, float]]:
     return found
 
 
-def test_every_notice_with_a_position_is_read() -> None:
+def test_every_notice_is_read() -> None:
     assert len(NOTICES) > 40
-    read = 0
     for path in NOTICES:
         notice = json.loads(path.read_text())
         stated = places(notice)
-        if not stated and notice.get("alert_type") not in ("update", "retraction"):
-            with pytest.raises(EventError, match=r"no position|names no event") as told:
-                read_events(path)
-            assert str(told.value).startswith(str(path))
-            continue
-        rows = read_events(path).rows.to_pylist()
-        read += 1
+        found = read_events(path)
+        rows = found.rows.to_pylist()
+        assert rows
+        # The examples have words where a map would be.
+        assert bool(found.problems) == ("healpix_file" in notice)
         for row in rows:
             assert row["origin"]
             assert row["eventName"]
@@ -65,7 +62,6 @@ def test_every_notice_with_a_position_is_read() -> None:
             if "trigger_time" in notice:
                 truth = Time(notice["trigger_time"].removesuffix("Z"), scale="utc").tai.mjd
                 assert row["eventMjdTai"] == pytest.approx(truth, abs=1e-8)
-    assert read >= 38
 
 
 def read_one(**changed: Any) -> Any:
@@ -91,8 +87,6 @@ def test_error_regions() -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"ra": None}, "no position"),
-        ({"ra": None, "healpix_url": "https://x"}, "only a map"),
         ({"dec": 91.0}, "no position in degrees"),
         ({"ra": "ten"}, "ra='ten' is no number"),
         ({"ra_dec_error": "wide"}, "ra_dec_error='wide'"),

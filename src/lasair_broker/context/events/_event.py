@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import pyarrow as pa
 
+from lasair_broker.context.events._maps import FoundMap
 from lasair_broker.context.events.errors import EventError
 from lasair_broker.schema import arrow_schema
 
-__all__ = ["ErrorRegion", "Event", "containment_scale", "error_region", "rows_of", "shortened"]
+__all__ = [
+    "P90",
+    "ErrorRegion",
+    "Event",
+    "containment_scale",
+    "error_region",
+    "per_year",
+    "rows_of",
+    "shortened",
+    "whole_notice",
+]
 
 P90 = math.sqrt(-2.0 * math.log(0.1))
 """Radius that holds 90 per cent of a round two-dimensional Gaussian, in its standard deviations."""
 
 _LENGTHS = {"origin": 64, "eventName": 128, "kind": 64, "eventClass": 128, "band": 64, "fluxUnit": 32}
+
+_SECONDS_PER_YEAR = 365.25 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +47,9 @@ class ErrorRegion:
 @dataclass(frozen=True, slots=True)
 class Event:
     """What a notice says of an event, as columns of table `external_events` (see there for units); None
-    where it says nothing."""
+    where it says nothing. `found_map` is the map that it carries, and `problem` what of it had to be left
+    out and why.
+    """
 
     origin: str
     eventName: str
@@ -59,6 +75,43 @@ class Event:
     retracted: bool = False
     url: str | None = None
     notice: str | None = None
+    alertType: str | None = None
+    significant: bool | None = None
+    relatedEvent: str | None = None
+    BNS: float | None = None
+    NSBH: float | None = None
+    BBH: float | None = None
+    Terrestrial: float | None = None
+    HasNS: float | None = None
+    HasRemnant: float | None = None
+    HasMassGap: float | None = None
+    found_map: FoundMap | None = field(default=None, compare=False)
+    problem: str | None = None
+
+    @property
+    def skymap(self) -> str | None:
+        """Name of the map."""
+        return self.found_map.name if self.found_map else None
+
+    @property
+    def area50(self) -> float | None:
+        """Area of the 50 per cent region, square degrees."""
+        return self._area(0.5)
+
+    @property
+    def area90(self) -> float | None:
+        """Area of the 90 per cent region, square degrees."""
+        return self._area(0.9)
+
+    def _area(self, level: float) -> float | None:
+        if self.found_map:
+            return self.found_map.skymap.area_deg2(level)
+        if self.errorRadius is None:
+            return None
+        minor = self.errorRadius if self.errorMinor is None else self.errorMinor
+        # Of a Gaussian; one wider than the sky is the sky.
+        share = math.log1p(-level) / math.log(0.1)
+        return min(math.pi * self.errorRadius * minor * share, 41_252.96)
 
 
 def containment_scale(containment: float) -> float:
@@ -101,6 +154,16 @@ def error_region(axes: Sequence[float], containment: float, systematic: float = 
     return ErrorRegion(sizes[0], sizes[1], angle % 180.0)
 
 
+def per_year(hertz: float) -> float:
+    """A rate a year."""
+    return hertz * _SECONDS_PER_YEAR
+
+
+def whole_notice(notice: Mapping[str, Any]) -> str:
+    """A notice as text, in one line."""
+    return json.dumps(notice, ensure_ascii=False, separators=(",", ":"))
+
+
 def shortened(text: object, column: str) -> str:
     """Words as they fit into a column."""
     return " ".join(str(text).split())[: _LENGTHS[column]]
@@ -109,7 +172,8 @@ def shortened(text: object, column: str) -> str:
 def rows_of(events: Sequence[Event]) -> pa.Table:
     """Events as rows of table `external_events`, without numbers."""
     schema = arrow_schema("external_events")
-    names = [field.name for field in fields(Event)]
+    names = [one.name for one in fields(Event) if one.name in schema.names]
+    names += ["skymap", "area50", "area90"]
     columns: dict[str, Any] = {
         name: pa.array([getattr(event, name) for event in events], schema.field(name).type) for name in names
     }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import gzip
+import io
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from lasair_broker.context.events._alerts import events_of_batch
-from lasair_broker.context.events._event import rows_of
+from lasair_broker.context.events._event import Event, rows_of
 from lasair_broker.context.events._gcn import read_gcn
 from lasair_broker.context.events._mapping import TableMapping
 from lasair_broker.context.events._table import RefusedRow, read_table, recognised
@@ -16,17 +20,28 @@ from lasair_broker.context.events._voevent import read_voevent
 from lasair_broker.context.events.errors import EventError
 from lasair_broker.packets import PacketFileError, SchemaStore, decode, read_files
 
-__all__ = ["EventFile", "read_events"]
+__all__ = ["EventFile", "read_events", "read_notice"]
 
 _LARGEST = 2 * 1024**3
+_LARGEST_NOTICE = 256 * 1024**2
 
 
 @dataclass(frozen=True)
 class EventFile:
-    """What a file holds: rows of table `external_events`, and rows of the file that cannot be such."""
+    """What a file holds: rows of table `external_events`, and rows of the file that cannot be such.
+
+    Attributes
+    ----------
+    maps
+        The contents of the probability maps that column skymap of the rows names.
+    problems
+        What of a notice had to be left out, and why.
+    """
 
     rows: pa.Table
     refused: tuple[RefusedRow, ...] = ()
+    maps: Mapping[str, bytes] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
 
 def read_events(path: Path, mapping: TableMapping | None = None) -> EventFile:
@@ -55,13 +70,9 @@ def read_events(path: Path, mapping: TableMapping | None = None) -> EventFile:
 
 
 def _read(path: Path, content: bytes, mapping: TableMapping | None) -> EventFile:
-    start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not start:
-        raise EventError("it is empty")
-    if start[:1] in (b"{", b"["):
-        return EventFile(rows_of(read_gcn(content)))
-    if start[:1] == b"<":
-        return EventFile(rows_of(read_voevent(content)))
+    content = _unpacked(content)
+    if _start(content) in (b"", b"{", b"[", b"<"):
+        return read_notice(content)
     if content[:3] == b"Obj" or path.name.endswith((".avro", ".avro.gz")):
         return EventFile(_alerts(path))
     mapping = mapping or recognised(content)
@@ -71,6 +82,43 @@ def _read(path: Path, content: bytes, mapping: TableMapping | None) -> EventFile
         )
     rows, refused = read_table(content, mapping)
     return EventFile(rows, tuple(refused))
+
+
+def read_notice(content: bytes) -> EventFile:
+    """The events of a GCN notice (JSON) or a VOEvent (XML), told by content.
+
+    Raises
+    ------
+    EventError
+        If it is neither, or cannot be read.
+    """
+    start = _start(content)
+    if not start:
+        raise EventError("it is empty")
+    return _of_events(read_voevent(content) if start == b"<" else read_gcn(content))
+
+
+def _start(content: bytes) -> bytes:
+    return content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+
+
+def _unpacked(content: bytes) -> bytes:
+    """A notice that was stored with gzip; other files are left to their readers."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(_LARGEST_NOTICE + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise EventError(f"it cannot be unpacked: {error}") from None
+    is_notice = _start(unpacked) in (b"{", b"<") and len(unpacked) <= _LARGEST_NOTICE
+    return unpacked if is_notice else content
+
+
+def _of_events(events: Sequence[Event]) -> EventFile:
+    maps = {one.found_map.name: one.found_map.content for one in events if one.found_map}
+    problems = dict.fromkeys(f"{one.eventName}: {one.problem}" for one in events if one.problem)
+    return EventFile(rows_of(events), maps=maps, problems=tuple(problems))
 
 
 def _alerts(path: Path) -> pa.Table:

@@ -13,9 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from lasair_broker.context.events._event import ErrorRegion, Event, containment_scale, error_region, shortened
+from lasair_broker.context.events._event import (
+    ErrorRegion,
+    Event,
+    containment_scale,
+    error_region,
+    per_year,
+    shortened,
+    whole_notice,
+)
+from lasair_broker.context.events._fields import real as _real
+from lasair_broker.context.events._fields import time as _time
+from lasair_broker.context.events._lvk import is_lvk, read_lvk
+from lasair_broker.context.events._maps import FoundMap, embedded_map
 from lasair_broker.context.events._missions import Mission, mission_of
-from lasair_broker.context.events._times import mjd_tai
 from lasair_broker.context.events.errors import EventError
 from lasair_broker.sky import separation_arcsec
 
@@ -27,17 +38,18 @@ _DEFAULT_CONTAINMENT = 0.9
 """What the core schema says of notices that state none."""
 
 _ROLES = {"test": "test", "injection": "test", "commanded": "test", "planned": "test"}
-_LATER = ("update", "subsequent", "retraction")
 
 
 def read_gcn(content: bytes) -> list[Event]:
     """The events of a notice: mostly one, some list several.
 
+    A notice without a position is taken in all the same: a newer one may have it.
+
     Raises
     ------
     EventError
-        If it is no notice, or one without a position that is not about an earlier one either; the message
-        names the field.
+        If it is no notice, names no event, or has a field that is not what it should be; the message names
+        the field.
     """
     try:
         notice = json.loads(content)
@@ -45,9 +57,22 @@ def read_gcn(content: bytes) -> list[Event]:
         raise EventError(f"it is not JSON: {error}") from None
     if not isinstance(notice, dict):
         raise EventError("it is no notice: a notice is one JSON object")
+    if is_lvk(notice):
+        return [read_lvk(notice)]
     mission = mission_of(notice)
-    text = json.dumps(notice, ensure_ascii=False, separators=(",", ":"))
-    return [_event(part, mission, text) for part in _parts(notice)]
+    found, problem = _map(notice)
+    text = whole_notice({k: v for k, v in notice.items() if k != "healpix_file" or found is None})
+    return [_event(part, mission, text, found, problem) for part in _parts(notice)]
+
+
+def _map(notice: _Notice) -> tuple[FoundMap | None, str | None]:
+    """The map that the notice carries, or why it cannot be read: the rest of the notice stands without."""
+    if notice.get("healpix_file") is None:
+        return None, None
+    try:
+        return embedded_map("healpix_file", notice["healpix_file"]), None
+    except EventError as error:
+        return None, f"the map is left out: {error}"
 
 
 def _parts(notice: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,7 +103,7 @@ def _has_place(notice: _Notice) -> bool:
 
 
 def _name(notice: _Notice) -> str | None:
-    for field in ("id", "event_name"):
+    for field in ("id", "event_name", "obs_id", "ref_ID"):
         value = notice.get(field)
         if isinstance(value, list):
             value = value[0] if value else None
@@ -87,14 +112,14 @@ def _name(notice: _Notice) -> str | None:
     return None
 
 
-def _event(notice: _Notice, mission: Mission, text: str) -> Event:
+def _event(
+    notice: _Notice, mission: Mission, text: str, found: FoundMap | None, problem: str | None
+) -> Event:
     name = _name(notice)
     if name is None:
         raise EventError("it names no event: id and event_name are missing")
     kind_of_notice = str(notice.get("alert_type") or "initial")
-    if not _has_place(notice) and kind_of_notice not in _LATER:
-        what = "only a map" if "healpix_url" in notice or "healpix_file" in notice else "none"
-        raise EventError(f"it has no position (ra, dec): {what}")
+    far = _real(notice, "far")
     ra, decl = _place(notice)
     region = _region(notice, mission) if ra is not None else None
     event = _first_time(notice, "trigger_time", "observation_start")
@@ -121,9 +146,14 @@ def _event(notice: _Notice, mission: Mission, text: str) -> Event:
         errorAngle=region.angle if region else None,
         distance=_real(notice, "luminosity_distance"),
         distanceErr=_real(notice, "luminosity_distance_error"),
+        falseAlarmRate=None if far is None else per_year(far),
         retracted=kind_of_notice == "retraction",
         url=_url(notice),
         notice=text,
+        alertType=shortened(kind_of_notice, "kind"),
+        relatedEvent=_related(notice),
+        found_map=found,
+        problem=problem,
     )
 
 
@@ -222,6 +252,15 @@ def _url(notice: _Notice) -> str | None:
     return None
 
 
+def _related(notice: _Notice) -> str | None:
+    """The event that this one was looked for because of."""
+    for field in ("ref_ID", "follow_up_event"):
+        value = notice.get(field)
+        if isinstance(value, str) and value.strip():
+            return shortened(value, "eventName")
+    return None
+
+
 def _revision(notice: _Notice) -> int:
     value = notice.get("record_number")
     return value if isinstance(value, int) and 0 <= value < 2**31 else 0
@@ -230,24 +269,3 @@ def _revision(notice: _Notice) -> int:
 def _first_time(notice: _Notice, *names: str) -> float | None:
     times = (_time(notice, name) for name in names)
     return next((time for time in times if time is not None), None)
-
-
-def _time(notice: _Notice, name: str) -> float | None:
-    value = notice.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise EventError(f"{name}={value!r} is no time")
-    try:
-        return mjd_tai(value)
-    except EventError as error:
-        raise EventError(f"{name}: {error}") from None
-
-
-def _real(notice: _Notice, name: str) -> float | None:
-    value = notice.get(name)
-    if value is None or isinstance(value, bool):
-        return None
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise EventError(f"{name}={value!r} is no number")
-    return float(value)

@@ -1,0 +1,96 @@
+"""Distance posteriors and credible volumes against quadrature and Monte Carlo."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import mpmath
+import numpy as np
+import pytest
+
+from lasair_broker.sky import VolumeLevels, distance_moments, gaussian_skymap, ln_volume_density, read_skymap
+
+DATA = Path(os.environ.get("LASAIR_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "messengers"
+
+
+@pytest.mark.parametrize(("mu", "sigma"), [(100.0, 20.0), (5.0, 30.0), (-40.0, 20.0), (-99.0, 20.0),
+                                           (-101.0, 20.0), (-700.0, 20.0), (-7150.0, 100.0)])  # fmt: skip
+def test_moments_are_those_of_quadrature(mu: float, sigma: float) -> None:
+    w = 2 * sigma**2
+    with mpmath.workdps(40):
+
+        def moment(k: int) -> mpmath.mpf:
+            width = sigma * min(12.0, 60.0 * sigma / abs(mu)) if mu < 0 else 12.0 * sigma
+            edges = mpmath.linspace(0, max(mu, 0) + width, 9)
+            top = max(mu, 0)  # the largest value is 1: the quadrature's precision is absolute
+            return mpmath.quad(lambda r: r**k * mpmath.exp(((top - mu) ** 2 - (r - mu) ** 2) / w), edges)
+
+        two, three, four = (moment(k) for k in (2, 3, 4))
+        scale = mpmath.exp(-((max(mu, 0) - mu) ** 2) / w) / (sigma * mpmath.sqrt(2 * mpmath.pi))
+        norm = float(1 / (two * scale)) if mu > -700 else 1.0
+        mean, square = float(three / two), float(four / two)
+    found = [a[0] for a in distance_moments(np.array([mu]), np.array([sigma]), np.array([norm]))]
+    assert found[1:] == pytest.approx([mean, square], rel=1e-6)
+    if mu > -700:
+        assert found[0] == pytest.approx(1.0, rel=1e-6)
+    assert np.isnan(distance_moments(np.array([np.nan]), np.array([1.0]), np.array([1.0]))).all()
+
+
+def test_moments_of_real_maps_are_normalised_and_those_of_their_headers() -> None:
+    skymap = read_skymap((DATA / "MS181101ab_mock.multiorder.fits").read_bytes())
+    assert skymap.distmu is not None
+    assert skymap.distsigma is not None
+    assert skymap.distnorm is not None
+    some = (skymap.probability > 1e-6) & np.isfinite(skymap.distmu)
+    zeroth, mean, _ = distance_moments(skymap.distmu[some], skymap.distsigma[some], skymap.distnorm[some])
+    assert zeroth == pytest.approx(1.0, abs=1e-5)
+    weight = skymap.probability[some]
+    assert np.sum(weight * mean) / weight.sum() == pytest.approx(39.77, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["S200129m.multiorder.fits", "MS181101ab_mock.multiorder.fits"])
+def test_volume_levels_are_those_of_brute_force(name: str) -> None:
+    skymap = read_skymap((DATA / name).read_bytes())
+    levels = VolumeLevels.of(skymap)
+    assert levels is not None
+    assert skymap.distmu is not None
+    assert skymap.distsigma is not None
+    assert skymap.distnorm is not None
+    # Space cut into cells of the map by shells of distance, densest first: the probability of each shell
+    # from its middle, so that only small shells will do.
+    some = np.flatnonzero((skymap.probability > 1e-9) & np.isfinite(skymap.distmu))
+    mu, sigma, norm = (a[some, None] for a in (skymap.distmu, skymap.distsigma, skymap.distnorm))
+    steps = 400
+    far = float(np.max(np.maximum(mu, 0.0) + 6.0 * sigma))
+    low, high = np.maximum(0.0, mu - 6.0 * sigma), np.minimum(far, np.maximum(mu, 0.0) + 6.0 * sigma)
+    r = low + (np.arange(steps) + 0.5) / steps * (high - low)
+    ln_density = ln_volume_density(skymap.density[some, None], mu, sigma, norm, r)
+    volume = r**2 * (high - low) / steps * (skymap.probability[some] / skymap.density[some])[:, None]
+    mass = (np.exp(ln_density) * volume).ravel()
+    order = np.argsort(-ln_density.ravel(), kind="stable")
+    held = np.cumsum(mass[order])
+    chosen = np.searchsorted(held, np.linspace(0.02, 0.98, 40))
+    assert levels.at(ln_density.ravel()[order][chosen]) == pytest.approx(held[chosen], abs=2e-4)
+
+
+def test_volume_levels_are_good_between_nodes() -> None:
+    skymap = read_skymap((DATA / "MS181101ab_mock.multiorder.fits").read_bytes())
+    levels = VolumeLevels.of(skymap)
+    assert levels is not None
+    from lasair_broker.sky import _distances
+
+    finer = _distances._GRID
+    try:
+        _distances._GRID = 8 * finer
+        fine = VolumeLevels.of(skymap)
+    finally:
+        _distances._GRID = finer
+    assert fine is not None
+    ln_density = fine.top - (fine.step * np.arange(1.0, 8 * finer, 7.0)) ** 2
+    assert np.abs(levels.at(ln_density) - fine.at(ln_density)).max() < 1e-4
+    assert levels.at(np.array([np.nan, levels.top + 1.0, -np.inf])).tolist()[1:] == [0.0, 1.0]
+
+
+def test_a_map_without_distances_has_no_volumes() -> None:
+    assert VolumeLevels.of(gaussian_skymap(1.0, 2.0, 3.0)) is None
