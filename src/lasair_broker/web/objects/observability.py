@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,7 @@ def night_at(ra: float, decl: float, where: Observatory, mjd_utc: float) -> Nigh
     mjd = noon + np.arange(0, 24 * 60 + 1, _STEP_MINUTES) / 1440.0
     with (
         _lock,
+        warnings.catch_warnings(action="ignore"),  # of dubious years, and of what the tables do not have
         iers.conf.set_temp("auto_download", False),
         iers.conf.set_temp("auto_max_age", None),
         iers.conf.set_temp("iers_degraded_accuracy", "ignore"),
