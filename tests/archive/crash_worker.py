@@ -1,4 +1,4 @@
-"""A process that writes to an archive until it is killed: crash_worker.py FOLDER [compact]."""
+"""A process that writes to an archive until it is killed: crash_worker.py FOLDER|URL PACKS [compact]."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import sys
 
 from packets_model import Packet, Row, batch_of
 
+from lasair_broker.archive import Archive
 from lasair_broker.archive.duckdb import DuckDBArchive
+from lasair_broker.archive.postgresql import PostgreSQLArchive
 
 OBJECTS = 40
 
@@ -24,8 +26,14 @@ def packets(number: int) -> list[Packet]:
     return out
 
 
-def main(folder: str, compact: bool) -> None:
-    with DuckDBArchive(folder, threads=1, pack_bytes=1 << 20, settle_bytes=1 << 18) as archive:
+def opened(where: str, packs: str) -> Archive:
+    if "://" in where:
+        return PostgreSQLArchive(where, packs, pack_bytes=1 << 20)
+    return DuckDBArchive(where, threads=1, pack_bytes=1 << 20, settle_bytes=1 << 18)
+
+
+def main(where: str, packs: str, compact: bool) -> None:
+    with opened(where, packs) as archive:
         number = archive.positions().get(("alerts", 0), 0)
         print("open", flush=True)
         while True:
@@ -37,4 +45,4 @@ def main(folder: str, compact: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:] == ["compact"])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:] == ["compact"])

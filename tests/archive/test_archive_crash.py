@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from archive_places import Places
+from asking import ask
 from crash_worker import packets
 from packets_model import Model, agree, batch_of
 
@@ -22,9 +24,10 @@ from lasair_broker.archive.duckdb import DuckDBArchive
 WORKER = Path(__file__).with_name("crash_worker.py")
 
 
-def run_and_kill(folder: Path, mode: str, numbers: random.Random) -> int:
+def run_and_kill(places: Places, mode: str, numbers: random.Random) -> int:
     """Let a worker write a few batches, and kill it; the last batch that it said was committed."""
-    command = [sys.executable, str(WORKER), str(folder), *([mode] if mode else [])]
+    packs = places.folder / "archive" / "packs"
+    command = [sys.executable, str(WORKER), places.url(), str(packs), *([mode] if mode else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         said = 0
@@ -39,46 +42,51 @@ def run_and_kill(folder: Path, mode: str, numbers: random.Random) -> int:
         return max([said, *(int(line) for line in worker.stdout.read().splitlines() if line != "open")])
 
 
-def assert_whole(folder: Path, model: Model, written: int, said: int) -> int:
+def assert_whole(places: Places, model: Model, written: int, said: int) -> int:
     """Assert that the archive holds whole batches, all that were acknowledged; how many."""
-    with open_archive(folder) as archive:
+    with places() as archive:
         committed = archive.positions().get(("alerts", 0), 0)
         assert said <= committed <= max(said, written) + 1 or said == 0
         for number in range(written, committed):
             model.write(packets(number))
         agree(archive, model, (1, 17, 40))
         # A crash between the beginning of a pack and the first commit in it leaves a file that nobody knows.
-        assert {finding.place for finding in archive.check()} == set(archive.unknown_packs())
-        alerts = archive.query(
-            "SELECT count(*) AS n, count(DISTINCT diaSourceId) AS m FROM alerts"
+        # Workers that share a folder leave each other's packs as they are, ends that do not count included.
+        found = archive.check()
+        assert {finding.severity for finding in found} <= {"warning"}
+        if archive.engine == "duckdb":
+            assert {finding.place for finding in found} == set(archive.unknown_packs())
+        alerts = ask(
+            archive, "SELECT count(*) AS n, count(DISTINCT diaSourceId) AS m FROM alerts"
         ).to_pylist()
         assert alerts == [{"n": 40 * committed, "m": 40 * committed}]
     return committed
 
 
-def kills(folder: Path, mode: str, count: int, seed: int) -> None:
+def kills(places: Places, mode: str, count: int, seed: int) -> None:
     numbers = random.Random(seed)
     model = Model()
     written = 0
     for _ in range(count):
-        said = run_and_kill(folder, mode, numbers)
-        written = assert_whole(folder, model, written, said)
+        said = run_and_kill(places, mode, numbers)
+        written = assert_whole(places, model, written, said)
     assert written > 0
-    with open_archive(folder) as archive:
+    with places() as archive:
         archive.compact(remove_unknown_packs=True)
-        assert archive.check() == []
+        assert archive.unknown_packs() == {}
+        assert archive.engine == "postgresql" or archive.check() == []
         agree(archive, model, (1, 17, 40))
 
 
 @pytest.mark.parametrize("mode", ["", "compact"])
-def test_killed_now_and_then(tmp_path, mode):
-    kills(tmp_path / "archive", mode, 2, 1)
+def test_killed_now_and_then(places, mode):
+    kills(places, mode, 2, 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["", "compact"])
-def test_killed_again_and_again(tmp_path, mode):
-    kills(tmp_path / "archive", mode, 18, 2)
+def test_killed_again_and_again(places, mode):
+    kills(places, mode, 18, 2)
 
 
 @pytest.fixture

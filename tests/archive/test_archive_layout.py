@@ -81,23 +81,25 @@ def test_migrations_run_once_in_order(tmp_path):
     with DuckDBArchive(tmp_path) as archive:
         archive.write([batch_of(some(2, 3))])
         run = []
+        now = _tables.VERSION
         steps = {
-            3: lambda c: run.append(3),
-            4: lambda c: (run.append(4), c.execute("CREATE TABLE later (a INT)")),
+            now + 1: lambda c: run.append(1),
+            now + 2: lambda c: (run.append(2), c.execute("CREATE TABLE later (a INT)")),
         }
         connection = archive._database.writer
-        _migrations.migrate(connection, 4, steps)
-        _migrations.migrate(connection, 4, steps)
-        assert run == [3, 4]
+        _migrations.migrate(connection, now + 2, steps)
+        _migrations.migrate(connection, now + 2, steps)
+        assert run == [1, 2]
         assert archive.query("SELECT * FROM later").num_rows == 0
 
         def failing(connection):
             connection.execute("CREATE TABLE half (a INT)")
             raise ArchiveError("half way")
 
+        steps = {now + 3: lambda c: c.execute("DROP TABLE later"), now + 4: failing}
         with pytest.raises(ArchiveError, match="half way"):
-            _migrations.migrate(connection, 6, {5: lambda c: c.execute("DROP TABLE later"), 6: failing})
-        assert connection.execute("SELECT version FROM archive_layout").fetchall() == [(4,)]
+            _migrations.migrate(connection, now + 4, steps)
+        assert connection.execute("SELECT version FROM archive_layout").fetchall() == [(now + 2,)]
         assert archive.query("SELECT * FROM later").num_rows == 0
         with pytest.raises(ArchiveError):
             archive.query("SELECT * FROM half")
@@ -120,45 +122,45 @@ def test_a_column_of_another_type_is_refused(tmp_path):
         DuckDBArchive(tmp_path)
 
 
-def test_sorting_and_compaction_change_no_row(archive, monkeypatch):
+def test_sorting_and_compaction_change_no_row(duckdb_archive, monkeypatch):
     monkeypatch.setattr(_upkeep, "_SLICE_VALUES", 4000)  # many slices
     model = Model()
     for count in (2, 3, 5, 6):
         packets = some(40, count)
-        archive.write([batch_of(packets)])
+        duckdb_archive.write([batch_of(packets)])
         model.write(packets)
         if count == 5:
-            _upkeep.settle(archive._database.writer)
-    archive.write(
+            _upkeep.settle(duckdb_archive._database.writer)
+    duckdb_archive.write(
         [batch_of([Packet(None, 10**6 + n, 60_000.0 + n, ssObjectId=n % 3 or None) for n in range(9)])]
     )
-    before = all_rows(archive)
+    before = all_rows(duckdb_archive)
     seen: list[tuple[str, float]] = []
-    archive.compact(lambda what, share: seen.append((what, share)))
-    assert all_rows(archive) == before
+    duckdb_archive.compact(lambda what, share: seen.append((what, share)))
+    assert all_rows(duckdb_archive) == before
     assert [share for _, share in seen] == sorted(share for _, share in seen)
     assert seen[-1] == ("done", 1.0)
-    assert archive.check() == []
-    agree(archive, model, (1, 30, 40))
+    assert duckdb_archive.check() == []
+    agree(duckdb_archive, model, (1, 30, 40))
     for table, order in _tables.SORTED.items():
-        rows = archive.query(f"SELECT {', '.join(order)} FROM {table}_sorted", max_rows=None)
-        assert archive.query(f"SELECT * FROM {table}_recent").num_rows == 0
+        rows = duckdb_archive.query(f"SELECT {', '.join(order)} FROM {table}_sorted", max_rows=None)
+        assert duckdb_archive.query(f"SELECT * FROM {table}_recent").num_rows == 0
         ordered = sorted(zip(*(column.to_pylist() for column in rows.columns), strict=True), key=none_last)
         assert list(zip(*(column.to_pylist() for column in rows.columns), strict=True)) == ordered, table
     # What is sorted is left alone.
     where = "SELECT max(rowid) AS n FROM diaSources_sorted"
-    places = archive.query(where).to_pylist()
-    archive.compact()
-    assert archive.query(where).to_pylist() == places
+    places = duckdb_archive.query(where).to_pylist()
+    duckdb_archive.compact()
+    assert duckdb_archive.query(where).to_pylist() == places
 
 
 def none_last(row):
     return [(value is None, value) for value in row]
 
 
-def test_batches_are_written_between_the_slices_of_a_compaction(archive, monkeypatch):
+def test_batches_are_written_between_the_slices_of_a_compaction(duckdb_archive, monkeypatch):
     monkeypatch.setattr(_upkeep, "_SLICE_VALUES", 10_000)
-    archive.write([batch_of(some(50, 4))])
+    duckdb_archive.write([batch_of(some(50, 4))])
     model = Model()
     model.write(some(50, 4))
     counts = iter(range(5, 100))
@@ -166,18 +168,18 @@ def test_batches_are_written_between_the_slices_of_a_compaction(archive, monkeyp
     def write_more(what: str, share: float) -> None:
         if share < 1.0:
             packets = some(50, next(counts))
-            archive.write([batch_of(packets)])
+            duckdb_archive.write([batch_of(packets)])
             model.write(packets)
 
-    archive.compact(write_more)
-    assert archive.check() == []
-    agree(archive, model, (1, 25, 50))
+    duckdb_archive.compact(write_more)
+    assert duckdb_archive.check() == []
+    agree(duckdb_archive, model, (1, 25, 50))
 
 
-def test_an_interrupted_compaction_goes_on(archive, monkeypatch):
+def test_an_interrupted_compaction_goes_on(duckdb_archive, monkeypatch):
     monkeypatch.setattr(_upkeep, "_SLICE_VALUES", 2000)
-    archive.write([batch_of(some(60, 5))])
-    before = all_rows(archive)
+    duckdb_archive.write([batch_of(some(60, 5))])
+    before = all_rows(duckdb_archive)
     first: list[str] = []
 
     class Stop(Exception):  # noqa: N818 - an interruption, no error
@@ -189,13 +191,13 @@ def test_an_interrupted_compaction_goes_on(archive, monkeypatch):
             raise Stop
 
     with pytest.raises(Stop):
-        archive.compact(stop)
+        duckdb_archive.compact(stop)
     second: list[str] = []
-    archive.compact(lambda what, share: second.append(what))
+    duckdb_archive.compact(lambda what, share: second.append(what))
     assert first[0] not in second, "a finished table was begun again"
-    assert all_rows(archive) == before
+    assert all_rows(duckdb_archive) == before
     third: list[str] = []
-    archive.compact(lambda what, share: third.append(what))
+    duckdb_archive.compact(lambda what, share: third.append(what))
     assert first[0] in third
 
 
@@ -219,13 +221,13 @@ def test_a_file_that_is_no_database_is_told(tmp_path):
         DuckDBArchive(tmp_path)
 
 
-def test_check_finds_what_is_wrong(archive):
-    archive.write([batch_of(some(5, 4))])
-    connection = archive._database.writer
-    assert archive.check() == []
+def test_check_finds_what_is_wrong(duckdb_archive):
+    duckdb_archive.write([batch_of(some(5, 4))])
+    connection = duckdb_archive._database.writer
+    assert duckdb_archive.check() == []
 
     def finds(*words: str) -> bool:
-        found = [dataclasses.astuple(finding) for finding in archive.check()]
+        found = [dataclasses.astuple(finding) for finding in duckdb_archive.check()]
         return any(all(word in " ".join(finding) for word in words) for finding in found)
 
     for statement, words in (

@@ -74,6 +74,45 @@ def test_new_rows_are_those_not_held(cases):
         assert total[i] == sums(list(after.items()))
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(curve, st.integers(0, 14), st.integers(0, 14), st.integers(-1, 1)), max_size=5))
+def test_a_packet_that_lacks_the_oldest_rows_extends_what_is_held_if_these_are_known(cases):
+    """Each packet begins at row `first` of a curve of which `count` rows are held; `wrong` of the older ones
+    more, or fewer, are taken for known."""
+    packets = [rows[first:] for rows, first, *_ in cases]
+    offsets = np.cumsum([0, *map(len, packets)])
+    sent = [row for packet in packets for row in packet]
+    key = np.array([k for k, _ in sent], np.int64)
+    hashes = _ledger.row_hashes(key, np.array([when or np.nan for _, when in sent]))
+    held_rows = [rows[:count] for rows, _, count, _ in cases]
+    known = [rows[: max(0, first + wrong)] for rows, first, _, wrong in cases]
+    object_row = np.repeat(np.arange(len(cases)), [len(rows) for rows in known])
+    flat = [row for rows in known for row in rows]
+    known_hashes = _ledger.row_hashes(
+        np.array([k for k, _ in flat], np.int64), np.array([when or np.nan for _, when in flat])
+    )
+    before = _ledger.row_sums(object_row, known_hashes, len(cases))
+    assert before[0].tolist() == [len(rows) for rows in known]
+    assert before[1].tolist() == [int(sums(rows)) for rows in known]
+
+    held = np.array([len(rows) for rows in held_rows], np.int64)
+    held_sum = np.array([sums(rows) for rows in held_rows], np.uint64)
+    new, doubtful, count, total = _ledger.extend(
+        offsets, key, np.arange(len(sent), dtype=float), hashes, held, held_sum, *before
+    )
+    for i, packet in enumerate(packets):
+        extends = not packet or known[i] + packet[: max(0, len(held_rows[i]) - len(known[i]))] == held_rows[i]
+        assert doubtful[i] == (not extends)
+        mine = slice(int(offsets[i]), int(offsets[i + 1]))
+        if not extends or not packet:
+            assert not new[mine].any()
+            continue
+        stored = dict(held_rows[i])
+        assert new[mine].tolist() == [k not in stored for k, _ in packet]
+        assert count[i] == len(stored | dict(packet))
+        assert total[i] == sums(list((stored | dict(packet)).items()))
+
+
 def test_a_row_given_twice_is_new_once():
     key = np.array([5, 5, 6], np.int64)
     time = np.array([1.0, 1.0, 2.0])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from asking import ask
 
-from lasair_broker.archive.duckdb import DuckDBArchive
 from lasair_broker.packets import AlertBatch, Messages, SchemaStore, decode, decode_datums, read_files
 from lasair_broker.schema import arrow_schema
 
@@ -51,9 +51,9 @@ def ordered(rows: pa.Table, name: str) -> pa.Table:
 
 
 @pytest.mark.parametrize("names", SETS, ids=lambda names: Path(names[0]).stem)
-def test_light_curves_read_back_equal_what_was_sent(tmp_path, data, schemas, names):
+def test_light_curves_read_back_equal_what_was_sent(places, data, schemas, names):
     batches = batches_of(files(data, names), schemas)
-    with DuckDBArchive(tmp_path, threads=1) as archive:
+    with places() as archive:
         for batch in batches:
             archive.write([batch])
         assert archive.check() == []
@@ -93,9 +93,9 @@ def test_light_curves_read_back_equal_what_was_sent(tmp_path, data, schemas, nam
 
 
 @pytest.mark.parametrize("names", SETS, ids=lambda names: Path(names[0]).stem)
-def test_images_and_datums_are_those_of_the_packets(tmp_path, data, schemas, names):
+def test_images_and_datums_are_those_of_the_packets(places, data, schemas, names):
     batches = batches_of(files(data, names), schemas)
-    with DuckDBArchive(tmp_path, threads=1) as archive:
+    with places() as archive:
         archive.write(batches)
         datums: dict[int, list[bytes]] = {}
         for batch in batches:
@@ -122,9 +122,9 @@ def test_images_and_datums_are_those_of_the_packets(tmp_path, data, schemas, nam
         assert archive.cutout_png(some, "Science").startswith(b"\x89PNG")
 
 
-def test_replay_decodes_to_the_same_batches(tmp_path, data, schemas):
+def test_replay_decodes_to_the_same_batches(places, data, schemas):
     (batch,) = batches_of([data / "lsst/wire_v10"], schemas)
-    with DuckDBArchive(tmp_path, threads=1) as archive:
+    with places() as archive:
         archive.write([batch])
         (stored,) = archive.replay()
         again, rejected = decode_datums(stored.payloads, stored.alerts, schemas)
@@ -149,7 +149,7 @@ def one_by_one(messages: Messages) -> list[Messages]:
     ]
 
 
-def test_a_supernova_in_any_order(tmp_path, data, schemas):
+def test_a_supernova_in_any_order(places, data, schemas):
     """Its 34 alerts all at once, one by one as they came, and backwards give the same light curve."""
     (messages,) = read_files([data / "ztf/sn_ZTF21abiuvdk_v3_3.tar.xz"])
     single = [decode(message, schemas)[0] for message in one_by_one(messages)]
@@ -157,26 +157,26 @@ def test_a_supernova_in_any_order(tmp_path, data, schemas):
     ways = {"at once": [decode(messages, schemas)[0]], "as they came": single, "backwards": single[::-1]}
     found = {}
     for way, writes in ways.items():
-        with DuckDBArchive(tmp_path / way.replace(" ", ""), threads=1) as archive:
+        with places(way) as archive:
             for batches in writes:
                 archive.write(batches)
             assert archive.check() == []
-            (key,) = archive.query("SELECT diaObjectId FROM objects").column(0).to_pylist()
+            (key,) = ask(archive, "SELECT diaObjectId FROM objects").column(0).to_pylist()
             curve = archive.light_curve(key)
             found[way] = (
                 curve.diaSources.column("diaSourceId").to_pylist(),
                 curve.diaNondetectionLimits.select(["midpointMjdTai", "band"]).to_pylist(),
                 archive.object(key).column("lastDiaSourceMjdTai").to_pylist(),
-                archive.query("SELECT count(*) FROM alerts").column(0).to_pylist(),
+                ask(archive, "SELECT count(*) FROM alerts").column(0).to_pylist(),
             )
     assert found["at once"] == found["as they came"] == found["backwards"]
     assert len(found["at once"][0]) >= 34
 
 
-def test_a_stream_of_simulated_alerts_in_small_batches(tmp_path, data, schemas):
+def test_a_stream_of_simulated_alerts_in_small_batches(places, data, schemas):
     """ELAsTiCC: 253 objects over months; every write brings only what is new, and nothing is missing at the
     end."""
-    with DuckDBArchive(tmp_path, threads=1, settle_bytes=1 << 22) as archive:
+    with places(settle_bytes=1 << 22) as archive:
         rows = dict.fromkeys(CURVES, 0)
         compared = alerts = 0
         sources: set[tuple[int, int]] = set()
@@ -195,6 +195,6 @@ def test_a_stream_of_simulated_alerts_in_small_batches(tmp_path, data, schemas):
         assert {name: status.tables[name].rows for name in rows} == rows
         assert alerts == 2845
         assert rows["diaSources"] == len(sources)
-        held = archive.query("SELECT diaObjectId, diaSourceId FROM diaSources", max_rows=None)
+        held = ask(archive, "SELECT diaObjectId, diaSourceId FROM diaSources", max_rows=None)
         assert sources == set(zip(*(column.to_pylist() for column in held.columns), strict=True))
         assert archive.check() == []

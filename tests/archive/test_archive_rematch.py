@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 import pytest
+from asking import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def hits(pairs: Mapping[Pair, float]) -> pa.Table:
 
 
 def held(archive: Archive) -> dict[Pair, float]:
-    rows = archive.query("SELECT diaObjectId, mw_id, separationArcsec FROM event_hits", max_rows=None)
+    rows = ask(archive, "SELECT diaObjectId, mw_id, separationArcsec FROM event_hits")
     return {(row["diaObjectId"], row["mw_id"]): row["separationArcsec"] for row in rows.to_pylist()}
 
 
@@ -57,10 +58,8 @@ def test_rows_of_the_values_named_are_replaced_and_no_others(
 
 
 @pytest.fixture(scope="module")
-def archive_for_many(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    from lasair_broker.archive.duckdb import DuckDBArchive
-
-    return DuckDBArchive(tmp_path_factory.mktemp("archive"), threads=1)
+def archive_for_many(lasting_places: Callable[[], Archive]) -> Archive:
+    return lasting_places()
 
 
 def test_all_or_nothing(archive: Archive) -> None:

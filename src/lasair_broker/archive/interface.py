@@ -511,6 +511,14 @@ class Archive(ABC):
         """Write tables (all by default) as Parquet files; the rows of each table written."""
 
     @abstractmethod
+    def leads(self, chore: str) -> bool:
+        """Whether this archive is the one, of all that are open on the same place, that sees to a chore.
+
+        Of a site's workers one at a time leads, from when it first asks until it is closed or dies. An
+        embedded archive is open only once, and leads.
+        """
+
+    @abstractmethod
     def serve(self) -> None:
         """Let other processes read this archive while it is open, if its engine lets only one open it."""
 

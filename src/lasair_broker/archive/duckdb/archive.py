@@ -400,6 +400,9 @@ class DuckDBArchive(Archive):
         with self._database.reader() as connection, snapshot(connection):
             return _export.export_parquet(DuckDBReading(connection), Path(folder), tables, progress)
 
+    def leads(self, chore: str) -> bool:
+        return True
+
     def serve(self) -> None:
         if self._server is None:
             try:

@@ -38,7 +38,7 @@ def store_hits(session: Session, staging: Staging, hits: pa.Table) -> int:
         return 0
     session.run(f"SELECT pg_advisory_xact_lock({_LOCK})")
     ((last,),) = session.rows('SELECT max("committedMjdTai") FROM filter_hits')
-    first = mjd_tai_now() if last is None else max(mjd_tai_now(), last + _MICROSECOND)
+    first = max(mjd_tai_now(), -np.inf if last is None else last + _MICROSECOND)
     times = first + np.arange(hits.num_rows) * _MICROSECOND
     hits = hits.set_column(_NAMES.index("committedMjdTai"), "committedMjdTai", pa.array(times))
     staged = staging.put("filter_hits", hits)

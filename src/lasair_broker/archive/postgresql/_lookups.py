@@ -15,7 +15,7 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 from lasair_broker.sky import cone_ranges, separation_arcsec
 
-from .._light_curves import objects_to_read
+from .._light_curves import CURVES, CurveTable, rows_beyond
 from .._reading import column_list
 from ..interface import CONE_COLUMNS, LIGHT_CURVE_TABLES, Cutout, LightCurve
 from ._light_curves import held_of
@@ -77,14 +77,32 @@ def light_curves(
 def light_curves_beyond(
     session: Session, batch: AlertBatch, columns: Mapping[str, Sequence[str]], *, every: bool
 ) -> LightCurve:
-    """The light curves of the objects that the ledger says more may be held of than the batch brings."""
+    """The rows of light curves of which the ledger says that more may be held than the batch brings."""
     ids: Int64 = batch.objects.column("diaObjectId").to_numpy()
-    held = held_of(session, batch, ids)
-    return LightCurve(
-        **{
-            name: _curves_of(session, name, ids[wanted].tolist(), columns.get(name))
-            for name, wanted in objects_to_read(batch, held, every=every).items()
-        }
+    wanted = {names.table: _selected(names.table, columns.get(names.table)).names for names in CURVES}
+
+    def read(names: CurveTable, objects: Int64, before: npt.NDArray[np.float64] | None) -> pa.Table:
+        read_too = list(dict.fromkeys([*wanted[names.table], "diaObjectId", *names.key]))
+        if before is None:
+            return _curves_of(session, names.table, ids[objects].tolist(), read_too)
+        return _curves_before(session, names.table, ids[objects], before, read_too)
+
+    found = rows_beyond(read, batch, ids, held_of(session, batch, ids), every=every)
+    return LightCurve(**{name: rows.select(wanted[name]) for name, rows in found.items()})
+
+
+def _curves_before(
+    session: Session, name: str, ids: Int64, before: npt.NDArray[np.float64], columns: Sequence[str]
+) -> pa.Table:
+    """The rows of objects from before a time of each (MJD)."""
+    selected = _selected(name, columns)
+    if not len(ids):
+        return selected.empty_table()
+    keys, times = ",".join(map(str, ids.tolist())), ",".join(map(repr, before.tolist()))
+    return session.table(
+        f"SELECT {', '.join(f't.{quoted(column)}' for column in selected.names)} FROM {quoted(name)} t "
+        f"JOIN unnest('{{{keys}}}'::bigint[], '{{{times}}}'::float8[]) AS wanted (id, before) "
+        'ON t."diaObjectId" = wanted.id WHERE t."midpointMjdTai" < wanted.before'
     )
 
 

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
 
-from ..errors import ArchiveError, QueryCancelledError, QueryError, QueryMemoryError, QueryTimeoutError
+from ..errors import (
+    ArchiveError,
+    ArchiveFullError,
+    QueryCancelledError,
+    QueryError,
+    QueryMemoryError,
+    QueryTimeoutError,
+)
 from ._session import Session
 from ._tables import READER
 
@@ -25,8 +33,8 @@ _GLANCE_SECONDS = 0.05
 
 _SELECT = re.compile(r"[\s(]*(SELECT|WITH|VALUES)\b", re.IGNORECASE)
 
-_STOPPED = "57014"
-_TOO_MUCH_MEMORY = ("53200", "53400", "53100")
+_TOO_MUCH_MEMORY = ("53200", "53400")
+"""Out of memory, or of the room for temporary files."""
 
 
 def query(
@@ -46,6 +54,7 @@ def query(
     statement = f"SELECT * FROM ({sql}\n) AS result"
     if max_rows is not None:
         statement += f" LIMIT {int(max_rows)}"
+    started = time.monotonic()
     try:
         session.run("BEGIN READ ONLY")
         _restrict(session, timeout)
@@ -54,12 +63,12 @@ def query(
     except QueryError:
         raise
     except ArchiveError as error:
-        state = getattr(error, "sqlstate", "53100")
-        if state == _STOPPED:
-            if cancelled is not None and cancelled.is_set():
-                raise QueryCancelledError("the query was cancelled") from error
+        # While a result is read the driver tells no code, and what the server says is in its own language.
+        if cancelled is not None and cancelled.is_set():
+            raise QueryCancelledError("the query was cancelled") from error
+        if timeout is not None and time.monotonic() - started > timeout:
             raise QueryTimeoutError(f"the query took longer than {timeout:g} seconds") from error
-        if state in _TOO_MUCH_MEMORY:
+        if isinstance(error, ArchiveFullError) or getattr(error, "sqlstate", "") in _TOO_MUCH_MEMORY:
             raise QueryMemoryError(
                 "the query needs more memory than it may use: select, group or sort fewer rows"
             ) from error

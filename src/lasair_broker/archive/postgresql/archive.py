@@ -36,6 +36,7 @@ from ..interface import (
 )
 from ..packs import PackReader, PackWriter, in_use
 from . import _hits, _lookups, _query, _status, _upkeep
+from ._leading import Leading
 from ._migrations import migrate
 from ._session import ConflictError, Pool, Session, described
 from ._staging import Staging
@@ -50,6 +51,8 @@ T = TypeVar("T")
 
 _ATTEMPTS = 8
 """So often is a write tried that other workers stand in the way of."""
+
+_PARTITION_LOCK = 0x6C617361697202
 
 _READING = {
     "search_path": NAMESPACE,
@@ -122,6 +125,7 @@ class PostgreSQLArchive(Archive):
             raise
         self._staging = Staging(self._writer)
         self._pool = Pool(url, _READING)
+        self._leading = Leading(url, _READING)
         self._reader = PackReader(self._folder)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="packs")
 
@@ -208,10 +212,11 @@ class PostgreSQLArchive(Archive):
             for day in partitions_of(getattr(batch, name).sent.numpy("midpointMjdTai"))
         }
         for name, day in sorted(wanted - self._partitions):
-            if not self._writer.rows(
-                f"SELECT 1 WHERE to_regclass('{NAMESPACE}.\"{name}_{day}\"') IS NOT NULL"
-            ):
-                self._writer.run(partition(name, day))
+            if not _is_there(self._writer, name, day):
+                with self._writer.transaction():
+                    self._writer.run(f"SELECT pg_advisory_xact_lock({_PARTITION_LOCK})")
+                    if not _is_there(self._writer, name, day):  # another worker may have made it meanwhile
+                        self._writer.run(partition(name, day))
         self._partitions |= wanted
 
     def _undo(self) -> None:
@@ -413,12 +418,18 @@ class PostgreSQLArchive(Archive):
         with self._pool.snapshot() as session:
             return _export.export_parquet(session, Path(folder), tables, progress)
 
+    def leads(self, chore: str) -> bool:
+        if self._closed:
+            raise ArchiveError("the archive is closed")
+        return self._leading.leads(chore)
+
     def serve(self) -> None:
         """Nothing is to be done: the server serves everybody."""
 
     def close(self) -> None:
         self._closed = True
         self._pool.close()
+        self._leading.close()
         with self._write_lock, self._note_lock:
             self._executor.shutdown()
             self._packs.close()
@@ -426,6 +437,11 @@ class PostgreSQLArchive(Archive):
             self._writer.close()
             if self._noter is not None:
                 self._noter[0].close()
+
+
+def _is_there(session: Session, name: str, day: int) -> bool:
+    """Whether there is a partition of a table."""
+    return bool(session.rows(f"SELECT 1 WHERE to_regclass('{NAMESPACE}.\"{name}_{day}\"') IS NOT NULL"))
 
 
 @contextmanager

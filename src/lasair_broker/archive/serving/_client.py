@@ -293,6 +293,9 @@ class RemoteArchive(Archive):
     ) -> dict[str, int]:
         self._refused()
 
+    def leads(self, chore: str) -> bool:
+        return False
+
     def serve(self) -> None:
         self._refused()
 
