@@ -195,7 +195,7 @@ class ListKeeper:
 
     def match_next(self) -> None:
         """Match with the archive what is due, while another thread calls `idle`."""
-        if self._matching is None:
+        if self._matching is None or not self._archive.leads("lists"):
             return
         for lost in list(self._again):
             self._matching.again(*lost)
