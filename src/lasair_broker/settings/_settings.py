@@ -38,6 +38,7 @@ __all__ = [
     "KafkaConnection",
     "KafkaSettings",
     "LoggingSettings",
+    "MessengersSettings",
     "MetricsSettings",
     "SchemaSettings",
     "Settings",
@@ -164,6 +165,40 @@ class KafkaSettings(KafkaConnection):
     )
 
 
+class MessengersSettings(KafkaConnection):
+    """Gravitational waves, neutrinos, bursts: where notices are announced, and which are taken in."""
+
+    topics: Texts = Field(
+        (), description="Topics of notices to follow; one beginning with ^ is a pattern. None: not followed."
+    )
+    group: str = Field("lasair-notices", description="Consumer group.", min_length=1)
+    client_id: str = Field("", description="Client of NASA's GCN (OAuth 2); none: user name and password.")
+    client_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
+    token_url: str = Field(
+        "https://auth.gcn.nasa.gov/oauth2/token", description="Where the client gets its tokens."
+    )
+    tests: bool = Field(
+        False, description="Take in and match tests, injections and made-up events, too."
+    )
+
+    def librdkafka(self) -> dict[str, str | int | float | bool]:
+        """The configuration of a librdkafka client, secrets in clear; `options` have the last word."""
+        config: dict[str, str | int | float | bool] = {"group.id": self.group}
+        if self.client_id:
+            config |= {
+                "security.protocol": "SASL_SSL",
+                "sasl.mechanism": "OAUTHBEARER",
+                "sasl.oauthbearer.method": "oidc",
+                "sasl.oauthbearer.client.id": self.client_id,
+                "sasl.oauthbearer.client.secret": self.client_secret.get_secret_value(),
+                "sasl.oauthbearer.token.endpoint.url": self.token_url,
+            }
+        given = super().librdkafka()
+        if self.client_id and "security.protocol" not in self.options:
+            given.pop("security.protocol")
+        return config | given
+
+
 class DeliverySettings(KafkaConnection):
     """How hits get to users: our own Kafka (which `bootstrap` and its like name), mail, and the rest."""
 
@@ -257,6 +292,23 @@ class ContextSettings(_Section):
     )
     hubble: float = Field(70.0, description="Hubble constant, km/s/Mpc.", gt=10, lt=200)
     omega_matter: float = Field(0.3, description="Matter density of a flat universe.", ge=0, le=1)
+
+
+class ClassifySettings(_Section):
+    """Class probabilities of objects."""
+
+    enabled: bool = Field(False, description="Whether objects get class probabilities.")
+    model: Path | None = Field(
+        None, description="Folder with a model that `lasair train` made; else the one that comes with Lasair."
+    )
+    priors: Path | None = Field(
+        None, description="Rates of the classes over the sky, YAML; else those that come with Lasair."
+    )
+    shift: bool = Field(
+        True,
+        description="Turn probabilities from the mixture that the model was trained on to that expected at "
+        "the place, with what the context stage says.",
+    )
 
 
 class TnsSettings(_Section):
@@ -392,7 +444,9 @@ class Settings(BaseSettings):
     schemas: SchemaSettings = SchemaSettings()
     stream: StreamSettings = StreamSettings()
     context: ContextSettings = ContextSettings()
+    classify: ClassifySettings = ClassifySettings()
     tns: TnsSettings = TnsSettings()
+    messengers: MessengersSettings = MessengersSettings()
     metrics: MetricsSettings = MetricsSettings()
     site: SiteSettings = SiteSettings()
     logging: LoggingSettings = LoggingSettings()

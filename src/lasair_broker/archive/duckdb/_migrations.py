@@ -22,7 +22,14 @@ def _sort_what_is_said_of_objects(connection: Any) -> None:
         connection.execute(f"ALTER TABLE {quoted(name)} RENAME TO {quoted(f'{name}_recent')}")
 
 
-MIGRATIONS: Mapping[int, Migration] = {2: _sort_what_is_said_of_objects}
+def _a_column_for_each_class(connection: Any) -> None:
+    """Version 3 has one row of classifications an object and model; there was nothing in the table before."""
+    connection.execute("DROP VIEW IF EXISTS classifications")
+    for part in ("classifications_recent", "classifications_sorted"):
+        connection.execute(f"DROP TABLE IF EXISTS {quoted(part)}")
+
+
+MIGRATIONS: Mapping[int, Migration] = {2: _sort_what_is_said_of_objects, 3: _a_column_for_each_class}
 """What brings a layout to the version of its key from the one before. It gets a connection within a
 transaction."""
 

@@ -30,7 +30,7 @@ __all__ = [
     "views",
 ]
 
-VERSION = 2
+VERSION = 3
 """Version of this layout. A change that new columns and tables do not cover needs a new one, and a
 migration."""
 
@@ -50,6 +50,7 @@ SORTED: dict[str, tuple[str, ...]] = {
     "ssSources": ("ssObjectId", "midpointMjdTai", "diaSourceId"),
     "alerts": ("diaSourceId",),
     "cutouts": ("diaSourceId",),
+    "classification_history": ("diaObjectId", "newestSourceMjdTai", "model"),
 }
 """The tables kept sorted, and their sorting columns; the first is an integer by which compaction slices
 them. What is said of objects (annotations, classes, hits of lists and maps) is sorted by its key."""

@@ -1,0 +1,31 @@
+"""Probabilities of what an object is: the tree of classes, features, models, and the stage that applies them.
+
+`training` goes from labelled light curves to a model.
+"""
+
+from lasair_broker.classify._calibration import calibration_error
+from lasair_broker.classify._enrich import Classifiers, Verdict, classify, enrich
+from lasair_broker.classify._features import FEATURES, features
+from lasair_broker.classify._model import Model, ModelError, load_model, shipped_model
+from lasair_broker.classify._priors import Priors, load_priors
+from lasair_broker.classify._taxonomy import UNKNOWN, Node, Taxonomy, taxonomy
+
+__all__ = [
+    "FEATURES",
+    "UNKNOWN",
+    "Classifiers",
+    "Model",
+    "ModelError",
+    "Node",
+    "Priors",
+    "Taxonomy",
+    "Verdict",
+    "calibration_error",
+    "classify",
+    "enrich",
+    "features",
+    "load_model",
+    "load_priors",
+    "shipped_model",
+    "taxonomy",
+]
