@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import requests
 from nbclient import NotebookClient
 from site_under_test import Site
 
@@ -26,6 +27,16 @@ def token(site: Site) -> str:
 
 def test_there_are_no_others() -> None:
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_leads_to_it(site: Site, name: str) -> None:
+    path = f"/help/notebooks/{name}.ipynb"
+    assert path in requests.get(f"{site.address}/help/", timeout=60).text
+    assert path in requests.get(f"{site.address}/help/api/", timeout=60).text
+    given = requests.get(f"{site.address}{path}", timeout=60)
+    assert given.content == (NOTEBOOKS / f"{name}.ipynb").read_bytes()
+    assert requests.get(f"{site.address}/help/notebooks/nothing.ipynb", timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize("name", NAMES)

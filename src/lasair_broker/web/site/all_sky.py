@@ -66,6 +66,11 @@ class Picture:
         return _grid()
 
     @property
+    def labels(self) -> tuple[tuple[Mark, str], ...]:
+        """What stands beside some of these."""
+        return _labels()
+
+    @property
     def galactic_plane(self) -> str:
         """The Galactic equator."""
         return _galactic_plane()
@@ -168,6 +173,18 @@ def _grid() -> tuple[str, ...]:
     lines = [(along, np.full(along.shape, decl)) for decl in (-60.0, -30.0, 0.0, 30.0, 60.0)]
     lines += [(np.full(up.shape, ra), up) for ra in (-120.0, -60.0, 0.0, 60.0, 120.0)]
     return tuple(_line(*_projected(np.radians(ra), np.radians(decl))) for ra, decl in lines)
+
+
+@cache
+def _labels() -> tuple[tuple[Mark, str], ...]:
+    """Hours along the equator, and degrees along the middle."""
+    named = [(15.0 * hours, 0.0, f"{hours}h") for hours in (0, 4, 8, 16, 20)]
+    named += [(0.0, decl, f"{decl:+.0f}°") for decl in (-60.0, -30.0, 30.0, 60.0)]
+    x, y = mollweide([ra for ra, _, _ in named], [decl for _, decl, _ in named])
+    return tuple(
+        (Mark(f"{a:.1f}", f"{b:.1f}"), text)
+        for a, b, (_, _, text) in zip(x.tolist(), y.tolist(), named, strict=True)
+    )
 
 
 @cache

@@ -30,6 +30,14 @@ DOCUMENTS = {
 }
 """Those that are for users: name and title."""
 
+NOTEBOOKS = {
+    "find_objects": "Find objects",
+    "light_curve": "A light curve",
+    "filter": "A filter",
+    "watchlist": "A watchlist",
+}
+"""Examples to begin with: name and title."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -68,10 +76,22 @@ def document(name: str) -> Document | None:
     return Document(DOCUMENTS[name], mark_safe(body), tuple(headings))  # noqa: S308 - of our own files, without HTML in them
 
 
+def notebook(name: str) -> bytes | None:
+    """An example notebook; None if there is none of this name."""
+    if name not in NOTEBOOKS:
+        return None
+    path = next(
+        (p for p in (folder / "notebooks" / f"{name}.ipynb" for folder in _FOLDERS) if p.is_file()), None
+    )
+    return None if path is None else path.read_bytes()
+
+
 def _lead_here(token: Token) -> None:
-    """A link to another document leads to its page."""
+    """A link to another document leads to its page, one to a notebook to the file."""
     if token.type != "link_open":
         return
+    if example := re.fullmatch(r"notebooks/([a-z_]+)\.ipynb", str(token.attrGet("href"))):
+        token.attrSet("href", f"/help/notebooks/{example[1]}.ipynb")
     found = re.fullmatch(r"(?:docs/)?([a-z-]+)\.md(#.*)?", str(token.attrGet("href")))
     if found and found[1] in DOCUMENTS:
         token.attrSet("href", f"/help/{found[1]}/{found[2] or ''}")

@@ -12,5 +12,6 @@ urlpatterns = [
     path("schema/<str:name>/", schema.one, name="table"),
     path("status/", status.status, name="status"),
     path("help/", help_pages.index, name="help"),
+    path("help/notebooks/<slug:name>.ipynb", help_pages.notebook, name="notebook"),
     path("help/<slug:name>/", help_pages.one, name="document"),
 ]
