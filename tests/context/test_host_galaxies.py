@@ -83,17 +83,26 @@ def test_the_light_radius_knows_that_meridians_meet(tmp_path: Path) -> None:
     assert said["classification"] == "SN"
 
 
-def _slowly(candidates: list[tuple[float, float, float, float]], model: HostModel) -> list[float]:
+def _slowly(candidates: list[tuple[float, float, float, float, float]], model: HostModel) -> list[float]:
     rates = [math.exp(model.log_unseen)]
-    for ddlr, magnitude, a, q in candidates:
+    for ddlr, magnitude, a, q, distance in candidates:
         area = a * a * q
         light = 10 ** (-0.4 * model.brightness * (magnitude - 17.0))
-        rates.append(math.exp(-ddlr / model.scale) * light * (area / 100.0) ** -model.crowding)
+        # 70 kpc are seen as 2 a from so far, and no galaxy is larger.
+        mpc = 0.070 / (2.0 * a * math.pi / 180.0 / 3600.0)
+        near = min(1.0, min(mpc, distance or math.inf) / 10.0) ** 2
+        rates.append(near * math.exp(-ddlr / model.scale) * light * (area / 100.0) ** -model.crowding)
     return [rate / sum(rates) for rate in rates]
 
 
 galaxies = st.lists(
-    st.tuples(st.floats(0.0, 30.0), st.floats(8.0, 24.0), st.floats(0.5, 600.0), st.floats(0.1, 1.0)),
+    st.tuples(
+        st.floats(0.0, 30.0),
+        st.floats(0.0, 24.0),
+        st.floats(0.5, 20_000.0),
+        st.floats(0.1, 1.0),
+        st.sampled_from([0.0, 0.05, 0.8, 4.0, 10.0, 40.0]),
+    ),
     max_size=6,
 )
 
@@ -102,11 +111,12 @@ galaxies = st.lists(
 @given(st.lists(galaxies, min_size=1, max_size=5))
 def test_probabilities_add_up_and_equal_the_plain_formula(positions: list[list[tuple[float, ...]]]) -> None:
     model = HostModel()
-    flat = np.array([g for some in positions for g in some], np.float64).reshape(-1, 4)
+    flat = np.array([g for some in positions for g in some], np.float64).reshape(-1, 5)
     which = np.repeat(np.arange(len(positions)), [len(some) for some in positions]).astype(np.int64)
-    host, none = host_probabilities(which, *flat.T, len(positions), model)
+    distance = np.where(flat[:, 4] > 0.0, flat[:, 4], np.nan)
+    host, none = host_probabilities(which, *flat.T[:4], len(positions), model, distance)
     for k, some in enumerate(positions):
-        expected = _slowly(some, model)  # type: ignore[arg-type]  # tuples of four
+        expected = _slowly(some, model)  # type: ignore[arg-type]  # tuples of five
         assert none[k] == pytest.approx(expected[0], rel=1e-9)
         np.testing.assert_allclose(host[which == k], expected[1:], rtol=1e-9)
         assert none[k] + host[which == k].sum() == pytest.approx(1.0)

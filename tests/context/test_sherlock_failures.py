@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from made_up_sky import RULES, catalogue, loader, shifted, verdicts
 
-from lasair_broker.context import classify
+from lasair_broker.context import classify, read_rules
 
 HERE = (150.0, 2.0)
 
@@ -48,6 +48,74 @@ def test_167_an_afterglow_far_from_everything_is_an_orphan(folder: Path) -> None
     assert said["catalogue_object_id"] is None
     assert "galaxy" not in said["description"]
     assert said["hostlessProbability"] > 0.9
+
+
+CLOUD = {"name": "LMC", "mag_B": 0.9, "major_axis": 38_700.0, "minor_axis": 33_000.0, "position_angle": 170.0}
+ANDROMEDA = {
+    "name": "M 31", "mag_B": 4.3, "major_axis": 11_400.0, "minor_axis": 3_700.0, "position_angle": 35.0,
+}  # fmt: skip
+BEHIND = (83.0, -69.0)
+"""Within the Large Magellanic Cloud."""
+
+
+def with_neighbours(folder: Path) -> Any:
+    shipped = read_rules()
+    told = [neighbour.model_dump() for neighbour in shipped.neighbours]
+    wide = {**RULES["searches"]["galaxies"], "radius": 18_000.0}
+    return loader(folder, {**RULES, "searches": {**RULES["searches"], "galaxies": wide}, "neighbours": told})
+
+
+def said_of(folder: Path, *places: tuple[float, float]) -> list[dict[str, Any]]:
+    rows, _ = classify(*zip(*places, strict=True), None, with_neighbours(folder).current())
+    return list(rows.to_pylist())
+
+
+def test_what_explodes_far_behind_the_magellanic_cloud_is_not_in_it(folder: Path) -> None:
+    """The Cloud covers 78 square degrees, in which thousands of galaxies are seen, most of them in none."""
+    ra, decl = shifted(*BEHIND, east=4.0)
+    galaxy = {"name": "behind", "mag_B": 17.5, "major_axis": 24.0, "minor_axis": 20.0, "position_angle": 0.0}
+    catalogue(
+        folder, "galaxies", [{"ra": 80.894, "decl": -69.756, **CLOUD}, {"ra": ra, "decl": decl, **galaxy}]
+    )
+    behind, alone, centre = said_of(folder, BEHIND, (78.0, -69.2), (80.9, -69.7))
+    assert (behind["classification"], behind["catalogue_object_id"]) == ("SN", "behind")
+    assert behind["hostProbability"] > 0.9
+    assert alone["classification"] == centre["classification"] == "ORPHAN"
+    assert alone["hostlessProbability"] > 0.98
+
+
+def test_a_nova_of_andromeda_may_be_in_it_and_nothing_is_sure(folder: Path) -> None:
+    """Its satellite is a piece of it by its light, but a galaxy of 17 mag is one of hundreds behind."""
+    near_core, far_out = (
+        shifted(10.685, 41.269, east=300.0, north=400.0),
+        shifted(10.685, 41.269, north=5600.0),
+    )
+    ra, decl = shifted(*near_core, east=5.0)
+    catalogue(
+        folder,
+        "galaxies",
+        [
+            {"ra": 10.685, "decl": 41.269, **ANDROMEDA},
+            {"ra": ra, "decl": decl, "name": "behind", "mag_B": 17.0, "major_axis": 24.0},
+        ],
+    )
+    (said, out) = said_of(folder, shifted(*near_core, north=200.0), far_out)
+    assert (said["classification"], said["catalogue_object_id"]) == ("SN", "M 31")
+    assert 0.2 < said["hostProbability"] < 0.8
+    assert out["hostlessProbability"] > 0.9
+    (said,) = said_of(folder, near_core)
+    assert said["catalogue_object_id"] == "behind"
+
+
+def test_a_distance_of_the_catalogue_goes_before_all(folder: Path) -> None:
+    """A dwarf galaxy as wide as a spiral ten times as far."""
+    dwarf = {"mag_B": 12.5, "major_axis": 600.0, "minor_axis": 500.0, "position_angle": 0.0}
+    for distance, least, most in ((None, 0.9, 1.0), (40.0, 0.9, 1.0), (0.3, 0.0, 0.1)):
+        catalogue(
+            folder, "galaxies", [near(east=60.0, **dwarf, **({"distance": distance} if distance else {}))]
+        )
+        (said,) = said_of(folder, HERE)
+        assert least <= (said["hostProbability"] or 0.0) <= most, distance
 
 
 def test_155_a_supernova_far_from_a_star_is_not_its_glare(folder: Path) -> None:

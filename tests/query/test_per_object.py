@@ -37,6 +37,11 @@ GOOD = [
     "SELECT o.ra, t.type FROM objects o JOIN crossmatch_tns t ON o.tns_name = t.tns_name",
     "SELECT o.ra, e.kind FROM objects o JOIN mma_hits m ON o.diaObjectId = m.diaObjectId "
     "JOIN external_events e ON e.mw_id = m.mw_id",
+    "SELECT o.ra, e.kind FROM objects o JOIN event_hits h ON o.diaObjectId = h.diaObjectId "
+    "JOIN external_events e ON e.mw_id = h.mw_id",
+    "SELECT a.ra, p.partnerRank, b.g_psfFlux FROM objects b "
+    "JOIN partners p ON b.diaObjectId = p.partnerDiaObjectId "
+    "JOIN objects a ON a.diaObjectId = p.diaObjectId",
     "SELECT diaObjectId FROM objects WHERE ra < 3 UNION SELECT diaObjectId FROM annotations",
     "SELECT o.ra FROM objects o JOIN (SELECT diaObjectId AS id, MAX(reliability) AS best FROM diaSources "
     "GROUP BY diaObjectId) AS s ON o.diaObjectId = s.id WHERE s.best > 0.9",
@@ -50,6 +55,13 @@ BAD = [
     ("SELECT COUNT(*) AS n FROM objects", "groups rows of several objects"),
     ("SELECT AVG(ra) AS a FROM objects GROUP BY nDiaSources", "groups rows"),
     ("SELECT a.ra FROM objects a, objects b WHERE a.ra = b.ra", "objects is not tied"),
+    ("SELECT a.ra FROM objects a, objects b, partners p WHERE b.diaObjectId = p.partnerDiaObjectId",
+     "is not tied"),
+    ("SELECT a.ra FROM objects a JOIN partners p ON a.diaObjectId = p.diaObjectId "
+     "JOIN objects b ON b.diaObjectId = p.partnerDiaObjectId "
+     "JOIN annotations c ON c.diaObjectId = b.diaObjectId", "annotations is not tied"),
+    ("SELECT o.ra FROM objects o JOIN external_events e ON o.ra = e.ra",
+     "compare external_events.mw_id with mma_hits.mw_id or external_events.mw_id with event_hits.mw_id"),
     ("SELECT ra FROM objects WHERE ra > (SELECT AVG(ra) FROM objects)", "objects is not tied"),
     ("SELECT ra FROM objects WHERE EXISTS (SELECT 1 FROM annotations WHERE topic = 'x')", "is not tied"),
     ("SELECT o.ra FROM objects o JOIN crossmatch_tns t ON o.ra = t.ra", "compare crossmatch_tns.tns_name"),

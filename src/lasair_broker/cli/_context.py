@@ -26,8 +26,10 @@ __all__ = [
     "context_of",
     "errors",
     "fail",
+    "features_of",
     "opened",
     "pipeline_of",
+    "schemas_of",
     "settings_for",
 ]
 
@@ -83,10 +85,24 @@ def opened(archive: str | None, *, read_only: bool = False) -> Iterator[Archive]
         yield found
 
 
-def pipeline_of(settings: Settings, lists: Resource[ActiveLists] | None = None) -> Pipeline:
-    """The pipeline of an installation: where it finds schemas, and its stages; `lists` are matched in it."""
+def pipeline_of(
+    settings: Settings,
+    lists: Resource[ActiveLists] | None = None,
+    catalogues: ContextLoader | None = None,
+) -> Pipeline:
+    """The pipeline of an installation: where it finds schemas, and its stages; `lists` are matched in it, and
+    `catalogues` are those of `context_of`."""
+    matching = () if lists is None else list_stages(lists)
+    events = EventLoader(settings.context.catalogues)
+    context = catalogues or context_of(settings)
+    stages = standard_stages(Resource(features_of(settings)), context, matching, events)
+    return Pipeline(schemas_of(settings), stages, poison_limit=settings.stream.poison_limit)
+
+
+def schemas_of(settings: Settings) -> SchemaStore:
+    """Where an installation finds writer schemas."""
     where = settings.schemas
-    schemas = SchemaStore(
+    return SchemaStore(
         where.folders,
         where.registry_url or None,
         where.use_installed,
@@ -94,11 +110,11 @@ def pipeline_of(settings: Settings, lists: Resource[ActiveLists] | None = None) 
         registry_password=where.registry_password.get_secret_value(),
         cache_folder=None if "://" in settings.archive.url else Path(settings.archive.url) / "schemas",
     )
-    features = FeatureResources(settings.context.hubble, settings.context.omega_matter)
-    matching = () if lists is None else list_stages(lists)
-    events = EventLoader(settings.context.catalogues)
-    stages = standard_stages(Resource(features), context_of(settings), matching, events)
-    return Pipeline(schemas, stages, poison_limit=settings.stream.poison_limit)
+
+
+def features_of(settings: Settings) -> FeatureResources:
+    """What features are computed with."""
+    return FeatureResources(settings.context.hubble, settings.context.omega_matter)
 
 
 def context_of(settings: Settings) -> ContextLoader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from lasair_broker.archive import Archive
 from lasair_broker.context.events import (
     EventError,
     EventFile,
@@ -22,10 +21,11 @@ from lasair_broker.context.events import (
     read_stored,
     remove_events,
     shipped_mappings,
-    update_events,
+    take_in,
 )
 
-from ._context import console, errors, fail, opened, settings_for
+from ._context import console, errors, fail, settings_for
+from ._news import bring_up_to_date
 from ._progress import work
 
 __all__ = ["app"]
@@ -37,15 +37,14 @@ app = typer.Typer(
 _SHOWN_ROWS = 5
 """Refused rows of a file that are told one by one."""
 
-_OBJECTS_AT_ONCE = 50_000
-
 _ArchiveOption = Annotated[
     str | None,
     typer.Option(
         "--archive",
         "-a",
         metavar="FOLDER",
-        help="Also match with the objects of this archive; it must not be in use.",
+        help="Also match with the objects of this archive. Not needed where a stream runs: it does so "
+        "itself.",
     ),
 ]
 _Origin = Annotated[
@@ -79,15 +78,16 @@ def add(
     ] = False,
     archive: _ArchiveOption = None,
 ) -> None:
-    """Take events in. A running stream matches its alerts with them at once.
+    """Take events in. A running stream matches its alerts with them at once, and what it has stored within
+    seconds.
 
     A newer notice of an event takes the place of the older; an older one changes nothing. A file that cannot
     be read is told and the others go on; the exit code is then 1. With --archive, objects stored are matched
-    too.
+    while no stream runs.
     """
     settings = settings_for(archive)
     chosen = read_mapping(mapping) if mapping else None
-    read: list[pa.Table] = []
+    read: list[EventFile] = []
     failed = 0
     with work("reading") as progress:
         for number, path in enumerate(files):
@@ -99,29 +99,34 @@ def add(
                 errors.print(f"[bold red]not taken in:[/] {escape(str(error))}", highlight=False)
                 continue
             failed += bool(found.refused)
+            for problem in found.problems:
+                errors.print(f"{escape(str(path))}: {escape(problem)}", highlight=False)
             _tell_refused(path, found)
-            read.append(found.rows)
+            read.append(found)
     if not read:
         raise fail("no events were taken in")
-    rows = pa.concat_tables(read)
     if not tests:
-        real = pc.equal(rows["role"], "observation")
-        left_out = rows.num_rows - (pc.sum(real).as_py() or 0)
-        rows = rows.filter(real)
+        read, left_out = _without_tests(read)
         if left_out:
             errors.print(f"{left_out:,} tests left out (--tests takes them in)", highlight=False)
     with errors.status("taking them in …"):
-        done = update_events(settings.context.catalogues, rows)
+        done = take_in(settings.context.catalogues, read)
     console.print(
         f"{done.new:,} new events, {done.changed:,} changed; {done.total:,} are known", highlight=False
     )
     _tell_unmatched(done.rows)
     if archive is not None:
-        with opened(archive) as store, work("matching with the archive") as progress:
-            hits = _match(store, done.rows)
-        console.print(f"{hits:,} hits in the archive", highlight=False)
+        bring_up_to_date(archive, settings)
     if failed:
         raise typer.Exit(1)
+
+
+def _without_tests(files: list[EventFile]) -> tuple[list[EventFile], int]:
+    """The files without tests, and how many these were."""
+    kept = [
+        replace(file, rows=file.rows.filter(pc.equal(file.rows["role"], "observation"))) for file in files
+    ]
+    return kept, sum(file.rows.num_rows for file in files) - sum(file.rows.num_rows for file in kept)
 
 
 def _tell_refused(path: Path, found: EventFile) -> None:
@@ -138,33 +143,13 @@ def _tell_refused(path: Path, found: EventFile) -> None:
 
 def _tell_unmatched(rows: pa.Table) -> None:
     current = rows.filter(pc.and_(pc.invert(rows["retracted"]), pc.equal(rows["role"], "observation")))
-    lacking = current.num_rows - len(EventIndex.build(current))
+    with_map = pc.sum(current["skymap"].is_valid()).as_py() or 0
+    lacking = current.num_rows - with_map - len(EventIndex.build(current.filter(current["skymap"].is_null())))
     if lacking:
         errors.print(
             f"{lacking:,} of them have no position with an error, or none small enough, and match nothing",
             highlight=False,
         )
-
-
-def _match(store: Archive, rows: pa.Table) -> int:
-    """Store events and their hits in an archive, in the place of those it had; how many hits there are."""
-    store.write([], tables={"external_events": rows})
-    index = EventIndex.build(rows)
-    hits = [index.hits(_objects(store, []))]
-    for places in store.object_places(index.covering_ranges(), _OBJECTS_AT_ONCE):
-        near = index.near(places["ra"].to_numpy(), places["decl"].to_numpy())
-        if len(near):
-            hits.append(index.hits(_objects(store, places["diaObjectId"].take(pa.array(near)).to_pylist())))
-    found = pa.concat_tables(hits)
-    for number in rows["mw_id"].to_pylist():
-        mine = found.filter(pc.equal(found["mw_id"], number))
-        store.replace_list_hits("event_hits", number, mine, first=True)
-    return int(found.num_rows)
-
-
-def _objects(store: Archive, ids: Sequence[int]) -> pa.Table:
-    columns = ("diaObjectId", "ra", "decl", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai")
-    return store.rows_of_objects("objects", ids, columns)
 
 
 @app.command("list")
@@ -180,13 +165,15 @@ def show_list(
     if not total:
         console.print("There are no events. Take some in: lasair event add FILE", highlight=False)
         return
-    table = Table("origin", "name", "kind", "MJD (TAI)", "RA", "Dec", "90% radius", "state", box=None)
+    table = Table(
+        "origin", "name", "kind", "MJD (TAI)", "RA", "Dec", "90% radius", "90% area", "Mpc", "state", box=None
+    )
     for row in rows.sort_by([("eventMjdTai", "descending")]).slice(0, limit).to_pylist():
         state = "retracted" if row["retracted"] else row["role"] if row["role"] != "observation" else ""
         table.add_row(
             escape(row["origin"]), escape(row["eventName"]), escape(row["eventClass"] or row["kind"] or ""),
             _figure(row["eventMjdTai"], ".4f"), _figure(row["ra"], ".5f"), _figure(row["decl"], "+.5f"),
-            _radius(row["errorRadius"]), state,
+            _radius(row["errorRadius"]), _area(row["area90"]), _figure(row["distance"], ".0f"), state,
         )  # fmt: skip
     console.print(table)
     if total > limit:
@@ -212,16 +199,13 @@ def show(name: _Name, origin: _Origin = None) -> None:
 
 @app.command()
 def remove(name: _Name, origin: _Origin = None, archive: _ArchiveOption = None) -> None:
-    """Forget an event. With --archive, also its hits in an archive, where it stays marked as removed."""
+    """Forget an event, and its hits: within seconds where a stream runs, else with --archive."""
     settings = settings_for(archive)
     gone = remove_events(settings.context.catalogues, name, origin)
     if not gone.num_rows:
         raise fail(f"there is no event {escape(name)}", "lasair event list shows those there are")
     if archive is not None:
-        place = gone.schema.get_field_index("role")
-        marked = gone.set_column(place, "role", pa.array(["removed"] * gone.num_rows))
-        with opened(archive) as store:
-            _match(store, marked)
+        bring_up_to_date(archive, settings)
     console.print(f"{gone.num_rows} removed", highlight=False)
 
 
@@ -236,6 +220,12 @@ def mappings() -> None:
 
 def _figure(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
+
+
+def _area(square_degrees: float | None) -> str:
+    if square_degrees is None or square_degrees < 0.1:
+        return ""
+    return f"{square_degrees:,.1f} deg²"
 
 
 def _radius(degrees: float | None) -> str:

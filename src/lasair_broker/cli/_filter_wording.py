@@ -34,6 +34,8 @@ class Trigger(StrEnum):
     alert = "alert"
     annotation = "annotation"
     both = "both"
+    context = "context"
+    any = "any"
 
 
 AdqlOption = Annotated[

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import typer
 from rich.markup import escape
 
 from lasair_broker.archive import Archive
 from lasair_broker.stream import Pipeline, renew, stop_on_signals
 
-from ._context import ArchiveOption, console, context_of, errors, fail, opened, pipeline_of, settings_for
+from ._context import ArchiveOption, console, fail, opened, pipeline_of, settings_for
+from ._news import bring_up_to_date
 from ._progress import work
 
 __all__ = ["replay"]
@@ -37,7 +36,8 @@ def replay(
         bool,
         typer.Option(
             "--outdated",
-            help="Only objects whose context is not from the catalogues and rules that are in use now.",
+            help="Only objects that lack news: of the catalogues and rules in use, of TNS, of events. It "
+            "goes on where it was interrupted. A running stream does so by itself.",
         ),
     ] = False,
     resume: Annotated[
@@ -52,19 +52,13 @@ def replay(
     batch in hand; --resume goes on from there, also after a crash.
     """
     period = (_mjd(since, 0.0), _mjd(until, 1e6))
-    if outdated and objects:
-        raise fail("--outdated chooses the objects itself", "Give --object or --outdated, not both")
     settings = settings_for(archive)
+    if outdated:
+        if objects or since or until:
+            raise fail("--outdated chooses the objects itself", "Give it without --object, --since, --until")
+        bring_up_to_date(archive, settings)
+        return
     with opened(archive) as store:
-        if outdated:
-            sources = context_of(settings).current().sources
-            if sources is None:
-                raise fail("there are no catalogues", "Import some: lasair catalogue add NAME SOURCE")
-            with errors.status("looking for objects with another context …"):
-                objects = _outdated(store, sources.digest)
-            if not objects:
-                console.print("no object's context is out of date")
-                return
         _replay(store, pipeline_of(settings), objects, period, resume)
 
 
@@ -84,20 +78,6 @@ def _replay(
     console.print(f"{report.objects:,} objects replayed, {report.renewed:,} given their new state")
     if not report.complete:
         raise fail("stopped before the end", "To go on from here: the same command with --resume")
-
-
-def _outdated(store: Archive, configuration: str) -> list[int]:
-    """Objects with a context of another configuration, or with none."""
-    found: list[int] = []
-    for places in store.object_places():
-        ids = places.column("diaObjectId")
-        said = store.rows_of_objects(
-            "sherlock_classifications", ids.to_pylist(), ["diaObjectId", "configuration"]
-        )
-        newest = said.filter(pc.fill_null(pc.equal(said.column("configuration"), configuration), False))
-        current = pc.is_in(ids, value_set=pa.array(newest.column("diaObjectId").to_pylist(), ids.type))
-        found += ids.filter(pc.invert(current)).to_pylist()
-    return found
 
 
 def _mjd(text: str | None, default: float) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -18,6 +21,7 @@ def show_status(archive: ArchiveOption = None) -> None:
     """Show what the archive holds, its size, and how far each stream has been read."""
     with opened(archive, read_only=True) as store:
         status = store.status()
+        chores = store.query("SELECT * FROM chores ORDER BY chore", max_rows=None).to_pylist()
     console.print(
         f"[bold]{escape(status.where)}[/]  {status.engine}, layout {status.version}", highlight=False
     )
@@ -44,13 +48,32 @@ def show_status(archive: ArchiveOption = None) -> None:
     if status.positions:
         streams = Table("stream", "partition", "next offset", box=None)
         for (topic, partition), offset in sorted(status.positions.items()):
-            if topic != "lasair users":  # no stream: which user database the archive belongs to
+            if not topic.startswith("lasair "):  # the archive's own notes are no stream
                 streams.add_row(escape(topic), str(partition), f"{offset:,}")
         console.print(streams)
-    _show_catalogues(settings_for(archive).context)
+    _show_chores(chores)
+    _show_catalogues(settings_for(archive).context, chores)
 
 
-def _show_catalogues(context: ContextSettings) -> None:
+def _show_chores(chores: Sequence[Mapping[str, Any]]) -> None:
+    """How far the archive's objects have what is known of the sky, as the stream last said."""
+    for chore in chores:
+        name, state = chore["chore"], chore["state"]
+        if name.startswith("catalogue ") or state == "ok":
+            continue
+        since = f"since {utc(chore['changedMjdTai'])}"
+        if state == "working":
+            how = f"{chore['done']:,} of {chore['total']:,}" if chore["total"] else "begun"
+            console.print(
+                f"news of {escape(name)} on their way to stored objects: {how}, {since}", highlight=False
+            )
+        else:
+            why = escape(chore["message"] or "")
+            told = f"news of {escape(name)} do not reach stored objects, {since}: {why}"
+            console.print(f"[yellow]{told}[/]", highlight=False)
+
+
+def _show_catalogues(context: ContextSettings, chores: Sequence[Mapping[str, Any]]) -> None:
     """Which catalogues give objects their context, and what is wrong with the others."""
     found = CatalogueSet.open(context.catalogues)
     if found:
@@ -58,6 +81,13 @@ def _show_catalogues(context: ContextSettings) -> None:
         console.print(f"catalogues: {escape(names)}", highlight=False)
     else:
         console.print("[yellow]no catalogues:[/] objects get no context; lasair catalogue add NAME SOURCE")
-    for state in found.states.values():
-        if state.message:
-            console.print(f"[yellow]{escape(state.message)}[/]", highlight=False)
+    told = [state.message for state in found.states.values() if state.message]
+    for chore in chores:
+        name = chore["chore"].removeprefix("catalogue ")
+        if chore["chore"] != name and name not in found and chore["state"] in ("missing", "damaged"):
+            message = (
+                f"{chore['message']} (the stream goes on without it since {utc(chore['changedMjdTai'])})"
+            )
+            told = [*(m for m in told if m != chore["message"]), message]
+    for message in told:
+        console.print(f"[yellow]{escape(message)}[/]", highlight=False)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
-import pyarrow as pa
 import typer
 
-from lasair_broker.archive import Archive
-from lasair_broker.context import TNS_RADIUS_ARCSEC, TnsBot, TnsReport, update_tns
-from lasair_broker.settings import Settings
-from lasair_broker.sky import WatchlistIndex
-from lasair_broker.stream import renew
+from lasair_broker.context import update_tns
 
-from ._context import console, errors, opened, pipeline_of, settings_for
+from ._context import console, errors, settings_for
+from ._news import bring_up_to_date, tns_bot_of
 
 __all__ = ["app"]
 
@@ -41,48 +36,22 @@ def update(
             "--archive",
             "-a",
             metavar="FOLDER",
-            help="Also give the objects of this archive what is new; it must not be in use.",
+            help="Also give the objects of this archive what is new. Not needed where a stream runs: it does "
+            "so itself.",
         ),
     ] = None,
 ) -> None:
-    """Take a list of TNS in: new transients, changed types and redshifts. A running stream has them at once.
+    """Take a list of TNS in: new transients, changed types and redshifts.
 
-    For an address of TNS, set tns.bot_id, tns.bot_name and tns.api_key. With --archive, objects stored near
-    transients that are new or have changed go through the pipeline again.
+    For an address of TNS, set tns.bot_id, tns.bot_name and tns.api_key. A running stream has them with its
+    next batch, and gives them to the objects it has stored within seconds; with --archive, the archive gets
+    them while no stream runs.
     """
     settings = settings_for(archive)
-    tns = settings.tns
-    bot = None
-    if tns.bot_id is not None:
-        bot = TnsBot(tns.bot_id, tns.bot_name, tns.api_key.get_secret_value())
     with errors.status("taking the list in …"):
-        done = update_tns(source, settings.context.catalogues, bot)
+        done = update_tns(source, settings.context.catalogues, tns_bot_of(settings))
     console.print(
         f"{done.new:,} new transients, {done.changed:,} changed; {done.total:,} are known", highlight=False
     )
     if archive is not None:
-        with opened(archive) as store, errors.status("looking for them in the archive …"):
-            renewed = _renew(store, settings, done)
-        console.print(f"{renewed:,} objects of the archive were there", highlight=False)
-
-
-def _renew(store: Archive, settings: Settings, done: TnsReport) -> int:
-    """Compute the objects near new and changed transients anew; returns how many there are."""
-    count = done.rows.num_rows
-    store.write([], tables={"crossmatch_tns": done.rows})
-    cones = {
-        "cone_id": np.arange(count),
-        "name": pa.array([""] * count, pa.string()),
-        "ra": done.rows.column("ra"),
-        "decl": done.rows.column("decl"),
-        "radius": np.full(count, TNS_RADIUS_ARCSEC),
-    }
-    index = WatchlistIndex.build({0: pa.table(cones)})
-    near: list[int] = []
-    for places in store.object_places(index.covering_ranges()):
-        ra, decl = (places.column(name).to_numpy() for name in ("ra", "decl"))
-        found = np.unique(index.match(ra, decl).position)
-        near += places.column("diaObjectId").take(pa.array(found)).to_pylist()
-    if near:
-        renew(store, pipeline_of(settings), diaObjectIds=near)
-    return len(near)
+        bring_up_to_date(archive, settings)

@@ -5,7 +5,7 @@
 """
 
 from lasair_broker.context._dust import Dust, Reddening, open_dust
-from lasair_broker.context._enrich import ContextResources, classify, enrich
+from lasair_broker.context._enrich import ContextResources, classify, classify_objects, enrich
 from lasair_broker.context._galaxies import (
     HostModel,
     directional_light_radius,
@@ -13,6 +13,7 @@ from lasair_broker.context._galaxies import (
     tangent_offset,
 )
 from lasair_broker.context._loader import ContextLoader
+from lasair_broker.context._made_with import what_made
 from lasair_broker.context._partners import (
     PARTNER_COLUMNS,
     PARTNER_RADIUS_ARCSEC,
@@ -20,10 +21,19 @@ from lasair_broker.context._partners import (
     partner_rows,
 )
 from lasair_broker.context._rules import CLASSES, Rules, read_rules
+from lasair_broker.context._solar_system import flag_movers, in_solar_system
 from lasair_broker.context._sources import Sources
-from lasair_broker.context._tns_list import TnsBot, TnsReport, update_tns
+from lasair_broker.context._tns_list import (
+    TnsBot,
+    TnsNews,
+    TnsReport,
+    read_tns_news,
+    tns_stamp,
+    update_tns,
+)
+from lasair_broker.context._tns_schedule import TnsList, lists_due
 from lasair_broker.context._transients import TNS_RADIUS_ARCSEC
-from lasair_broker.context.errors import ContextError
+from lasair_broker.context.errors import ContextError, TnsListMissingError
 
 __all__ = [
     "CLASSES",
@@ -40,14 +50,24 @@ __all__ = [
     "Rules",
     "Sources",
     "TnsBot",
+    "TnsList",
+    "TnsListMissingError",
+    "TnsNews",
     "TnsReport",
     "classify",
+    "classify_objects",
     "directional_light_radius",
     "enrich",
+    "flag_movers",
     "host_probabilities",
+    "in_solar_system",
+    "lists_due",
     "open_dust",
     "partner_rows",
     "read_rules",
+    "read_tns_news",
     "tangent_offset",
+    "tns_stamp",
     "update_tns",
+    "what_made",
 ]

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from lasair_broker.context._candidates import MAGNITUDES, Candidates
 from lasair_broker.context._galaxies import (
-    HostModel,
     directional_light_radius,
+    galaxy_counts,
     host_probabilities,
     tangent_offset,
 )
 from lasair_broker.context._merge import Groups, best, groups, semi_major_of
+from lasair_broker.context._neighbours import distances, host_model
 from lasair_broker.context._rules import CLASSES, Rules, Search
 from lasair_broker.context._sources import Found, Sources, angular_kpc
 from lasair_broker.lightcurve import Cosmology
@@ -89,10 +90,11 @@ def associate(
         has_say[rows] |= not sources.searches[k][1].crossmatch
         is_host[rows] |= sources.searches[k][1].host
         is_star[rows] |= sources.kind(k) in ("star", "bright star")
-    fragment, nucleus = _inside_galaxies(c, is_host, is_star & ~is_host, rules, len(ra))
+    distance = distances(c, is_host, rules.neighbours)
+    fragment, nucleus = _inside_galaxies(c, is_host, is_star & ~is_host, distance, rules, len(ra))
     together = groups(c, found.quality, is_host, rules.merging, alone=~has_say)
     scale = angular_kpc(c, cosmology)
-    ddlr, host, none = _hosts(c, together, is_host & ~fragment, ra, decl, scale, rules)
+    ddlr, host, none = _hosts(c, together, is_host & ~fragment, ra, decl, scale, distance, rules)
     kpc = scale * c.arcsec
     out = Associations(
         groups=together,
@@ -173,7 +175,14 @@ def _known(c: Candidates, together: Groups) -> Bool:
 
 
 def _hosts(
-    c: Candidates, together: Groups, galaxy: Bool, ra: Float64, decl: Float64, scale: Float64, rules: Rules
+    c: Candidates,
+    together: Groups,
+    galaxy: Bool,
+    ra: Float64,
+    decl: Float64,
+    scale: Float64,
+    distance: Float64,
+    rules: Rules,
 ) -> tuple[Float64, Float64, Float64]:
     """Light radius and probability of each candidate's group, and of no host for each position."""
     blue = np.where(galaxy, c.magnitude + _TO_B[c.band], np.nan)
@@ -190,8 +199,9 @@ def _hosts(
     centre = np.where(who >= 0, who, member)
     east, north = tangent_offset(ra[together.position], decl[together.position], c.ra[centre], c.decl[centre])
     ddlr = np.where(of_galaxy, directional_light_radius(east, north, axis, ratio, angle), np.nan)
-    model = HostModel(rules.hosts.scale, rules.hosts.brightness, rules.hosts.crowding, rules.hosts.log_unseen)
-    host, none = host_probabilities(together.position, ddlr, magnitude, axis, ratio, len(ra), model)
+    away, _ = best(np.where(galaxy, distance, np.nan), together)
+    model = host_model(rules.hosts)
+    host, none = host_probabilities(together.position, ddlr, magnitude, axis, ratio, len(ra), model, away)
     return ddlr[together.of], host[together.of], none
 
 
@@ -201,12 +211,13 @@ _FRAGMENT_SIZE = 0.33
 
 
 def _inside_galaxies(
-    c: Candidates, galaxy: Bool, star: Bool, rules: Rules, num_positions: int
+    c: Candidates, galaxy: Bool, star: Bool, distance: Float64, rules: Rules, num_positions: int
 ) -> tuple[Bool, Bool]:
     """Galaxies that are pieces of a larger one, and stars that are the core of one.
 
     A piece (a bright knot or region that a catalogue has as a galaxy of its own) lies within the ellipse of a
-    galaxy that is much brighter or larger, and has no redshift that says otherwise.
+    galaxy that is much brighter or larger, and has no redshift that says otherwise. Within one so near that
+    it covers a good part of the sky, it may be any galaxy behind.
     """
     fragment, nucleus = np.zeros(len(c), np.bool_), np.zeros(len(c), np.bool_)
     hosts, asked = np.flatnonzero(galaxy), np.flatnonzero(galaxy | star)
@@ -223,12 +234,20 @@ def _inside_galaxies(
         within = np.arange(len(i)) - np.repeat(np.cumsum(times) - times, times)
         j = hosts[first[c.position[i]] + within]
         other = i != j
-        _mark_pairs(c, i[other], j[other], galaxy, star, rules, fragment, nucleus)
+        _mark_pairs(c, i[other], j[other], galaxy, star, distance, rules, fragment, nucleus)
     return fragment, nucleus
 
 
 def _mark_pairs(
-    c: Candidates, i: Int64, j: Int64, galaxy: Bool, star: Bool, rules: Rules, fragment: Bool, nucleus: Bool
+    c: Candidates,
+    i: Int64,
+    j: Int64,
+    galaxy: Bool,
+    star: Bool,
+    distance: Float64,
+    rules: Rules,
+    fragment: Bool,
+    nucleus: Bool,
 ) -> None:
     """Mark those of candidates `i` that are pieces or the core of galaxies `j` near the same positions."""
     east, north = tangent_offset(c.ra[i], c.decl[i], c.ra[j], c.decl[j])
@@ -244,7 +263,18 @@ def _mark_pairs(
         smaller = c.semi_major[i] < _FRAGMENT_SIZE * c.semi_major[j]
         elsewhere = np.abs(c.redshift[i] - c.redshift[j]) > 0.005
         inside = (ddlr < 1.0) & (apart > np.maximum(same, rules.merging.radius))
-        fragment[i[galaxy[i] & inside & (fainter | smaller) & ~elsewhere]] = True
-        far = (redshift[j] > rules.nucleus.redshift) | (np.isnan(redshift[j]) & (c.distance[j] > 5.0))
+        near = host_model(rules.hosts).dilution(c.semi_major[j], distance[j]) < 1.0
+        by_chance = near & (_behind(c, i, j) > rules.hosts.chance)
+        fragment[i[galaxy[i] & inside & (fainter | smaller) & ~elsewhere & ~by_chance]] = True
+        far = (redshift[j] > rules.nucleus.redshift) | (np.isnan(redshift[j]) & (distance[j] > 5.0))
         core = (apart <= rules.nucleus.radius) | (ddlr <= rules.nucleus.light_radii)
         nucleus[i[star[i] & ~c.moves[i] & far & core & ~fragment[j]]] = True
+
+
+def _behind(c: Candidates, i: Int64, j: Int64) -> Float64:
+    """How many galaxies as bright as candidates `i` are expected by chance within the ellipses of candidates
+    `j`; NaN without a magnitude."""
+    ratio = np.where(c.axis_ratio[j] > 0.0, np.fmin(c.axis_ratio[j], 1.0), 1.0)
+    area = np.pi * c.semi_major[j] ** 2 * ratio
+    red = c.magnitude[i] + _TO_B[c.band[i]] - _B_MINUS["R"]
+    return np.asarray(area * galaxy_counts(red), np.float64)

@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import structlog
 
 from lasair_broker.context._associate import associate
 from lasair_broker.context._candidates import Candidates
 from lasair_broker.context._dust import Dust
+from lasair_broker.context._made_with import made_with
 from lasair_broker.context._merge import groups
 from lasair_broker.context._redshift import host_redshifts, mixture_percentiles
 from lasair_broker.context._rules import Merging
+from lasair_broker.context._solar_system import in_solar_system
 from lasair_broker.context._sources import CatalogueLike, Sources
 from lasair_broker.context._tables import classifications, crossmatches
 from lasair_broker.context._transients import KnownTransients, known_transients
@@ -25,9 +26,11 @@ from lasair_broker.context.errors import ContextError
 from lasair_broker.lightcurve import Cosmology
 from lasair_broker.packets import AlertBatch
 
-__all__ = ["ContextResources", "classify", "compile_kernels", "enrich"]
+__all__ = ["ContextResources", "classify", "classify_objects", "compile_kernels", "enrich"]
 
 Float64 = npt.NDArray[np.float64]
+
+_NO_CATALOGUES = "there are no catalogues; import some: lasair catalogue add NAME SOURCE"
 
 _log = structlog.get_logger(__name__)
 
@@ -75,7 +78,7 @@ def enrich(batch: AlertBatch, resources: ContextResources) -> AlertBatch:
     batch = batch.with_object_columns(_dust(ra, decl, resources.dust))
     if resources.sources is None and resources.tns is None:
         return batch
-    rows = np.flatnonzero(~_solar_system(batch))
+    rows = np.flatnonzero(~in_solar_system(batch))
     ids = batch.objects.column("diaObjectId").combine_chunks().take(pa.array(rows))
     ra, decl, mjd = ra[rows], decl[rows], _times(batch)[rows]
     known = _known(resources.tns, ra, decl)
@@ -83,13 +86,41 @@ def enrich(batch: AlertBatch, resources: ContextResources) -> AlertBatch:
         back = np.full(batch.objects.num_rows, -1, np.int64)
         back[rows] = np.arange(len(rows))
         names = known.name.take(pa.array(back, mask=back < 0))
-        batch = batch.with_object_columns({"tns_name": names}).with_table("crossmatch_tns", known.rows)
+        rows_of_tns = made_with(known.rows, resources.tns.version)
+        batch = batch.with_object_columns({"tns_name": names}).with_table("crossmatch_tns", rows_of_tns)
     if resources.sources is None:
         return batch
     verdicts, matches = _classified(
         ids, ra, decl, mjd, known.redshift, resources.sources, resources.cosmology
     )
+    verdicts = made_with(verdicts, resources.sources.digest)
     return batch.with_table("sherlock_crossmatches", matches).with_table("sherlock_classifications", verdicts)
+
+
+def classify_objects(objects: pa.Table, resources: ContextResources) -> tuple[pa.Table, pa.Table]:
+    """What the stage would say now of objects as they are.
+
+    Parameters
+    ----------
+    objects
+        Columns diaObjectId, ra, decl (degrees) and lastDiaSourceMjdTai; none of them linked to a body of the
+        solar system.
+
+    Returns
+    -------
+    Rows of `sherlock_classifications`, one for each object, and of `sherlock_crossmatches`.
+
+    Raises
+    ------
+    ContextError
+        If there are no catalogues.
+    """
+    if resources.sources is None:
+        raise ContextError(_NO_CATALOGUES)
+    ra, decl, mjd = (_floats(objects, name) for name in ("ra", "decl", "lastDiaSourceMjdTai"))
+    ids = objects.column("diaObjectId").combine_chunks()
+    own = _known(resources.tns, ra, decl).redshift
+    return _classified(ids, ra, decl, mjd, own, resources.sources, resources.cosmology)
 
 
 def classify(
@@ -116,7 +147,7 @@ def classify(
         If there are no catalogues.
     """
     if resources.sources is None:
-        raise ContextError("there are no catalogues; import some: lasair catalogue add NAME SOURCE")
+        raise ContextError(_NO_CATALOGUES)
     lon, lat = (np.atleast_1d(np.asarray(v, np.float64)) for v in (ra, decl))
     time = np.broadcast_to(np.asarray(np.nan if mjd is None else mjd, np.float64), lon.shape)
     ids = pa.array(np.arange(len(lon)))
@@ -187,23 +218,3 @@ def _times(batch: AlertBatch) -> Float64:
     if "lastDiaSourceMjdTai" in batch.objects.column_names:
         newest = np.fmax(newest, _floats(batch.objects, "lastDiaSourceMjdTai"))
     return newest
-
-
-def _solar_system(batch: AlertBatch) -> npt.NDArray[np.bool_]:
-    """Objects whose newest alert of this batch is linked to a body of the solar system."""
-    out = np.zeros(batch.objects.num_rows, np.bool_)
-    alerts = batch.alerts
-    if not alerts.num_rows or "ssObjectId" not in alerts.column_names:
-        return out
-    linked = pc.fill_null(pc.not_equal(alerts.column("ssObjectId"), 0), False)
-    if not pc.any(linked).as_py():
-        return out
-    row = pc.index_in(
-        alerts.column("diaObjectId"), value_set=batch.objects.column("diaObjectId").combine_chunks()
-    )
-    row = pc.fill_null(row, -1).to_numpy()
-    order = np.argsort(_floats(alerts, "midpointMjdTai"), kind="stable")
-    order = order[row[order] >= 0]
-    # The newest alert of an object writes last.
-    out[row[order]] = linked.to_numpy(zero_copy_only=False)[order]
-    return out

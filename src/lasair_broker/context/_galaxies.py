@@ -11,6 +11,7 @@ import numpy.typing as npt
 __all__ = [
     "HostModel",
     "directional_light_radius",
+    "galaxy_counts",
     "host_probabilities",
     "tangent_offset",
     "typical_semi_major",
@@ -49,12 +50,29 @@ class HostModel:
         Exponent of its area.
     log_unseen
         Logarithm of the rate outside catalogued galaxies. A deeper catalogue asks for a lower one.
+    nearest
+        Mpc. Nearer than this, a survey finds all that explodes in a galaxy, and no more the nearer it is,
+        spread over an area that grows as the inverse square of the distance: so falls the rate per square
+        arcsecond. What lies behind is as frequent as everywhere.
+    largest
+        Diameter, kpc, of the largest galaxies that there are: one so many degrees wide is so near, at most.
     """
 
     scale: float = 0.503
     brightness: float = 0.629
     crowding: float = 0.526
     log_unseen: float = -4.044
+    nearest: float = 10.0
+    largest: float = 70.0
+
+    def dilution(self, semi_major: Float64, distance: Float64) -> Float64:
+        """The part of the rate per square arcsecond that is left of a galaxy as near as this: semi-major axis
+        in arcsec, distance in Mpc (NaN: not known)."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            at_most = 1e-3 * self.largest / (2.0 * semi_major / _ARCSEC)
+            near = np.fmin(distance, at_most) / self.nearest
+            diluted: Float64 = np.where(near < 1.0, near**2, 1.0)
+        return diluted
 
 
 def tangent_offset(
@@ -124,6 +142,7 @@ def host_probabilities(
     axis_ratio: Float64,
     num_positions: int,
     model: HostModel,
+    distance: Float64 | None = None,
 ) -> tuple[Float64, Float64]:
     """Probability of each candidate to be the host, and for each position that none of them is.
 
@@ -136,6 +155,8 @@ def host_probabilities(
         has probability 0.
     magnitude
         Any broad-band magnitude; NaN: that of a galaxy of this size with an ordinary surface brightness.
+    distance
+        Mpc, not from a redshift; NaN where it is not known. None: of none is it known.
 
     Returns
     -------
@@ -149,6 +170,7 @@ def host_probabilities(
             -ddlr / model.scale
             - 0.4 * _LN10 * model.brightness * (m - 17.0)
             - model.crowding * np.log(area / 100.0)
+            + np.log(model.dilution(semi_major, np.full(len(ddlr), np.nan) if distance is None else distance))
         )
     rate = np.where(np.isfinite(rate), rate, -np.inf)
     # Relative to the largest of each position, so that nothing overflows.
@@ -158,6 +180,18 @@ def host_probabilities(
     share = np.exp(rate - top[position])
     total = none + np.bincount(position, weights=share, minlength=num_positions)
     return share / total[position], none / total
+
+
+def galaxy_counts(magnitude: npt.ArrayLike) -> Float64:
+    """Galaxies brighter than a magnitude (R), expected in a square arcsecond of the sky.
+
+    Notes
+    -----
+    Bloom, Kulkarni & Djorgovski 2002 (AJ 123, 1111), equation 3, from the counts of Hogg et al. 1997.
+    """
+    m = np.asarray(magnitude, np.float64)
+    counts: Float64 = 10.0 ** (0.33 * (m - 24.0) - 2.44) / (0.33 * _LN10)
+    return counts
 
 
 def typical_semi_major(magnitude: npt.ArrayLike) -> Float64:

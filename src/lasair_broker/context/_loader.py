@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -11,7 +13,7 @@ from lasair_broker.context._enrich import ContextResources, compile_kernels
 from lasair_broker.context._rules import Rules, read_rules
 from lasair_broker.context._sources import Sources
 from lasair_broker.context._transients import TNS
-from lasair_broker.context.catalogues import CatalogueSet
+from lasair_broker.context.catalogues import CatalogueSet, CatalogueState
 from lasair_broker.context.errors import ContextError
 from lasair_broker.lightcurve import Cosmology
 
@@ -23,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ContextLoader:
-    """Resources of the context stage, renewed as a whole when a catalogue changes.
+    """Resources of the context stage, renewed as a whole when a catalogue changes. Any thread may ask.
 
     Parameters
     ----------
@@ -54,6 +56,7 @@ class ContextLoader:
         self._cosmology = cosmology or Cosmology()
         self._catalogues = CatalogueSet.open(folder) if folder is not None else None
         compile_kernels()
+        self._lock = threading.Lock()
         self._resources = self._loaded(None)
 
     def current(self) -> ContextResources:
@@ -62,6 +65,10 @@ class ContextLoader:
         A catalogue that has failed or does not fit the rules is left out, and the others go on; `problems`
         says so.
         """
+        with self._lock:
+            return self._current()
+
+    def _current(self) -> ContextResources:
         sets = self._catalogues
         if sets is None:
             return self._resources
@@ -81,6 +88,11 @@ class ContextLoader:
                 # The verdicts go on with what was there before; that is better than none.
                 _log.error("a new catalogue does not fit the rules; going on without it", reason=str(error))
         return self._resources
+
+    @property
+    def states(self) -> Mapping[str, CatalogueState]:
+        """How it is with each catalogue that is or was there."""
+        return {} if self._catalogues is None else self._catalogues.states
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lasair_broker.context.catalogues._expressions import Expression, ExpressionError
 from lasair_broker.context.errors import ContextError
 
-__all__ = ["CLASSES", "Merging", "Rules", "Search", "View", "read_rules"]
+__all__ = ["CLASSES", "Merging", "Neighbour", "Rules", "Search", "View", "read_rules"]
 
 CLASSES = ("AGN", "CV", "NT", "SN", "HPMS", "VS", "BS", "UNCLEAR")
 """What a match can make of an object, the first having precedence. Without a match it is an ORPHAN."""
@@ -178,7 +178,10 @@ class Hosts(_Part):
         Least probability.
     faintest_nucleus
         A galaxy fainter than this (mag) is never said to be the object itself.
-    scale, brightness, crowding, log_unseen
+    chance
+        A galaxy seen within another that is nearer than `nearest` is a piece of it, unless more than so many
+        as bright as it are expected there by chance.
+    scale, brightness, crowding, log_unseen, nearest, largest
         See `HostModel`.
     """
 
@@ -189,6 +192,31 @@ class Hosts(_Part):
     brightness: float = 0.629
     crowding: float = 0.526
     log_unseen: float = -4.044
+    nearest: float = Field(10.0, gt=0)
+    largest: float = Field(70.0, gt=0)
+    chance: float = Field(10.0, gt=0)
+
+
+class Neighbour(_Part):
+    """A galaxy so near that its redshift tells nothing, and of which catalogues may not have the distance.
+
+    Attributes
+    ----------
+    name
+        For people.
+    ra, decl
+        Degrees.
+    radius
+        Degrees within which a galaxy of at least a tenth of that size is this one.
+    distance
+        Mpc.
+    """
+
+    name: str
+    ra: float = Field(ge=0, lt=360)
+    decl: float = Field(ge=-90, le=90)
+    radius: float = Field(gt=0, le=5)
+    distance: float = Field(gt=0)
 
 
 class Rules(_Part):
@@ -202,6 +230,7 @@ class Rules(_Part):
     merging: Merging = Merging()
     nucleus: Nucleus = Nucleus()
     hosts: Hosts = Hosts()
+    neighbours: tuple[Neighbour, ...] = ()
     views: Mapping[str, View]
     searches: Mapping[str, Search]
 

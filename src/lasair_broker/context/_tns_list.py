@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,11 +26,15 @@ from pyarrow import csv
 
 from lasair_broker.context._transients import TNS, crossmatch_rows
 from lasair_broker.context.catalogues import add_catalogue, read_description
-from lasair_broker.context.errors import ContextError
+from lasair_broker.context.errors import ContextError, TnsListMissingError
+from lasair_broker.schema import conform
 
-__all__ = ["TnsBot", "TnsReport", "update_tns"]
+__all__ = ["TnsBot", "TnsNews", "TnsReport", "read_tns_news", "tns_stamp", "update_tns"]
 
 _KEPT = "tns_objects.parquet"
+_UPDATED = "updated"
+"""Column of the list kept: the revision that changed a row last, see `read_tns_news`."""
+
 _COLUMNS = (
     "objid", "name_prefix", "name", "ra", "declination", "redshift", "type", "discoverydate", "discoverymag",
     "internal_names", "lastmodified",
@@ -57,14 +68,30 @@ class TnsReport:
     ----------
     new, changed, total
         Transients that are new, transients that changed, and how many there are now.
-    rows
-        Rows of `crossmatch_tns` of those that are new or changed.
     """
 
     new: int
     changed: int
     total: int
+
+
+@dataclass(frozen=True)
+class TnsNews:
+    """Transients that are new or have changed.
+
+    Attributes
+    ----------
+    rows
+        Rows of table `crossmatch_tns`.
+    revision
+        For each the revision of the list that changed it last: microseconds, later ones larger.
+    newest
+        The newest revision of the list; 0 if there is no list.
+    """
+
     rows: pa.Table
+    revision: npt.NDArray[np.int64]
+    newest: int
 
 
 def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsReport:
@@ -90,25 +117,84 @@ def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsR
         If a row has no position.
     """
     new = _read(source, bot)
-    kept = catalogues / _KEPT
-    old = pq.read_table(kept) if kept.exists() else new.slice(0, 0)
-    merged = _merged(old, new)
-    before = pa.table({"objid": old["objid"], "was": old["lastmodified"]})
-    compared = merged.join(before, "objid", join_type="left outer").combine_chunks()
-    is_new = pc.is_null(pc.index_in(compared["objid"], value_set=old["objid"].combine_chunks()))
-    is_changed = pc.and_(
-        pc.invert(is_new), pc.fill_null(pc.not_equal(compared["lastmodified"], compared["was"]), True)
-    )
-    touched = compared.filter(pc.or_(is_new, is_changed))
-    rows = crossmatch_rows(touched.select(list(_AS_CATALOGUE)).rename_columns(list(_AS_CATALOGUE.values())))
     catalogues.mkdir(parents=True, exist_ok=True)
-    beside = kept.with_suffix(".new")
-    pq.write_table(merged, beside)
-    add_catalogue(catalogues, TNS, str(beside), read_description(TNS))
-    # Kept only now: if the import fails, the next update begins from where this one did.
-    os.replace(beside, kept)  # noqa: PTH105 - Path.replace would do the same
+    kept = catalogues / _KEPT
+    with _locked(kept):
+        old = _kept(kept) if kept.exists() else _with_revisions(new.slice(0, 0), 0)
+        merged = _merged(old.drop_columns([_UPDATED]), new)
+        place = pc.index_in(merged["objid"], value_set=old["objid"].combine_chunks())
+        is_new = pc.is_null(place)
+        is_changed = pc.and_(
+            pc.invert(is_new),
+            pc.fill_null(pc.not_equal(merged["lastmodified"], old["lastmodified"].take(place)), True),
+        )
+        touched = pc.or_(is_new, is_changed)
+        if kept.exists() and (catalogues / TNS).is_dir() and not pc.any(touched, min_count=0).as_py():
+            return TnsReport(0, 0, merged.num_rows)
+        # Whatever the clock does, later changes have larger numbers.
+        revision = max(time.time_ns() // 1000, 1 + (pc.max(old[_UPDATED]).as_py() or 0))
+        updated = pc.if_else(touched, revision, old[_UPDATED].take(place))
+        merged = merged.append_column(_UPDATED, updated)
+        beside = kept.with_suffix(".new")
+        pq.write_table(merged, beside)
+        add_catalogue(catalogues, TNS, str(beside), read_description(TNS))
+        # Kept only now: if the import fails, the next update begins from where this one did.
+        os.replace(beside, kept)  # noqa: PTH105 - Path.replace would do the same
     new_ones, changed = (pc.sum(pc.cast(which, pa.int64())).as_py() or 0 for which in (is_new, is_changed))
-    return TnsReport(new_ones, changed, merged.num_rows, rows)
+    return TnsReport(new_ones, changed, merged.num_rows)
+
+
+def tns_stamp(catalogues: Path) -> tuple[int, int, int] | None:
+    """Something that changes when the list does; None if there is none. Cheap enough to be asked often."""
+    try:
+        status = (catalogues / _KEPT).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def read_tns_news(catalogues: Path, after: int) -> TnsNews:
+    """Transients that are new or have changed since a revision of the list.
+
+    The catalogue `tns` then already has them: it is put into use before the list is kept.
+
+    Raises
+    ------
+    ContextError
+        If the list is damaged.
+    """
+    path = catalogues / _KEPT
+    if not path.exists():
+        return TnsNews(conform(pa.table({}), "crossmatch_tns"), np.zeros(0, np.int64), 0)
+    kept = _kept(path)
+    wanted = pc.and_(pc.greater(kept[_UPDATED], after), pc.is_valid(kept["name"]))
+    news = kept.filter(wanted).combine_chunks()
+    rows = crossmatch_rows(news.select(list(_AS_CATALOGUE)).rename_columns(list(_AS_CATALOGUE.values())))
+    return TnsNews(rows, news[_UPDATED].to_numpy(), pc.max(kept[_UPDATED]).as_py() or 0)
+
+
+@contextmanager
+def _locked(kept: Path) -> Iterator[None]:
+    """Only one at a time changes the list."""
+    with kept.with_name(f".{kept.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _kept(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+        wanted = [*_COLUMNS, *(name for name in (_UPDATED,) if name in table.column_names)]
+        table = table.select(wanted)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, OSError) as error:
+        raise ContextError(
+            f"{path} is damaged: {error}; remove it and take the whole list in again: lasair tns update"
+        ) from None
+    return table if _UPDATED in table.column_names else _with_revisions(table, 1)
+
+
+def _with_revisions(table: pa.Table, revision: int) -> pa.Table:
+    return table.append_column(_UPDATED, pa.repeat(pa.scalar(revision, pa.int64()), table.num_rows))
 
 
 def _merged(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -173,6 +259,8 @@ def _fetched(address: str, bot: TnsBot | None) -> bytes:
             content: bytes = answer.read(_LONGEST)
             return content
     except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            raise TnsListMissingError(f"{address} answers 404: there is no such list") from None
         raise ContextError(f"{address} answers {error.code} {error.reason}") from None
     except (urllib.error.URLError, TimeoutError) as error:
         raise ContextError(f"cannot reach {address}: {getattr(error, 'reason', error)}") from None

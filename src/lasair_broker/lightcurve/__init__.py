@@ -2,6 +2,16 @@
 
 from lasair_broker.lightcurve._cosmology import SPEED_OF_LIGHT, Cosmology
 from lasair_broker.lightcurve._enrich import enrich
+from lasair_broker.lightcurve._hosts import HOST_COLUMNS
 from lasair_broker.lightcurve._resources import LSST, ZTF, FeatureResources, Passbands
 
-__all__ = ["LSST", "SPEED_OF_LIGHT", "ZTF", "Cosmology", "FeatureResources", "Passbands", "enrich"]
+__all__ = [
+    "HOST_COLUMNS",
+    "LSST",
+    "SPEED_OF_LIGHT",
+    "ZTF",
+    "Cosmology",
+    "FeatureResources",
+    "Passbands",
+    "enrich",
+]

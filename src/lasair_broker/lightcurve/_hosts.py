@@ -25,6 +25,12 @@ _WITH_HOST = ("SN", "NT")
 _NOT_TRANSIENT = ("VS", "CV", "BS", "AGN")
 """Classes of objects that come and go: their light curves are no single outburst."""
 
+HOST_COLUMNS = (
+    "classification", "best_distance", "best_distance_err", "z", "photoZ", "photoZErr", "redshiftKind",
+    "redshift",
+)  # fmt: skip
+"""The columns of `sherlock_classifications` from which features follow."""
+
 _PECULIAR = 300.0  # km/s
 _MAG = 5.0 / math.log(10.0)
 

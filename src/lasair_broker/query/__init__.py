@@ -6,7 +6,7 @@ from ._form import Form, FormColumn, FormCondition, FormJoin, JoinKind, Operator
 from ._frame import BatchFrame
 from ._functions import AGGREGATES, FUNCTIONS, Function
 from ._origins import origins
-from ._per_object import LINKS, OBJECT, of_objects
+from ._per_object import LINKS, OBJECT, Link, of_objects
 from ._query import Query, mjd_now, parse
 from ._reads import columns_read, values_wanted
 from ._reference import DescribedFunction, described_functions, reference

@@ -4,7 +4,7 @@ rows of that object alone, so that it is the same in a batch as in the whole arc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lasair_broker.schema import TABLES
 
@@ -29,14 +29,30 @@ from ._types import integer
 from ._typing import contains_aggregate
 from ._walk import Single, expressions, queries_in
 
-__all__ = ["LINKS", "OBJECT", "of_objects"]
+__all__ = ["LINKS", "OBJECT", "Link", "of_objects"]
 
 OBJECT = "lasair object"
 """Name of the column that says which object a row is of; no column of the schema has a blank."""
 
-LINKS = {"crossmatch_tns": ("objects", "tns_name"), "external_events": ("mma_hits", "mw_id")}
-"""Tables without a diaObjectId, and the table with one and the column, of the same name in both, by which
-their rows are found for an object."""
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How rows that are not of an object are found for one: where `column` of `table` equals `source_column`
+    of `source`, whose rows are of objects."""
+
+    table: str
+    column: str
+    source: str
+    source_column: str
+
+
+LINKS = (
+    Link("crossmatch_tns", "tns_name", "objects", "tns_name"),
+    Link("external_events", "mw_id", "mma_hits", "mw_id"),
+    Link("external_events", "mw_id", "event_hits", "mw_id"),
+    Link("objects", "diaObjectId", "partners", "partnerDiaObjectId"),
+)
+"""The ways there are. By the last, all columns of an object's partner in another survey can be had."""
 
 _ID = "diaObjectId"
 _HINT = "compare its diaObjectId with that of objects"
@@ -145,10 +161,31 @@ def _checked(
     equal = [*also_equal, *_equalities(select.where), *_on_equalities(select.source)]
     keys = {source.alias: frozenset((source.alias, name) for name in names) for source, names in sources}
     tables = {source.alias: source.table for source, _ in sources if isinstance(source, TableSource)}
-    known = set(outer)
-    if not known:
-        some = sorted((tables.get(alias) != "objects", alias) for alias, columns in keys.items() if columns)
-        known |= keys[some[0][1]] if some else frozenset()
+    # Whose object it is that others are tied to: that of any source may be, first of all of `objects`.
+    some = sorted((tables.get(alias) != "objects", alias) for alias, columns in keys.items() if columns)
+    starts = [outer] if outer else [keys[alias] for _, alias in some] or [frozenset()]
+    found = [_tied(start, equal, keys, tables) for start in starts]
+    known, loose = next((each for each in found if not each[1]), found[0])
+    for alias in loose:
+        what = tables.get(alias, "a query in FROM")
+        ways = [link for link in LINKS if link.table == what and not _of_object(what)]
+        hints = [f"{what}.{link.column} with {link.source}.{link.source_column}" for link in ways]
+        raise _other(f"{what} is not tied to the object", f"compare {' or '.join(hints)}" if hints else _HINT)
+    for expression in expressions(select):
+        for value, inner in queries_in(expression):
+            _check_inner(inner, known, named, value)
+    return known
+
+
+def _tied(
+    start: frozenset[_Column],
+    equal: Sequence[tuple[_Column, _Column]],
+    keys: Mapping[str, frozenset[_Column]],
+    tables: Mapping[str, str],
+) -> tuple[frozenset[_Column], list[str]]:
+    """The columns that are the number of the object of which `start` are, and the sources whose rows are not
+    tied to it."""
+    known = set(start)
     linked: set[str] = set()
     before = -1
     while len(known) + len(linked) > before:
@@ -156,19 +193,11 @@ def _checked(
         for here, there in [*equal, *((right, left) for left, right in equal)]:
             if here in known and there in keys.get(there[0], ()):
                 known |= keys[there[0]]
-            link = LINKS.get(tables.get(there[0], ""))
-            if link is not None and link == (tables.get(here[0]), here[1]) and there[1] == link[1]:
+            way = Link(tables.get(there[0], ""), there[1], tables.get(here[0], ""), here[1])
+            if way in LINKS and keys[here[0]] & known:
                 linked.add(there[0])
-    for alias, columns in keys.items():
-        if not columns & known and alias not in linked:
-            what = tables.get(alias, "a query in FROM")
-            link = LINKS.get(what)
-            hint = f"compare {what}.{link[1]} with {link[0]}.{link[1]}" if link else _HINT
-            raise _other(f"{what} is not tied to the object", hint)
-    for expression in expressions(select):
-        for value, inner in queries_in(expression):
-            _check_inner(inner, frozenset(known), named, value)
-    return frozenset(known)
+    loose = [alias for alias, columns in keys.items() if not columns & known and alias not in linked]
+    return frozenset(known), loose
 
 
 def _check_inner(tree: QueryTree, outer: frozenset[_Column], named: _Named, value: Expr | None) -> None:

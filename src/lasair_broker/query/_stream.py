@@ -6,7 +6,7 @@ prepared statement of a DuckDB that holds just the batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from lasair_broker.schema import table
 
 from ._compile import Columns, Evaluate, NotCompiledError, compiled
 from ._frame import ROW, BatchFrame, KeyedCondition
+from ._per_object import OBJECT
 from ._query import Query
 from ._render import Renderer
 from ._tree import (
@@ -119,12 +120,13 @@ class _Compiled:
             raise NotCompiledError("the query's form")
         sources, on, outer = _flat(select.source)
         self._tables = {source.alias: source.table for source in sources}
-        if [s.table for s in sources].count("objects") != 1:
+        root = _root(sources, select)
+        if root is None:
             raise NotCompiledError("the query's tables")
         limits = {source.alias: _limits(source) for source in sources}
         inner = [limit for alias in self._tables if alias not in outer for limit in limits[alias]]
         conditions = [*inner, *on, *conjuncts(select.where)]
-        self._root = next(s.alias for s in sources if s.table == "objects")
+        self._root = root
         if self._root in outer:
             raise NotCompiledError("a row need not have an object")
         self._masks: dict[str, list[KeyedCondition]] = {alias: [] for alias in self._tables}
@@ -340,6 +342,17 @@ def _row_by_row(select: Select) -> bool:
     if select.group or select.having is not None or select.distinct:
         return False
     return not any(contains_aggregate(output.expression) for output in select.outputs)
+
+
+def _root(sources: Sequence[TableSource], select: Select) -> str | None:
+    """The alias of `objects` whose rows are gone through: of several, the one that a row is said to be of."""
+    aliases = [source.alias for source in sources if source.table == "objects"]
+    if len(aliases) == 1:
+        return aliases[0]
+    last = select.outputs[-1]
+    if last.name == OBJECT and isinstance(last.expression, ColumnRef) and last.expression.source in aliases:
+        return last.expression.source
+    return None
 
 
 def _objects_alias(source: Source) -> str | None:

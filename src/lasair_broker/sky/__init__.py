@@ -2,6 +2,7 @@
 
 from lasair_broker.sky._cones import cone_ranges, contains_cone
 from lasair_broker.sky._distances import VolumeLevels, distance_moments, ln_volume_density
+from lasair_broker.sky._ecliptic import ecliptic_latitude
 from lasair_broker.sky._galactic import galactic_coordinates, galactic_latitude
 from lasair_broker.sky._healpix import healpix29
 from lasair_broker.sky._htm import htm16
@@ -63,6 +64,7 @@ __all__ = [
     "cone_ranges",
     "contains_cone",
     "distance_moments",
+    "ecliptic_latitude",
     "evaluate_triggers",
     "galactic_coordinates",
     "galactic_latitude",

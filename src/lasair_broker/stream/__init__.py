@@ -13,7 +13,7 @@ from ._run import AtStep, run
 from ._signals import stop_on_signals
 from ._simulated import SimulatorSource
 from ._source import Partition, Positions, Source, SourceError, Taken
-from ._stages import standard_stages
+from ._stages import renewal_stages, standard_stages
 from ._subscription_file import SubscriptionFile, SubscriptionFileError
 from ._subscriptions import (
     ActiveFilter,
@@ -63,6 +63,7 @@ __all__ = [
     "TriggeredBy",
     "match_partners",
     "renew",
+    "renewal_stages",
     "replay",
     "retry_rejected",
     "run",

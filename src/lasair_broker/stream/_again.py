@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,9 @@ __all__ = ["RenewReport", "RetryReport", "renew", "replay", "retry_rejected"]
 
 _RETRY_MESSAGES = 1000
 
-_RENEWAL = ("lasair replay", 0)
-"""Under this topic and partition the archive keeps how far a renewal has come: microseconds since MJD 0 of
-the arrival of the last alert, 0 when it is done."""
+_RENEWAL = "lasair replay"
+"""Under this topic, and a partition for each choice of objects, the archive keeps how far a renewal has come:
+microseconds since MJD 0 of the arrival of the last alert, 0 when it is done."""
 
 _DAY_MICROSECONDS = 86_400_000_000
 
@@ -155,8 +156,9 @@ def renew(
     """
     pipeline.read_known(archive)
     since, until = arrivedMjdTai
+    key = (_RENEWAL, _number_of_choice(diaObjectIds, arrivedMjdTai))
     if resume:
-        since = max(since, archive.positions().get(_RENEWAL, 0) / _DAY_MICROSECONDS)
+        since = max(since, archive.positions().get(key, 0) / _DAY_MICROSECONDS)
     done = renewed = left = 0
     for stored in archive.replay(
         diaObjectIds=diaObjectIds, arrivedMjdTai=(since, until), newest=True, batch_alerts=batch_alerts
@@ -166,13 +168,19 @@ def renew(
         # Rounded down, so that alerts which arrived at that very moment are not left out.
         position = int(stored.alerts.column("arrivedMjdTai")[-1].as_py() * _DAY_MICROSECONDS)
         batches = pipeline.process(stored).batches
-        report = archive.write(batches, positions={_RENEWAL: position}, renew=True)
+        report = archive.write(batches, positions={key: position}, renew=True)
         done, left = done + stored.alerts.num_rows, stored.left
         renewed += report.updated_objects
         if on_progress is not None:
             on_progress(done, done + left)
-    archive.write([], positions={_RENEWAL: 0})
+    archive.write([], positions={key: 0})
     return RenewReport(done, renewed, complete=True)
+
+
+def _number_of_choice(diaObjectIds: Sequence[int] | None, arrivedMjdTai: tuple[float, float]) -> int:
+    """A number for a choice of objects, so that one that was interrupted is not taken for another."""
+    ids = None if diaObjectIds is None else sorted(set(diaObjectIds))
+    return zlib.crc32(repr((ids, arrivedMjdTai)).encode()) >> 1
 
 
 def _messages(rejected: pa.Table) -> Messages:

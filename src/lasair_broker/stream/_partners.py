@@ -9,7 +9,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.archive import Archive, ArchiveError
-from lasair_broker.context import PARTNER_COLUMNS, PARTNER_RADIUS_ARCSEC, PlaceIndex, partner_rows
+from lasair_broker.context import (
+    PARTNER_COLUMNS,
+    PARTNER_RADIUS_ARCSEC,
+    PlaceIndex,
+    in_solar_system,
+    partner_rows,
+)
 from lasair_broker.packets import AlertBatch, is_ztf_object_id
 from lasair_broker.schema import arrow_schema
 
@@ -103,12 +109,13 @@ def _held(archive: Archive, ids: Int64) -> pa.Table:
 def match_partners(batch: AlertBatch, known: KnownObjects) -> AlertBatch:
     """The batch with table `partners`: pairs of its objects with those of other surveys, both ways.
 
-    Objects that compete for a partner are ranked anew with it, though they are not of the batch.
+    Objects that compete for a partner are ranked anew with it, though they are not of the batch. Bodies of
+    the solar system have no partners.
     """
     if known.archive is None:
         return batch
     ztf = batch.survey == "ztf"
-    objects = _states(batch)
+    objects = _states(batch).filter(pa.array(~in_solar_system(batch)))
     known.add(objects, ztf)
     about = known.near(objects, not ztf)
     rows = arrow_schema("partners").empty_table()

@@ -245,8 +245,8 @@ class _Loop:
         wait = 1.0
         while True:
             taken, processed = self._still_held(ready)
-            tables = self._tables(processed)
             try:
+                tables = self._tables(processed)
                 with self._pipeline.times.measure("archive", len(taken.messages)):
                     report = self._archive.write(
                         processed.batches, processed.rejected, taken.positions, tables

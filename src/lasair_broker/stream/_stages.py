@@ -14,7 +14,7 @@ from ._known import KnownLightCurves, unite_with_known
 from ._partners import KnownObjects, match_partners
 from ._pipeline import Resource, Stage
 
-__all__ = ["standard_stages"]
+__all__ = ["renewal_stages", "standard_stages"]
 
 
 class _UpToDate(Resource[ContextResources]):
@@ -39,6 +39,17 @@ class _Announced(Resource[EventIndex | None]):
         return self._loader.current()
 
 
+def renewal_stages(features: Resource[FeatureResources], catalogues: ContextLoader) -> tuple[Stage[Any], ...]:
+    """The stages to which a stored object is sent when something else is known at its place: those that say
+    what is known there, and those whose results follow from that."""
+    return (
+        Stage("known", unite_with_known, Resource(KnownLightCurves())),
+        Stage("context", context.enrich, _UpToDate(catalogues)),
+        Stage("lightcurve", lightcurve.enrich, features),
+        Stage("movers", context.flag_movers, Resource(None)),
+    )
+
+
 def standard_stages(
     features: Resource[FeatureResources] | None = None,
     catalogues: ContextLoader | None = None,
@@ -58,6 +69,7 @@ def standard_stages(
         *matching,
         Stage("context", context.enrich, _UpToDate(catalogues or ContextLoader())),
         Stage("lightcurve", lightcurve.enrich, features or Resource(FeatureResources())),
+        Stage("movers", context.flag_movers, Resource(None)),
         Stage("events", match_events, _Announced(events or EventLoader())),
         Stage("partners", match_partners, Resource(KnownObjects())),
     )

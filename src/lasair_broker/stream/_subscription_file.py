@@ -5,7 +5,7 @@
         version: 2                 # default 1; a new wording is a new version
         name: young and blue
         adql: SELECT diaObjectId, ra, decl FROM objects WHERE nDiaSources < 4
-        trigger: alert             # or annotation, or both
+        trigger: alert             # or annotation, both, context, any
         renotify: {days: 7, columns: [nDiaSources]}    # or {once: true}; default: every match
       - id: 2
         name: in my list
@@ -67,7 +67,7 @@ class _Filter(_Entry):
     selected: str = ""
     tables: str = "objects"
     conditions: str = ""
-    trigger: Literal["alert", "annotation", "both"] = "alert"
+    trigger: Literal["alert", "annotation", "both", "context", "any"] = "alert"
     renotify: _Renotify = _Renotify()
 
     @model_validator(mode="after")

@@ -25,11 +25,19 @@ __all__ = [
 
 
 class TriggeredBy(StrEnum):
-    """What makes a filter run."""
+    """What makes a filter run: an alert of an object, an annotation, either of these, news of what is known
+    at its place (a transient of TNS, an event, another class), or anything."""
 
     ALERT = "alert"
     ANNOTATION = "annotation"
     BOTH = "both"
+    CONTEXT = "context"
+    ANY = "any"
+
+    def includes(self, cause: TriggeredBy) -> bool:
+        """Whether `cause` (alert, annotation or context) makes a filter with this rule run."""
+        both = cause in (TriggeredBy.ALERT, TriggeredBy.ANNOTATION)
+        return self in (cause, TriggeredBy.ANY) or (self is TriggeredBy.BOTH and both)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from lasair_broker.stream import (
     standard_stages,
 )
 from lasair_broker.stream.filters import ANNOTATIONS, Budget, FilterStage
-from lasair_broker.stream.filters._tables import _literal
+from lasair_broker.stream.filters._linked import _literal
 
 NIGHT = 150
 

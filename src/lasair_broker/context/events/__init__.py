@@ -8,13 +8,22 @@ from lasair_broker.context.events._gcn import read_gcn
 from lasair_broker.context.events._mapping import TableMapping, read_mapping, shipped_mappings
 from lasair_broker.context.events._maps import keep_maps, read_map
 from lasair_broker.context.events._matching import EventIndex, EventLoader, match_events
-from lasair_broker.context.events._store import EventReport, read_stored, remove_events, update_events
+from lasair_broker.context.events._store import (
+    EVENTS,
+    EventReport,
+    read_history,
+    read_stored,
+    remove_events,
+    revisions,
+    update_events,
+)
 from lasair_broker.context.events._table import RefusedRow
 from lasair_broker.context.events._versions import VERSIONS, read_versions, take_in
 from lasair_broker.context.events._voevent import read_voevent
 from lasair_broker.context.events.errors import EventError
 
 __all__ = [
+    "EVENTS",
     "VERSIONS",
     "EventError",
     "EventFile",
@@ -27,6 +36,7 @@ __all__ = [
     "match_events",
     "read_events",
     "read_gcn",
+    "read_history",
     "read_map",
     "read_mapping",
     "read_notice",
@@ -34,6 +44,7 @@ __all__ = [
     "read_versions",
     "read_voevent",
     "remove_events",
+    "revisions",
     "shipped_mappings",
     "take_in",
     "update_events",

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
+from lasair_broker.context._made_with import made_with
+from lasair_broker.context._solar_system import in_solar_system
 from lasair_broker.context.events._event import P90
-from lasair_broker.context.events._store import EVENTS, read_stored
+from lasair_broker.context.events._store import EVENTS, read_history, revisions
 from lasair_broker.context.events.errors import EventError
 from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import conform
@@ -56,9 +58,12 @@ class EventIndex:
     ----------
     rows
         Rows of `external_events` of these events.
+    revision
+        The newest of all that it was made of, see `revisions`; 0 of none.
     """
 
     rows: pa.Table
+    revision: int
     _cones: WatchlistIndex
     _major: Float64
     _minor: Float64
@@ -87,7 +92,9 @@ class EventIndex:
         }
         index = WatchlistIndex.build({1: pa.table(cones)}) if rows.num_rows else WatchlistIndex()
         angle = np.where(np.isnan(angle), 0.0, angle)
-        return cls(rows, index, deviations[0][usable], deviations[1][usable], angle[usable], reach[usable])
+        newest = int(revisions(events).max(initial=0))
+        shapes = (deviations[0][usable], deviations[1][usable], angle[usable], reach[usable])
+        return cls(rows, newest, index, *shapes)
 
     def __len__(self) -> int:
         return int(self.rows.num_rows)
@@ -157,10 +164,14 @@ def _floats(table: pa.Table, name: str) -> Float64:
 
 
 def match_events(batch: AlertBatch, index: EventIndex | None) -> AlertBatch:
-    """The batch with table `event_hits`; without an index as it was."""
+    """The batch with table `event_hits`, and the events matched as rows of `external_events`; without an
+    index as it was. Bodies of the solar system match nothing."""
     if index is None:
         return batch
-    return batch.with_table("event_hits", index.hits(batch.objects))
+    hits = index.hits(batch.objects.filter(pa.array(~in_solar_system(batch))))
+    events = index.rows.filter(pc.is_in(index.rows["mw_id"], value_set=hits["mw_id"].combine_chunks()))
+    batch = batch.with_table("external_events", events)
+    return batch.with_table("event_hits", made_with(hits, str(index.revision)))
 
 
 class EventLoader:
@@ -192,7 +203,7 @@ class EventLoader:
         if seen != self._seen:
             self._seen = seen
             try:
-                self._index = EventIndex.build(read_stored(self._path.parent))
+                self._index = EventIndex.build(read_history(self._path.parent))
             except EventError as error:
                 _log.error("the events cannot be read; going on with those before", reason=str(error))
         return self._index

@@ -1,4 +1,7 @@
-"""The events of an installation: one file, replaced as a whole, one row an event."""
+"""The events of an installation: one file, replaced as a whole, one row an event.
+
+What was removed stays as a bare row, so that whoever matched the event hears that it is gone.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,26 @@ import pyarrow.parquet as pq
 
 from lasair_broker.context.events.errors import EventError
 from lasair_broker.packets import mjd_tai_now
-from lasair_broker.schema import arrow_schema
+from lasair_broker.schema import arrow_schema, conform
 
-__all__ = ["EVENTS", "EventReport", "read_stored", "remove_events", "update_events"]
+__all__ = [
+    "EVENTS",
+    "REMOVED",
+    "EventReport",
+    "read_history",
+    "read_stored",
+    "remove_events",
+    "revisions",
+    "update_events",
+]
 
 Int64 = npt.NDArray[np.int64]
 
 EVENTS = "external_events.parquet"
 """Name of the file, in the folder of the catalogues."""
+
+REMOVED = "removed"
+"""Role of an event that was removed."""
 
 _NEXT = b"lasair.next_mw_id"
 _KEY = ("origin", "eventName")
@@ -32,6 +47,10 @@ _PLACE = ("ra", "decl", "errorRadius", "errorMinor", "errorAngle")
 """What a notice says of the place belongs together: a new circle does not inherit an old angle."""
 
 _OURS = ("mw_id", "arrivedMjdTai")
+_DAY_MICROSECONDS = 86_400_000_000
+_STEP = 2.0 / _DAY_MICROSECONDS
+"""Days; a double holds times of our days to 0.6 microseconds."""
+
 _SCHEMA = arrow_schema("external_events")
 
 
@@ -61,7 +80,27 @@ def read_stored(folder: Path) -> pa.Table:
     EventError
         If the file is damaged.
     """
+    rows = read_history(folder)
+    return rows.filter(pc.invert(_removed(rows)))
+
+
+def read_history(folder: Path) -> pa.Table:
+    """All events as `read_stored`, and those that were removed, which have role `REMOVED` and nothing but
+    their names and number.
+
+    Raises
+    ------
+    EventError
+        If the file is damaged.
+    """
     return _read(folder / EVENTS)[0]
+
+
+def revisions(rows: pa.Table) -> Int64:
+    """The change of the file that each event is as of: microseconds, never the same for two changes, later
+    ones larger."""
+    arrived = rows["arrivedMjdTai"].fill_null(0.0).to_numpy()
+    return np.asarray(np.rint(arrived * _DAY_MICROSECONDS), np.int64)
 
 
 def update_events(folder: Path, rows: pa.Table) -> EventReport:
@@ -89,13 +128,18 @@ def update_events(folder: Path, rows: pa.Table) -> EventReport:
         numbers[is_new] = number + np.arange(is_new.sum())
         changed = ~is_new & _differs(merged, old)
         arrived = merged["arrivedMjdTai"].to_numpy().copy()
-        arrived[is_new | changed] = mjd_tai_now()
+        arrived[is_new | changed] = _now(old)
         merged = _with(merged, "mw_id", pa.array(numbers, pa.int32()))
         merged = _with(merged, "arrivedMjdTai", pa.array(arrived, from_pandas=True))
         if is_new.any() or changed.any() or not (folder / EVENTS).exists():
             _write(folder, merged, number + int(is_new.sum()))
     touched = merged.filter(pa.array(is_new | changed))
-    return EventReport(int(is_new.sum()), int(changed.sum()), merged.num_rows, touched)
+    back = pc.is_in(touched["mw_id"], value_set=old.filter(_removed(old))["mw_id"].combine_chunks())
+    is_back = int(pc.sum(back).as_py() or 0)
+    gone = int(pc.sum(_removed(merged)).as_py() or 0)
+    return EventReport(
+        int(is_new.sum()) + is_back, int(changed.sum()) - is_back, merged.num_rows - gone, touched
+    )
 
 
 def remove_events(folder: Path, name: str, origin: str | None = None) -> pa.Table:
@@ -105,12 +149,34 @@ def remove_events(folder: Path, name: str, origin: str | None = None) -> pa.Tabl
         return _SCHEMA.empty_table()
     with _locked(folder):
         old, number = _read(folder / EVENTS)
-        gone = pc.equal(old["eventName"], name)
+        gone = pc.and_(pc.equal(old["eventName"], name), pc.invert(_removed(old)))
         if origin is not None:
             gone = pc.and_(gone, pc.equal(old["origin"], origin))
         if pc.any(gone, min_count=0).as_py():
-            _write(folder, old.filter(pc.invert(gone)), number)
+            forgotten = _forgotten(old.filter(gone), _now(old))
+            _write(folder, pa.concat_tables([old.filter(pc.invert(gone)), forgotten]), number)
         return old.filter(gone)
+
+
+def _removed(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(rows["role"], REMOVED), False)
+
+
+def _forgotten(rows: pa.Table, arrived: float) -> pa.Table:
+    """What is kept of events that were removed."""
+    kept = {name: rows[name] for name in (*_KEY, "mw_id")} | {
+        "revision": pa.repeat(pa.scalar(0, pa.int32()), rows.num_rows),
+        "role": pa.repeat(REMOVED, rows.num_rows),
+        "arrivedMjdTai": pa.repeat(arrived, rows.num_rows),
+        "retracted": pa.repeat(False, rows.num_rows),
+    }
+    return conform(pa.table(kept), "external_events")
+
+
+def _now(rows: pa.Table) -> float:
+    """The time of a change to these rows, MJD TAI: later than that of all before, whatever the clock does."""
+    newest = pc.max(rows["arrivedMjdTai"]).as_py()
+    return max(mjd_tai_now(), -np.inf if newest is None else newest + _STEP)
 
 
 @contextmanager

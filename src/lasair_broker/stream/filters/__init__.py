@@ -1,6 +1,7 @@
 """Filters on the stream: users' queries on each batch, right before it is committed."""
 
 from ._isolation import Budget
+from ._linked import State
 from ._metrics import FilterMetrics
 from ._plans import check_filter
 from ._preview import (
@@ -23,14 +24,15 @@ __all__ = [
     "FilterPreview",
     "FilterStage",
     "HitsOfNight",
-    "NightOfFilter",
     "Makeup",
+    "NightOfFilter",
     "Replayed",
+    "State",
     "Verdict",
     "check_filter",
     "hits_by_night",
+    "makeup_of_hits",
     "preview",
     "replay_filter",
-    "makeup_of_hits",
     "verdict",
 ]

@@ -23,6 +23,8 @@ __all__ = ["Matches", "hits_of", "matches_of"]
 Int64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+_TRIGGERS = {Cause.ALERT: "alert", Cause.ANNOTATION: "annotation", Cause.CONTEXT: "context"}
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -81,13 +83,14 @@ def hits_of(matches: Sequence[Matches], subjects: Subjects) -> pa.Table:
         ordinal,
     )
     by_alert = subjects.cause is Cause.ALERT
+    trigger = _TRIGGERS[subjects.cause]
     columns = {
         "hitId": ids,
         "filterId": pa.array(filters),
         "filterVersion": pa.array(versions),
         "diaObjectId": pa.array(diaObjectId),
         "diaSourceId": pa.array(number) if by_alert else pa.nulls(len(subject), pa.int64()),
-        "trigger": pa.repeat("alert" if by_alert else "annotation", len(subject)),
+        "trigger": pa.repeat(trigger, len(subject)),
         "content": pa.chunked_array(contents),
         "exposureEndMjdTai": pa.array(subjects.exposureEndMjdTai[subject], from_pandas=True),
         "arrivedMjdTai": pa.array(subjects.arrivedMjdTai[subject], from_pandas=True),

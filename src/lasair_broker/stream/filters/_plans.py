@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from lasair_broker.query import (
-    LINKS,
     OBJECT,
     BatchFrame,
     Hits,
@@ -18,6 +17,7 @@ from lasair_broker.query import (
 )
 
 from .._subscriptions import ActiveFilter, ActiveFilters, TriggeredBy
+from ._linked import LINKED
 
 __all__ = ["Plan", "Plans", "check_filter", "read_by"]
 
@@ -55,7 +55,7 @@ class Plan:
         QueryError
             If it cannot be answered; also if the archive could not be asked for a table that it reads.
         """
-        lacking = [name for name in self.reads if name in LINKS and name not in frame.tables]
+        lacking = [name for name in self.reads if name in LINKED and name not in frame.tables]
         if lacking:
             raise QueryError(f"{lacking[0]} could not be read in the archive")
         return self.stream.run(frame)
@@ -109,13 +109,13 @@ class Plans:
         self._filters: dict[tuple[int, int], ActiveFilter] = {}
 
     def of(self, active: ActiveFilters, trigger: TriggeredBy) -> tuple[Plan, ...]:
-        """The plans of the filters that run on `trigger` (alert or annotation)."""
+        """The plans of the filters that run on `trigger` (alert, annotation or context)."""
         if active is not self._active:
             self._renew(active)
         return tuple(
             plan
             for plan in self._plans.values()
-            if plan is not None and plan.filter.triggered_by in (trigger, TriggeredBy.BOTH)
+            if plan is not None and plan.filter.triggered_by.includes(trigger)
         )
 
     def _renew(self, active: ActiveFilters) -> None:

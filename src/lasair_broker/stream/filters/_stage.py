@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
@@ -17,15 +19,18 @@ from lasair_broker.schema import arrow_schema
 from .._subscriptions import ActiveFilter, Subscriptions, TriggeredBy
 from ._evaluate import evaluate
 from ._isolation import Budget, Isolation
+from ._linked import State
 from ._metrics import FilterMetrics
 from ._plans import Plan, Plans, read_by
 from ._reading import Reading
-from ._subjects import Subjects, annotated, newly_alerted
+from ._subjects import Subjects, annotated, newly_alerted, with_news
 from ._tables import state_of_objects, tables_of_batches
 
 __all__ = ["ANNOTATIONS", "FilterStage"]
 
 _log = structlog.get_logger(__name__)
+
+Int64 = npt.NDArray[np.int64]
 
 ANNOTATIONS = ("annotations", 0)
 """The stream whose position says which annotations are in the archive."""
@@ -35,7 +40,8 @@ _REPORT_SECONDS = 60.0
 
 
 class FilterStage:
-    """Runs all active filters: on each batch, and on the objects of new annotations.
+    """Runs all active filters: on each batch, on the objects of new annotations, and on objects of whose
+    place there is news.
 
     Hits are rows of table `filter_hits` in the same transaction as what caused them. A filter that fails or
     takes too long loses its own hits on that batch and is told of through `Subscriptions.filter_failed`; the
@@ -109,6 +115,74 @@ class FilterStage:
         runs = self._isolation.take_runs()
         if runs:
             self._subscriptions.filters_ran(runs)
+
+    # News of what is known at the places of objects; whoever has them commits the hits with them.
+
+    def hits_of_renewed(
+        self,
+        batches: Sequence[AlertBatch],
+        tables: Mapping[str, pa.Table],
+        diaObjectId: Int64,
+        revision: Int64,
+        arrivedMjdTai: float,
+    ) -> pa.Table:
+        """What the filters that run on news find among objects whose states are computed anew.
+
+        Parameters
+        ----------
+        batches, tables
+            As they will be written.
+        diaObjectId, revision, arrivedMjdTai
+            The objects of which there is news, as of which revision, and when it came (MJD TAI).
+        """
+        plans = self._plans.of(self._subscriptions.filters(), TriggeredBy.CONTEXT)
+        if not plans or not len(diaObjectId):
+            return arrow_schema("filter_hits").empty_table()
+        read = read_by(plans)
+        found = tables_of_batches(self._reading, batches, tables, read, arrivedMjdTai)
+        return self._of_news(plans, found, diaObjectId, revision, arrivedMjdTai)
+
+    def hits_of_matched(
+        self,
+        without: Callable[[Reading], State],
+        tables: Mapping[str, pa.Table],
+        diaObjectId: Int64,
+        revision: Int64,
+        arrivedMjdTai: float,
+    ) -> pa.Table:
+        """What the filters that run on news find among objects that are matched anew; as `hits_of_renewed`.
+
+        Parameters
+        ----------
+        without
+            What the archive holds of objects, without the rows that will be replaced.
+        tables
+            The rows that will be written.
+        """
+        plans = self._plans.of(self._subscriptions.filters(), TriggeredBy.CONTEXT)
+        if not plans or not len(diaObjectId):
+            return arrow_schema("filter_hits").empty_table()
+        found = state_of_objects(without(self._reading), diaObjectId.tolist(), tables, read_by(plans))
+        return self._of_news(plans, found, diaObjectId, revision, arrivedMjdTai)
+
+    def _of_news(
+        self,
+        plans: Sequence[Plan],
+        tables: Mapping[str, pa.Table],
+        diaObjectId: Int64,
+        revision: Int64,
+        arrivedMjdTai: float,
+    ) -> pa.Table:
+        frame = BatchFrame(tables, arrivedMjdTai)
+        return self._evaluated(plans, frame, with_news(diaObjectId, revision, arrivedMjdTai))
+
+    def news_committed(self, hits: pa.Table) -> None:
+        """Be told that hits of news are safe."""
+        if hits.num_rows:
+            self._on_hits()
+        recovered = self._isolation.take_recovered()
+        if recovered:
+            self._subscriptions.filters_recovered(recovered)
 
     def _take_annotations(self) -> None:
         """Store annotations and what they made filters find, in one commit: some thousands, for alerts are to

@@ -1,4 +1,5 @@
-"""The objects that filters look at, and for each what is new of it: an alert or an annotation."""
+"""The objects that filters look at, and for each what is new of it: an alert, an annotation, or what is known
+at its place."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ import pyarrow as pa
 
 from lasair_broker.packets import AlertBatch
 
-from ._identity import Cause
+from ._identity import Cause, numbers_of_news
 
-__all__ = ["Subjects", "annotated", "microseconds_utc", "mjd_tai_of", "newly_alerted"]
+__all__ = ["Subjects", "annotated", "microseconds_utc", "mjd_tai_of", "newly_alerted", "with_news"]
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -35,11 +36,11 @@ class Subjects:
     diaObjectId
         Ascending.
     number
-        The diaSourceId of the alert, or the annotationID.
+        The diaSourceId of the alert, the annotationID, or what `numbers_of_news` gives.
     exposureEndMjdTai
         End of the exposure of the alert, MJD TAI; NaN if unknown.
     arrivedMjdTai
-        When the alert or annotation reached us, MJD TAI.
+        When the alert, annotation or news reached us, MJD TAI.
     """
 
     cause: Cause
@@ -84,6 +85,15 @@ def annotated(annotations: pa.Table) -> Subjects:
     order = np.lexsort((number, ids))
     last = order[_last_of_runs(ids[order])]
     return Subjects(Cause.ANNOTATION, ids[last], number[last], np.full(len(last), np.nan), arrived[last])
+
+
+def with_news(diaObjectId: Int64, revision: Int64, arrivedMjdTai: float) -> Subjects:
+    """Objects, each once, of whose place something is news: as of which revision, and since when."""
+    order = np.argsort(diaObjectId, kind="stable")
+    ids = diaObjectId[order]
+    count = len(ids)
+    numbers = numbers_of_news(ids, revision[order])
+    return Subjects(Cause.CONTEXT, ids, numbers, np.full(count, np.nan), np.full(count, arrivedMjdTai))
 
 
 def mjd_tai_of(timestamps: pa.ChunkedArray) -> Float64:

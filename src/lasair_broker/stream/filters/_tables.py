@@ -4,45 +4,27 @@ objects."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import structlog
 
-from lasair_broker.archive import QueryError
 from lasair_broker.packets import AlertBatch
-from lasair_broker.query import LINKS
-from lasair_broker.schema import TABLES, arrow_schema, quoted
+from lasair_broker.schema import TABLES, arrow_schema
 
+from ._linked import LINKED, State, add_linked
+from ._rows import distinct, rows_of
 from ._subjects import microseconds_utc
 
 __all__ = ["LIGHT_CURVES", "Reads", "State", "state_of_objects", "tables_of_batches"]
 
-_log = structlog.get_logger(__name__)
-
 LIGHT_CURVES = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
-_LINKED_AT_ONCE = 500
-
 
 _NEEDED = ("diaObjectId", "midpointMjdTai", "timeWithdrawnMjdTai", "arrivedMjdTai", "timestamp")
 """Columns that are read of every table that has them, to tell its rows apart and to know how old they are."""
 
 Reads = Mapping[str, frozenset[str]]
 """Tables, and the columns wanted of each."""
-
-
-class State(Protocol):
-    """What is known of objects: an archive, or an archive as it was."""
-
-    def rows_of_objects(
-        self, name: str, diaObjectIds: Sequence[int], /, columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """The rows that a table has for objects; see `Archive.rows_of_objects`."""
-
-    def query(self, sql: str, /, *, max_rows: int | None) -> pa.Table:
-        """The rows of a SELECT statement; see `Archive.query`."""
 
 
 def tables_of_batches(
@@ -74,12 +56,12 @@ def tables_of_batches(
         else:
             own = [batch.tables[name] for batch in batches if name in batch.tables]
             others = [batch.objects.column("diaObjectId") for batch in batches if name not in batch.tables]
-            rows = _of(schema, own)
+            rows = rows_of(schema, own)
             if name == "partners":
                 # Pairs stand in it both ways, but filters look at the batch's objects.
                 rows = rows.filter(pc.is_in(rows.column("diaObjectId"), ids.combine_chunks()))
             if len(batches) > 1:
-                rows = _distinct(rows, name)
+                rows = distinct(rows, name)
             if others:
                 lacking = pa.chunked_array(_chunks(others)).to_pylist()
                 rows = _replaced(archive.rows_of_objects(name, lacking, schema.names), [rows], name, schema)
@@ -87,7 +69,8 @@ def tables_of_batches(
             mine = given[name].filter(pc.is_in(given[name].column("diaObjectId"), ids.combine_chunks()))
             rows = _replaced(rows, [mine], name, schema)
         tables[name] = rows
-    _add_linked(archive, tables, read)
+    new = {name: [batch.tables[name] for batch in batches if name in batch.tables] for name in LINKED}
+    add_linked(archive, tables, read, new | {name: [given[name]] for name in LINKED & set(given)})
     return tables
 
 
@@ -101,7 +84,7 @@ def state_of_objects(
         schema = _wanted(name, read[name])
         rows = archive.rows_of_objects(name, diaObjectIds, schema.names)
         tables[name] = _replaced(rows, [given[name]], name, schema) if name in given else rows
-    _add_linked(archive, tables, read)
+    add_linked(archive, tables, read, {name: [given[name]] for name in LINKED & set(given)})
     return tables
 
 
@@ -162,24 +145,10 @@ def _own_rows(batch: AlertBatch, name: str, columns: Sequence[str]) -> pa.Table:
     return table
 
 
-def _of(schema: pa.Schema, tables: Iterable[pa.Table]) -> pa.Table:
-    """Rows of a table, put together; columns that are missing are NULL."""
-    parts = [schema.empty_table()]
-    for table in tables:
-        columns = [
-            table.column(field.name).cast(field.type)
-            if field.name in table.column_names
-            else pa.nulls(table.num_rows, field.type)
-            for field in schema
-        ]
-        parts.append(pa.table(columns, schema=schema))
-    return pa.concat_tables(parts)
-
-
 def _replaced(held: pa.Table, new: Sequence[pa.Table], name: str, schema: pa.Schema) -> pa.Table:
     """The rows held and the new ones; of rows with the same primary key the newest."""
-    rows = _of(schema, [held, *new])
-    return rows if not held.num_rows and len(new) == 1 else _distinct(rows, name)
+    rows = rows_of(schema, [held, *new])
+    return rows if not held.num_rows and len(new) == 1 else distinct(rows, name)
 
 
 def _completed(held: pa.Table, own: Sequence[pa.Table], name: str, schema: pa.Schema) -> pa.Table:
@@ -192,48 +161,7 @@ def _completed(held: pa.Table, own: Sequence[pa.Table], name: str, schema: pa.Sc
         for rows in own
         if "timeWithdrawnMjdTai" in rows.column_names
     ]
-    return _distinct(_of(schema, [*own, held, *withdrawn]), name)
-
-
-def _distinct(rows: pa.Table, name: str) -> pa.Table:
-    key = list(TABLES[name].primary_key)
-    if not key or not rows.num_rows:
-        return rows
-    numbered = rows.select(key).append_column("row", pa.array(np.arange(rows.num_rows)))
-    last = numbered.group_by(key).aggregate([("row", "max")]).column("row_max")
-    return rows if len(last) == rows.num_rows else rows.take(np.sort(last.to_numpy()))
-
-
-def _add_linked(archive: State, tables: dict[str, pa.Table], read: Reads) -> None:
-    """Add tables without diaObjectId: their rows that a column of another table names.
-
-    If the archive does not answer, as it may when its memory is short, the table is left out.
-    """
-    for name in sorted(set(read) & set(LINKS)):
-        source, column = LINKS[name]
-        parts = [arrow_schema(name).empty_table()]
-        known = source in tables and column in tables[source].column_names
-        wanted = pc.unique(tables[source].column(column)).drop_null().to_pylist() if known else []
-        for start in range(0, len(wanted), _LINKED_AT_ONCE):
-            items = ", ".join(map(_literal, wanted[start : start + _LINKED_AT_ONCE]))
-            sql = f"SELECT * FROM {quoted(name)} WHERE {quoted(column)} IN ({items})"  # noqa: S608 - names of the schema, and literals
-            try:
-                parts.append(archive.query(sql, max_rows=None))
-            except QueryError as error:
-                _log.warning("filters that read a table are left out", table=name, reason=str(error))
-                break
-        else:
-            tables[name] = _of(arrow_schema(name), parts)
-
-
-def _literal(value: int | str) -> str:
-    """A value as a literal of SQL: within single quotes only these mean anything, in DuckDB and PostgreSQL.
-
-    The words come from packets and catalogues. One with a zero byte, which no engine takes, is in no table.
-    """
-    if isinstance(value, int):
-        return str(value)
-    return "NULL" if "\x00" in value else "'" + value.replace("'", "''") + "'"
+    return distinct(rows_of(schema, [*own, held, *withdrawn]), name)
 
 
 def _chunks(columns: Iterable[pa.ChunkedArray]) -> list[pa.Array]:
