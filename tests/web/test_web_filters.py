@@ -212,9 +212,9 @@ def test_delete(people: Any) -> None:
     made = activated(people.ann)
     copy = services.fork(people.ann, made.pk)
     services.delete(people.ann, made.pk)
-    copy.refresh_from_db()
-    assert copy.forked_from is None
-    assert FilterVersion.objects.count() == 1
+    assert list(Filter.objects.all()) == [copy]
+    assert [version.filter for version in FilterVersion.objects.visible_to(people.ann)] == [copy]
+    assert running.running_filters() == []
 
 
 def test_errors_are_told_once(people: Any) -> None:

@@ -237,13 +237,25 @@ def share(
 def delete(
     filter_id: FilterArgument, yes: YesOption = False, user: UserOption = None, archive: ArchiveOption = None
 ) -> None:
-    """Remove a filter with its versions and outputs. What it has found stays in the archive."""
+    """Remove a filter with its versions and outputs; for 30 days it can be restored. What it has found stays
+    in the archive."""
     with acting(user, archive) as me:
         from lasair_broker.web.filters import services
 
-        confirm(f"Remove filter {filter_id} for good?", yes)
+        confirm(f"Remove filter {filter_id}?", yes)
         services.delete(me, filter_id)
-    console.print(f"filter {filter_id} removed")
+    console.print(f"filter {filter_id} removed; to have it again: lasair filter restore {filter_id}")
+
+
+@app.command()
+def restore(filter_id: FilterArgument, user: UserOption = None, archive: ArchiveOption = None) -> None:
+    """Undo the removal of a filter; it does not run until it is activated."""
+    with acting(user, archive) as me:
+        from lasair_broker.web.filters import services
+
+        found = services.restore(me, filter_id)
+        name = found.name
+    console.print(f"filter {filter_id} is there again, as {escape(name)}", highlight=False)
 
 
 def _seen_by(found: Filter) -> str:

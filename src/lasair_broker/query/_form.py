@@ -264,11 +264,11 @@ class _Reader:
         raise _beyond("this condition", node)
 
     def _comparison(self, operator: Operator, node: exp.Expression) -> FormCondition:
-        left, right = _bare(node.left), _bare(node.right)
-        if isinstance(left, exp.Sub) and _function(left.left) == "MJDNOW":
+        left, right = _bare(node.this), _bare(node.expression)
+        if isinstance(left, exp.Sub) and _function(left.this) == "MJDNOW":
             ages: dict[Operator, Operator] = {"<": "within days", ">": "before days"}
             if operator in ages:
-                return FormCondition(self.column(left.right), ages[operator], (_literal(right),))
+                return FormCondition(self.column(left.expression), ages[operator], (_literal(right),))
         if isinstance(left, exp.Literal | exp.Neg):
             left, right, operator = right, left, _WRITTEN_MIRRORED[operator]
         return FormCondition(self.column(left), operator, (_literal(right),))

@@ -12,12 +12,13 @@ from lasair_broker.web.accounts.models import User
 from lasair_broker.web.permissions import Allowed, allowed
 
 
-def catalogue_for(user: User | AnonymousUser | None) -> Catalogue:
-    """What this user's queries may read now; for a running filter, what its owner's may.
+def catalogue_for(user: User | AnonymousUser | None, author: User | None = None) -> Catalogue:
+    """What this user's queries may read now; for a filter, its owner's that `author` wrote: see
+    `permissions.allowed`.
 
     While what the user may see stays the same, so does the object.
     """
-    return _catalogue(allowed(user))
+    return _catalogue(allowed(user, author))
 
 
 @lru_cache(maxsize=256)

@@ -29,8 +29,25 @@ class Allowed:
     annotators: frozenset[str]
 
 
-def allowed(user: User | AnonymousUser | None) -> Allowed:
-    """What queries of this user may use; for a running filter, its owner."""
+def allowed(user: User | AnonymousUser | None, author: User | None = None) -> Allowed:
+    """What queries of this user may use.
+
+    Parameters
+    ----------
+    user
+        For a filter, its owner.
+    author
+        Who wrote the query, if that was somebody else: it may use only what both may. So nobody sees,
+        through a filter that they may edit, what only its owner may see.
+    """
+    if author is not None and author != user:
+        both = (allowed(user), allowed(author))
+        return Allowed(
+            *(
+                getattr(both[0], name) & getattr(both[1], name)
+                for name in ("watchlists", "watchmaps", "annotators")
+            )
+        )
     return Allowed(
         watchlists=frozenset(Watchlist.objects.visible_to(user).values_list("pk", flat=True)),
         watchmaps=frozenset(Watchmap.objects.visible_to(user).values_list("pk", flat=True)),

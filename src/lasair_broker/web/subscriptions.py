@@ -66,7 +66,7 @@ class UserSubscriptions:
         self._stamp: tuple[Any, ...] = ()
         self._rights_stamp: tuple[Any, ...] = ()
         self._sharing: tuple[Any, ...] = ()
-        self._rights: dict[int, Allowed] = {}
+        self._rights: dict[tuple[int, int | None], Allowed] = {}
         self._parsed: dict[int, _Parsed] = {}
         self._active = ActiveFilters()
         self._prune_at = time.monotonic()
@@ -119,23 +119,29 @@ class UserSubscriptions:
             if sharing != self._sharing:
                 self._rights, self._sharing = {}, sharing
         found = running.running_filters()
-        owners = User.objects.in_bulk({each.owner_id for each in found})
-        parsed = {each.version_id: self._parse(each, owners[each.owner_id]) for each in found}
+        people = User.objects.in_bulk(
+            {number for each in found for number in (each.owner_id, each.author_id)}
+        )
+        parsed = {
+            each.version_id: self._parse(each, people[each.owner_id], people.get(each.author_id or 0))
+            for each in found
+        }
         before = self._active.filters
         active = tuple(each.filter for each in parsed.values() if each.filter is not None)
         if len(active) != len(before) or any(a is not b for a, b in zip(active, before, strict=True)):
             self._active = ActiveFilters(active)
         self._parsed, self._stamp, self._rights_stamp = parsed, stamp, rights_stamp
 
-    def _parse(self, each: RunningFilter, owner: User) -> _Parsed:
-        rights = self._rights.get(owner.pk)
+    def _parse(self, each: RunningFilter, owner: User, author: User | None) -> _Parsed:
+        whose = (owner.pk, None if author is None else author.pk)
+        rights = self._rights.get(whose)
         if rights is None:
-            rights = self._rights[owner.pk] = allowed(owner)
+            rights = self._rights[whose] = allowed(owner, author)
         known = self._parsed.get(each.version_id)
         if known is not None and known.rights == rights:
             return known
         try:
-            found = active_filter(each.filter_id, each.version, each.name, each.wording, owner)
+            found = active_filter(each.filter_id, each.version, each.name, each.wording, owner, author)
         except Error:
             raise  # it is the database's fault
         except Exception as error:

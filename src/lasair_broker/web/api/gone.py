@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 _LOOK_SECONDS = 0.25
 
 
 @contextmanager
-def cancelled_when_gone(request: Request) -> Iterator[threading.Event]:
+def cancelled_when_gone(request: HttpRequest | Request) -> Iterator[threading.Event]:
     """An event that is set if the client closes the connection meanwhile; with a server that can tell."""
     cancelled, over = threading.Event(), threading.Event()
     gone = _gone(request)
@@ -37,7 +38,7 @@ def cancelled_when_gone(request: Request) -> Iterator[threading.Event]:
         thread.join()
 
 
-def _gone(request: Request) -> Callable[[], bool] | None:
+def _gone(request: HttpRequest | Request) -> Callable[[], bool] | None:
     if told := request.META.get("waitress.client_disconnected"):
         return lambda: bool(told())
     connection = request.META.get("gunicorn.socket")

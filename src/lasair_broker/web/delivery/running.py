@@ -74,11 +74,13 @@ class DjangoOutputs:
 
     def query(self, filter_id: int, version: int) -> Query | None:
         _drop_stale_connections()
-        found = FilterVersion.objects.filter(filter=filter_id, number=version).select_related("filter__owner")
+        found = FilterVersion.objects.filter(filter=filter_id, number=version).select_related(
+            "filter__owner", "author"
+        )
         wording = found.first()
         if wording is None:
             return None
-        catalogue = catalogue_for(wording.filter.owner)
+        catalogue = catalogue_for(wording.filter.owner, wording.author)
         try:
             if wording.adql:
                 return parse(wording.adql, catalogue)

@@ -33,7 +33,7 @@ class FilterQuerySet(SharedQuerySet["Filter"]):
         return self.filter(active_version__isnull=False, owner__is_active=True)
 
 
-class FilterManager(models.Manager.from_queryset(FilterQuerySet)):  # type: ignore[misc]  # a class made by a call
+class FilterManager(models.Manager.from_queryset(FilterQuerySet)):
     """Filters that are not deleted; `Filter.everything` has those too."""
 
     def get_queryset(self) -> FilterQuerySet:
@@ -60,7 +60,7 @@ class Filter(Shared):
         null=True, editable=False, help_text="It can be restored for some time after that."
     )
 
-    objects: ClassVar[FilterManager] = FilterManager()  # type: ignore[assignment]
+    objects: ClassVar[FilterQuerySet] = FilterManager()  # type: ignore[assignment]
     everything: ClassVar[FilterQuerySet] = FilterQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:

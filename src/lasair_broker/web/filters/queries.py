@@ -15,21 +15,21 @@ from lasair_broker.web.filters.wording import Wording
 from lasair_broker.web.permissions import allowed
 
 
-def query_of(wording: Wording, owner: User | AnonymousUser) -> Query:
-    """The query of a wording, as its owner may run it.
+def query_of(wording: Wording, owner: User | AnonymousUser, author: User | None = None) -> Query:
+    """The query of a wording, as its owner may run it, if `author` wrote it (None: the owner).
 
     Raises
     ------
     QueryError
         If it is no query, or asks for what the owner may not read.
     """
-    catalogue = catalogue_for(owner)
+    catalogue = catalogue_for(owner, author)
     if wording.adql:
         return parse(wording.adql, catalogue)
     return triple(wording.selected, wording.tables, wording.conditions, catalogue)
 
 
-def check(wording: Wording, owner: User) -> None:
+def check(wording: Wording, owner: User, author: User | None = None) -> None:
     """Whether a wording can run on the stream for its owner.
 
     Raises
@@ -38,13 +38,13 @@ def check(wording: Wording, owner: User) -> None:
         Saying where it is wrong, and what to write instead.
     """
     try:
-        check_words(wording, owner)
+        check_words(wording, owner, author)
     except QueryError as error:
         field = "adql" if wording.adql else ""
         raise Invalid({field: error.pointed(wording.adql) if wording.adql else str(error)}) from None
 
 
-def check_words(wording: Wording, owner: User) -> Query:
+def check_words(wording: Wording, owner: User, author: User | None = None) -> Query:
     """As `check`, for who can show the place of an error: the query.
 
     Raises
@@ -52,12 +52,14 @@ def check_words(wording: Wording, owner: User) -> Query:
     QueryError
         Saying where it is wrong, and what to write instead.
     """
-    query = query_of(wording, owner)
+    query = query_of(wording, owner, author)
     check_filter(query, rule_of(wording).columns)
     return query
 
 
-def active_filter(filter_id: int, version: int, name: str, wording: Wording, owner: User) -> ActiveFilter:
+def active_filter(
+    filter_id: int, version: int, name: str, wording: Wording, owner: User, author: User | None = None
+) -> ActiveFilter:
     """A filter as the stream runs it for its owner.
 
     Raises
@@ -65,8 +67,8 @@ def active_filter(filter_id: int, version: int, name: str, wording: Wording, own
     QueryError
         If the owner may not, or no longer, ask for that.
     """
-    query = query_of(wording, owner)
-    topics = allowed(owner).annotators
+    query = query_of(wording, owner, author)
+    topics = allowed(owner, author).annotators
     wanted = values_wanted(query, "annotations", "topic")
     if wanted:  # what another annotator says makes no difference to it
         topics = topics.intersection(map(str, wanted))

@@ -33,8 +33,9 @@ class RunningFilter:
     ----------
     filter_id, version, version_id
         The filter, the version's number in it, and the version's own number.
-    owner_id
-        Whose rights the query has: private lists and annotators are looked up for this user.
+    owner_id, author_id
+        Whose rights the query has: it reads of private lists and annotators what both may, the filter's owner
+        and who wrote the version (None: it is not known any more).
     name, topic
         Of the filter.
     wording
@@ -45,6 +46,7 @@ class RunningFilter:
     version: int
     version_id: int
     owner_id: int
+    author_id: int | None
     name: str
     topic: str
     wording: Wording
@@ -73,6 +75,7 @@ def _running(found: Filter, version: FilterVersion) -> RunningFilter:
         version=version.number,
         version_id=version.pk,
         owner_id=found.owner_id,
+        author_id=version.author_id,
         name=found.name,
         topic=found.topic,
         wording=wording_of(version),

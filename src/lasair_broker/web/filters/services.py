@@ -257,7 +257,7 @@ def _add_version(user: User, found: Filter, wording: Wording, comment: str) -> F
     newest = found.versions.aggregate(newest=Max("number"))["newest"] or 0
     version = FilterVersion(filter=found, number=newest + 1, author=user, comment=comment, **asdict(wording))
     sharing.save_checked(version)
-    check(wording, found.owner)  # what it refuses, the transaction takes back
+    check(wording, found.owner, user)  # what it refuses, the transaction takes back
     return version
 
 

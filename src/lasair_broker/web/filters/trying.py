@@ -137,10 +137,10 @@ def try_wording(
         If it fails, takes too long, or is cancelled.
     """
     owner = owner_of(user, filter_id)
-    check(wording, owner)
+    check(wording, owner, user)
     return preview(
         archive,
-        query_of(wording, owner),
+        query_of(wording, owner, user),
         night=night,
         nights=nights,
         sample=sample,
@@ -257,7 +257,9 @@ def replay(
 
 def _visible(user: User | AnonymousUser, filter_id: int, number: int | None) -> FilterVersion:
     found = sharing.visible(Filter.objects.all(), user, filter_id)
-    versions = FilterVersion.objects.visible_to(user).filter(filter=found).select_related("filter__owner")
+    versions = (
+        FilterVersion.objects.visible_to(user).filter(filter=found).select_related("filter__owner", "author")
+    )
     version = versions.last() if number is None else versions.filter(number=number).first()
     if version is None:
         what = "published version" if number is None else f"version {number}"
@@ -265,20 +267,22 @@ def _visible(user: User | AnonymousUser, filter_id: int, number: int | None) -> 
     return version
 
 
-def _as_whom(user: User | AnonymousUser, version: FilterVersion) -> User | AnonymousUser:
-    edits = FilterVersion.objects.editable_by(user).filter(pk=version.pk).exists()
-    return version.filter.owner if edits else user
+def _edits(user: User | AnonymousUser, version: FilterVersion) -> bool:
+    return FilterVersion.objects.editable_by(user).filter(pk=version.pk).exists()
 
 
 def _query(user: User | AnonymousUser, version: FilterVersion) -> Query:
-    return query_of(wording_of(version), _as_whom(user, version))
+    wording = wording_of(version)
+    if _edits(user, version):
+        return query_of(wording, version.filter.owner, version.author)
+    return query_of(wording, user)
 
 
 def _active(user: User, version: FilterVersion) -> ActiveFilter:
-    wording = wording_of(version)
-    found = version.filter
+    wording, found = wording_of(version), version.filter
+    owner, author = (found.owner, version.author) if _edits(user, version) else (user, None)
     with _told_as_invalid():
-        return active_filter(found.pk, version.number, found.name, wording, _as_whom(user, version))
+        return active_filter(found.pk, version.number, found.name, wording, owner, author)
 
 
 @contextmanager

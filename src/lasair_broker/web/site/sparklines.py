@@ -38,8 +38,10 @@ def drawn(sources: pa.Table) -> dict[int, SafeString]:
     time."""
     sources = sources.filter(sources["psfFlux"].is_valid())
     objects = sources["diaObjectId"].to_numpy()
-    first = np.flatnonzero(np.diff(objects, prepend=objects[:1] - 1)) if len(objects) else []
-    ends = [*first[1:], len(objects)] if len(objects) else []
+    if not len(objects):
+        return {}
+    first = np.flatnonzero(np.diff(objects, prepend=objects[0] - 1))
+    ends = [*first[1:], len(objects)]
     return {
         int(objects[begin]): _one(sources.slice(begin, end - begin))
         for begin, end in zip(first, ends, strict=True)
@@ -61,7 +63,8 @@ def bars(values: Sequence[int], label: str) -> SafeString:
         for n, value in enumerate(values)
     )
     return format_html(
-        '<svg class="sparkline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        '<svg class="sparkline" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
+        "{}</svg>",
         WIDTH,
         HEIGHT,
         label,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, ClassVar, get_args
 
+from django.contrib.auth.models import AnonymousUser
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lasair_broker.query import Form, FormColumn, FormCondition, FormJoin, JoinKind, Operator, form_of, parse
+from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api.description import described
 from lasair_broker.web.api.models import Scope
 from lasair_broker.web.api.v1.base import Body, checked
@@ -20,7 +22,7 @@ from lasair_broker.web.catalogue import catalogue_for
 class ColumnForm(Body):
     """A column, or its AB magnitude."""
 
-    source = serializers.CharField(max_length=200)
+    source = serializers.CharField(max_length=200)  # type: ignore[assignment]  # also an attribute of fields
     name = serializers.CharField(max_length=200)
     magnitude = serializers.BooleanField(required=False, default=False)
     called = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
@@ -96,15 +98,25 @@ class FormView(APIView):
 
     @described(FormIn, FormOut, summary="A query as a form, or a form as a query")
     def post(self, request: Request) -> Response:
-        given = checked(FormIn, request)
-        if "form" in given:
-            form = _form(given["form"])
-            adql = form.adql()
-        else:
-            adql = given["adql"]
-            parse(adql, catalogue_for(request.user))
-            form = form_of(adql)
-        return Response({"adql": adql, "form": asdict(form)})
+        return Response(both_ways(request.user, checked(FormIn, request)))
+
+
+def both_ways(user: User | AnonymousUser, given: dict[str, Any]) -> dict[str, Any]:
+    """A query as text and as form, of which one is given.
+
+    Raises
+    ------
+    QueryError
+        If a form lacks something, or a text is no query or more than a form can say.
+    """
+    if "form" in given:
+        form = _form(given["form"])
+        adql = form.adql()
+    else:
+        adql = given["adql"]
+        parse(adql, catalogue_for(user))
+        form = form_of(adql)
+    return {"adql": adql, "form": asdict(form)}
 
 
 def _form(given: dict[str, Any]) -> Form:

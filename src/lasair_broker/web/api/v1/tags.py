@@ -30,7 +30,7 @@ class TagIn(Body):
     """An object to be kept."""
 
     diaObjectId = serializers.IntegerField(min_value=-(2**63), max_value=2**63 - 1)
-    label = serializers.CharField(max_length=50, required=False, default=services.SAVED)
+    label = serializers.CharField(max_length=50, required=False, default=services.SAVED)  # type: ignore[assignment]  # also an attribute of fields
 
 
 class TagsView(APIView):

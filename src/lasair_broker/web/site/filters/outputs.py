@@ -30,7 +30,8 @@ _LOG = (
     Column("seconds", "Took", unit="s", numeric=True, digits=2),
     Column("message", "Message"),
 )
-_HOURS = [("", "never")] + [(str(hour), f"{hour:02d}:00") for hour in range(24)]
+_NEVER = "never"
+_HOURS = [(_NEVER, _NEVER), *((str(hour), f"{hour:02d}:00") for hour in range(24))]
 
 
 class OutputForm(forms.Form):
@@ -43,34 +44,32 @@ class OutputForm(forms.Form):
         label="Address",
         help_text="Of the webhook (https://…) or service (slack://…, tgram://…, discord://…).",
     )
-    frequency = forms.ChoiceField(
-        choices=FilterOutput.Frequency.choices, required=False, label="E-mail is sent"
-    )
-    light_curve = forms.ChoiceField(choices=LightCurve.choices, required=False, label="With the light curve")
-    format = forms.ChoiceField(choices=FilterOutput.Format.choices, required=False, label="Kafka messages as")
+    frequency = forms.ChoiceField(choices=FilterOutput.Frequency.choices, label="E-mail is sent")
+    light_curve = forms.ChoiceField(choices=LightCurve.choices, label="With the light curve")
+    format = forms.ChoiceField(choices=FilterOutput.Format.choices, label="Kafka messages as")
     hourly_limit = forms.IntegerField(
         required=False,
         min_value=1,
         label="At most an hour",
         help_text="More hits are summed up in one message.",
     )
-    quiet_from = forms.ChoiceField(choices=_HOURS, required=False, label="Quiet from (UTC)")
-    quiet_until = forms.ChoiceField(choices=_HOURS, required=False, label="Quiet until (UTC)")
+    quiet_from = forms.ChoiceField(choices=_HOURS, initial=_NEVER, label="Quiet from (UTC)")
+    quiet_until = forms.ChoiceField(choices=_HOURS, initial=_NEVER, label="Quiet until (UTC)")
 
     def values(self) -> dict[str, Any]:
         """What counts for the kind."""
         given, kind = self.cleaned_data, self.cleaned_data["kind"]
-        values: dict[str, Any] = {"light_curve": given["light_curve"] or LightCurve.NONE}
+        values: dict[str, Any] = {"light_curve": given["light_curve"]}
         if kind in (OutputKind.WEBHOOK, OutputKind.APPRISE):
             values["url"] = given["url"]
-        if kind == OutputKind.EMAIL and given["frequency"]:
+        if kind == OutputKind.EMAIL:
             values["frequency"] = given["frequency"]
-        if kind == OutputKind.KAFKA and given["format"]:
+        if kind == OutputKind.KAFKA:
             values["format"] = given["format"]
         if given["hourly_limit"] is not None:
             values["hourly_limit"] = given["hourly_limit"]
         for name in ("quiet_from", "quiet_until"):
-            values[name] = int(given[name]) if given[name] else None
+            values[name] = None if given[name] == _NEVER else int(given[name])
         return values
 
 

@@ -122,7 +122,8 @@ def _of_stream(request: HttpRequest, filter_id: int, count: int) -> tuple[list[R
         after = event_id((found["committedMjdTai"][-1].as_py(), found["hitId"][-1].as_py()))
     numbers = found["diaObjectId"].to_pylist()
     contents = [orjson.loads(text or "{}") for text in found["content"].to_pylist()]
-    names = list(dict.fromkeys(name for content in contents for name in content))
+    # The object has a column of its own.
+    names = dict.fromkeys(n for content in contents for n in content if n.casefold() != "diaobjectid")
     cells = [[(name, shown({name: content.get(name)})[name]) for name in names] for content in contents]
     lines = _results(
         request, numbers, cells, found["diaSourceId"].to_pylist(), found["committedMjdTai"].to_pylist()

@@ -203,7 +203,7 @@ def _page(request: HttpRequest, form: FilterForm, found: Filter | None) -> HttpR
         "filter": found,
         "filter_id": None if found is None else found.pk,
         "adql": form["adql"].value() or "",
-        "fault": " ".join(form["adql"].errors) if form.is_bound else "",
+        "fault": " ".join(map(str, form["adql"].errors)) if form.is_bound else "",
         "choices": choices(user),
         "examples": EXAMPLES,
         "nights": _nights(),

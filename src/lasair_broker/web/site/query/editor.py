@@ -18,7 +18,7 @@ EXAMPLES = (
         "Young and bright",
         "SELECT objects.diaObjectId, objects.ra, objects.decl, objects.nDiaSources,\n"
         "       flux2mag(objects.latest_psfFlux) AS mag\nFROM objects\n"
-        "WHERE objects.nDiaSources < 10\n  AND objects.latest_psfFlux > 10000\n"
+        "WHERE objects.nDiaSources < 20\n  AND objects.latest_psfFlux > 3000\n"
         "ORDER BY objects.lastDiaSourceMjdTai DESC",
     ),
     (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +28,20 @@ _COLUMNS = (
 _ORDER = {"name": "name", "owner": "owner__username", "modified": "modified"}
 
 
+@dataclass(frozen=True)
+class Line:
+    """A saved query in the list; `groups` with which its owner, who looks at the list, may share it."""
+
+    query: SavedQuery
+    mine: bool
+    groups: Sequence[Collaboration]
+
+    name = property(lambda self: self.query.name)
+    owner = property(lambda self: self.query.owner.username)
+    visibility = property(lambda self: self.query.visibility)
+    modified = property(lambda self: self.query.modified)
+
+
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """The saved queries that the user sees."""
@@ -33,11 +50,16 @@ def index(request: HttpRequest) -> HttpResponse:
     if wanted.search:
         found = found.filter(name__icontains=wanted.search) | found.filter(adql__icontains=wanted.search)
     found = found.order_by(("-" if wanted.descending else "") + _ORDER[wanted.sort], "pk")
+    user = request.user
+    groups = list(Collaboration.objects.filter(memberships__user=user)) if isinstance(user, User) else []
     table = Table(
         name="saved",
         caption="Saved queries",
         columns=_COLUMNS,
-        rows=list(found[wanted.offset : wanted.offset + wanted.size]),
+        rows=[
+            Line(each, each.owner == user, groups)
+            for each in found[wanted.offset : wanted.offset + wanted.size]
+        ],
         asked=wanted,
         parameters=request.GET,
         total=found.count(),
@@ -45,9 +67,7 @@ def index(request: HttpRequest) -> HttpResponse:
         search_label="Search in names and texts",
         empty="No query is saved yet. Write one and choose “Save”.",
     )
-    user = request.user
-    groups = Collaboration.objects.filter(memberships__user=user) if isinstance(user, User) else []
-    return render(request, "site/query/saved.html", {"table": table, "collaborations": groups})
+    return render(request, "site/query/saved.html", {"table": table})
 
 
 @login_required

@@ -63,7 +63,9 @@ def _cell(name: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {"text": None}
     if isinstance(value, float):
-        return {"text": f"{value:.7g}" if math.isfinite(value) else "", "title": repr(value)}
+        return {"text": f"{value:.7g}" if math.isfinite(value) else "", "title": repr(value), "number": True}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"text": str(value), "number": True}
     text = str(value)
     cell: dict[str, Any] = {"text": text}
     if len(text) > LONGEST_CELL:

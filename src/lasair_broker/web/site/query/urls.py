@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from lasair_broker.web.site.query import jobs, pages, saved
+from lasair_broker.web.site.query import checking, jobs, pages, saved
 
 app_name = "query"
 _JOB = "query/jobs/<int:job_id>/"
@@ -13,6 +13,8 @@ _SAVED = "query/saved/<int:query_id>/"
 urlpatterns = [
     path("query/", pages.index, name="index"),
     path("query/run/", pages.run, name="run"),
+    path("query/check/", checking.check, name="check"),
+    path("query/form/", checking.form, name="form"),
     path("query/jobs/", jobs.history, name="history"),
     path(_JOB, jobs.page, name="job"),
     path(f"{_JOB}state/", jobs.state, name="state"),

@@ -31,19 +31,36 @@ export interface QueryForm {
   most: number | null;
 }
 
-interface Both {
+/** Why a text has no form, or a form no text, and where in the text. */
+export class NoForm extends Error {
+  constructor(
+    message: string,
+    readonly position: number | null,
+  ) {
+    super(message);
+  }
+}
+
+interface Answer {
   adql: string;
   form: QueryForm;
+  fault?: { message: string; position: number | null };
 }
 
-/** The form that says a text; throws Refused if there is none. */
+async function bothWays(given: object): Promise<Answer> {
+  const answer = await ask<Answer>("/query/form/", given);
+  if (answer.fault) throw new NoForm(answer.fault.message, answer.fault.position);
+  return answer;
+}
+
+/** The form that says a text; throws NoForm if there is none. */
 export async function formOf(adql: string): Promise<QueryForm> {
-  return (await ask<Both>("/api/v1/query/form/", { adql })).form;
+  return (await bothWays({ adql })).form;
 }
 
-/** The text that a form says. */
+/** The text that a form says; throws NoForm if it says nothing yet. */
 export async function textOf(form: QueryForm): Promise<string> {
-  return (await ask<Both>("/api/v1/query/form/", { form })).adql;
+  return (await bothWays({ form })).adql;
 }
 
 /** What objects can be joined with: the table of each kind, and how a join of it is called. */

@@ -1,13 +1,13 @@
 // A query's editor on a page: SQL and form, which follow each other, and the fields beside it.
 import { Tab } from "bootstrap";
-import { Refused, ask } from "../api";
+import { ask } from "../api";
 import { pageData } from "../data";
 import { toast } from "../toast";
 import { Builder } from "./builder";
 import { type Fault, editorOf, replaceText } from "./editor";
 import { showFields } from "./fields";
 import { formatted } from "./format";
-import { formOf, textOf } from "./form";
+import { NoForm, formOf, textOf } from "./form";
 import { type Choices, tables } from "./schema";
 
 export interface QueryEditor {
@@ -68,9 +68,8 @@ export function startEditor(run: () => void): QueryEditor | undefined {
       .then((form) => builder.show(form))
       .catch((error: unknown) => {
         Tab.getOrCreateInstance(toSql).show();
-        const why = error instanceof Refused ? error.message : "the server does not answer";
-        const position = error instanceof Refused && typeof error.problem["position"] === "number" ? error.problem["position"] : null;
-        tell({ message: `${why}; so it stays SQL.`, position });
+        const known = error instanceof NoForm;
+        tell({ message: `${known ? error.message : "the server does not answer"}; so it stays SQL.`, position: known ? error.position : null });
       });
   });
   root.querySelector("[data-format]")?.addEventListener("click", () => replaceText(view, formatted(area.value)));
@@ -85,13 +84,10 @@ export function startEditor(run: () => void): QueryEditor | undefined {
 
 async function judged(text: string, filter: boolean, number: string | undefined): Promise<Fault | null> {
   if (!text.trim()) return { message: "The query is empty.", position: null };
+  const given = { adql: text, kind: filter ? "filter" : "query", filter_id: number ? Number(number) : null };
   try {
-    if (filter) await ask("/api/v1/filters/check/", { adql: text, filter_id: number ? Number(number) : null });
-    else await ask("/api/v1/query/check/", { adql: text });
-    return null;
-  } catch (error) {
-    if (!(error instanceof Refused)) return { message: "The server does not answer.", position: null };
-    const position = error.problem["position"];
-    return { message: error.message, position: typeof position === "number" ? position : null };
+    return (await ask<{ fault: Fault | null }>("/query/check/", given)).fault;
+  } catch {
+    return { message: "The server does not answer.", position: null };
   }
 }
