@@ -19,7 +19,6 @@ from lasair_broker.packets import SchemaStore
 from lasair_broker.settings import Settings, load
 from lasair_broker.stream import ActiveLists, Pipeline, Resource, standard_stages
 from lasair_broker.stream.lists import list_stages
-from lasair_broker.stream.messengers import MessengerLoader
 
 __all__ = [
     "ArchiveOption",
@@ -90,26 +89,14 @@ def pipeline_of(
     settings: Settings,
     lists: Resource[ActiveLists] | None = None,
     catalogues: ContextLoader | None = None,
-    messengers: MessengerLoader | None = None,
 ) -> Pipeline:
     """The pipeline of an installation: where it finds schemas, and its stages; `lists` are matched in it, and
-    `catalogues` are those of `context_of`, `messengers` those of `messengers_of`."""
+    `catalogues` are those of `context_of`."""
     matching = () if lists is None else list_stages(lists)
     events = EventLoader(settings.context.catalogues)
     context = catalogues or context_of(settings)
-    stages = standard_stages(
-        Resource(features_of(settings)),
-        context,
-        matching,
-        events,
-        messengers=messengers or messengers_of(settings),
-    )
+    stages = standard_stages(Resource(features_of(settings)), context, matching, events)
     return Pipeline(schemas_of(settings), stages, poison_limit=settings.stream.poison_limit)
-
-
-def messengers_of(settings: Settings) -> MessengerLoader:
-    """Events with their maps."""
-    return MessengerLoader(settings.context.catalogues, tests=settings.messengers.tests)
 
 
 def schemas_of(settings: Settings) -> SchemaStore:

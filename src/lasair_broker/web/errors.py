@@ -17,6 +17,10 @@ class NotAllowed(ServiceError):  # noqa: N818  # reads as what it says, as in Dj
     """The user sees the thing but may not do this with it."""
 
 
+class Unavailable(ServiceError):  # noqa: N818  # reads as what it says, as in Django
+    """Something that is needed does not answer now; the same request may do later."""
+
+
 class Invalid(ServiceError):  # noqa: N818  # reads as what it says, as in Django
     """Values are wrong.
 

@@ -96,7 +96,7 @@ def _without_radius(text: str) -> tuple[str, float | None]:
 def _splits(text: str) -> Iterable[tuple[str, str, str | None]]:
     """Ways to read a text as right ascension, declination and, perhaps, radius."""
     words = text.replace(",", " ").split()
-    if len(words) == 3 and all(_DECIMAL.match(word) for word in words):
+    if len(words) == 3 and all(map(_DECIMAL.match, words[:2])) and _ONE_RADIUS.match(words[2]):
         yield words[0], words[1], words[2]
     parts = [part.strip() for part in text.split(",")]
     if len(parts) in (2, 3):

@@ -15,8 +15,8 @@ from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
 from django.http import HttpRequest
 
-from lasair_broker.stream.delivery import DeliveryError
 from lasair_broker.web.accounts.models import User
+from lasair_broker.web.errors import Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             super().send_mail(template_prefix, email, context)
         except (smtplib.SMTPException, OSError) as error:
             _log.error("a mail of an account could not be sent", mail=template_prefix, reason=str(error))
-            raise DeliveryError("The mail could not be sent. Try again in a moment.") from None
+            raise Unavailable("The mail could not be sent. Try again in a moment.") from None
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # as above

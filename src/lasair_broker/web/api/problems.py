@@ -30,6 +30,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.NotFound, 404),
     (errors.NotAllowed, 403),
     (errors.Invalid, 400),
+    (errors.Unavailable, 503),
     (TooManyStreams, 503),
     (query.QueryError, 400),
     (archive.QueryError, 400),

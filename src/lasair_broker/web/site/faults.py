@@ -21,6 +21,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.NotFound, 404),
     (errors.NotAllowed, 403),
     (errors.Invalid, 400),
+    (errors.Busy, 503),
+    (errors.Unavailable, 503),
     (query.QueryError, 400),
     (archive.QueryError, 400),
     (archive.ArchiveError, 503),
@@ -62,7 +64,8 @@ class Faults:
             let_go()
         _log.warning("a page could not be shown", path=request.path, reason=str(error))
         # What an archive says names our files.
-        response = fault(request, 503, str(error) if isinstance(error, DeliveryError) else "")
+        told = isinstance(error, DeliveryError | errors.Unavailable)
+        response = fault(request, 503, str(error) if told else "")
         response["Retry-After"] = "10"
         return response
 

@@ -47,14 +47,7 @@ PLACES = (
             Place("Annotators", "lists:annotators"),
         ),
     ),
-    Place(
-        "Context",
-        places=(
-            Place("Catalogues", "sky:catalogues"),
-            Place("Events", "sky:events"),
-            Place("Messengers", "messengers:index"),
-        ),
-    ),
+    Place("Context", places=(Place("Catalogues", "sky:catalogues"), Place("Events", "sky:events"))),
     Place(
         "About",
         places=(

@@ -69,7 +69,7 @@ _STEPS = (
         "Being told",
         "A filter is a query that runs on each alert: what it would find in the archive, you are told "
         "the moment it happens. See how many hits a night it would have, before you let it run.",
-        "filters:index",
+        "filters:gallery",
         (),
     ),
     (

@@ -19,6 +19,13 @@ interface Colours {
 }
 
 const HEIGHT = 220;
+/** How times are written at an axis, by the seconds between two of them; the second line where the day changes. */
+const TIMES: uPlot.Axis.Values = [
+  [86400 * 28, "{YYYY}-{MM}", null, null, null, null, null, null, 1],
+  [86400, "{MM}-{DD}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{MM}-{DD}", null, null, null, null, null, 1],
+  [1, ":{ss}", "\n{HH}:{mm}", null, null, null, null, null, 1],
+];
 const MJD_1970 = 40587;
 const charts = pageData<Charts>("status-charts");
 
@@ -42,7 +49,7 @@ draw("chart-nights", (width, colours) => {
     { label: "alerts", stroke: colours.first, fill: `${colours.first}66`, points: { show: false }, ...(bars ? { paths: bars } : {}) },
   ]);
   // A few days beside the bars, so that one alone is no wall.
-  made.scales = { x: { range: (_, least, most) => [least - 3 * 86400, most + 3 * 86400] } };
+  made.scales = { x: { range: [days[0]! - 3 * 86400, days.at(-1)! + 3 * 86400] } };
   return new uPlot(made, [days, alerts]);
 });
 
@@ -72,8 +79,8 @@ function options(width: number, colours: Colours, series: uPlot.Series[]): uPlot
     width,
     height: HEIGHT,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
-    series,
-    axes: [{ ...axis }, { ...axis, size: 60 }],
+    series: [{ value: "{YYYY}-{MM}-{DD} {HH}:{mm}", ...series[0] }, ...series.slice(1)],
+    axes: [{ ...axis, values: TIMES }, { ...axis, size: 60 }],
     legend: { live: true },
   };
 }

@@ -83,7 +83,7 @@ def field(bound: BoundField) -> dict[str, Any]:
     """A form's field with its label, help and what is wrong with it."""
     widget = bound.field.widget
     if isinstance(widget, CheckboxSelectMultiple | RadioSelect):
-        kind, css = "choices", ""
+        kind, css = "choices", "form-check-input"
     elif isinstance(widget, CheckboxInput):
         kind, css = "check", "form-check-input"
     else:
@@ -92,6 +92,8 @@ def field(bound: BoundField) -> dict[str, Any]:
         css += " is-invalid"
     own = widget.attrs.get("class", "")
     attrs: dict[str, str | bool] = {"class": f"{css} {own}".strip()}
+    if kind == "choices":  # which the template goes through one by one
+        widget.attrs |= attrs
     if bound.errors:
         helped = f"{bound.auto_id}_helptext " if bound.help_text else ""
         attrs["aria-describedby"] = f"{helped}{bound.auto_id}_error"

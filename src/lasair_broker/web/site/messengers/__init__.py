@@ -1,3 +1,0 @@
-"""Pages of gravitational waves, neutrinos and bursts, and of their possible counterparts."""
-
-__all__: list[str] = []
