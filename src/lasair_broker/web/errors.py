@@ -21,6 +21,10 @@ class Unavailable(ServiceError):  # noqa: N818  # reads as what it says, as in D
     """Something that is needed does not answer now; the same request may do later."""
 
 
+class Busy(ServiceError):  # noqa: N818  # reads as what it says
+    """It can be asked again in a moment: as much as may be done at once is being done."""
+
+
 class Invalid(ServiceError):  # noqa: N818  # reads as what it says, as in Django
     """Values are wrong.
 

@@ -9,16 +9,12 @@ from django.conf import settings
 from django.db import connection
 from django.http import StreamingHttpResponse
 
-from lasair_broker.web.errors import ServiceError
+from lasair_broker.web.errors import Busy
 
 LONGEST_SECONDS = 3600.0
 """A stream ends after an hour, and the client resumes it: so what somebody may see is asked again."""
 
 _places = threading.BoundedSemaphore(max(1, settings.LASAIR_SITE.threads // 2))
-
-
-class TooManyStreams(ServiceError):  # noqa: N818  # reads as what it says, as its base's other children
-    """As many streams as this process may serve are open."""
 
 
 class _Counted:
@@ -45,11 +41,11 @@ def stream(events: Generator[bytes]) -> StreamingHttpResponse:
 
     Raises
     ------
-    TooManyStreams
+    Busy
         If no more may be open.
     """
     if not _places.acquire(blocking=False):
-        raise TooManyStreams("too many streams are open; ask again in a moment, or page by page")
+        raise Busy("too many streams are open; ask again in a moment, or page by page")
     if not connection.in_atomic_block:
         connection.close()  # the stream lasts, and needs the user database no more
     return StreamingHttpResponse(

@@ -19,7 +19,6 @@ from lasair_broker.context import ContextError
 from lasair_broker.stream.delivery import DeliveryError
 from lasair_broker.web import errors
 from lasair_broker.web.archive import let_go
-from lasair_broker.web.event_streams import TooManyStreams
 from lasair_broker.web.limits import limits_of
 
 VERSIONED = "/api/v1/"
@@ -31,7 +30,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.NotAllowed, 403),
     (errors.Invalid, 400),
     (errors.Unavailable, 503),
-    (TooManyStreams, 503),
+    (errors.Busy, 503),
     (query.QueryError, 400),
     (archive.QueryError, 400),
     (archive.ArchiveError, 503),

@@ -15,8 +15,8 @@ from lasair_broker.web.delivery.live import live
 from lasair_broker.web.delivery.mail import UNSUBSCRIBE_SALT
 from lasair_broker.web.delivery.running import mjd_tai
 from lasair_broker.web.delivery.services import unsubscribe as switch_off
-from lasair_broker.web.errors import NotFound
-from lasair_broker.web.event_streams import LONGEST_SECONDS, TooManyStreams, stream
+from lasair_broker.web.errors import Busy, NotFound
+from lasair_broker.web.event_streams import LONGEST_SECONDS, stream
 from lasair_broker.web.filters.models import Filter, FilterOutput, OutputKind
 
 
@@ -56,5 +56,5 @@ def hits(request: HttpRequest, filter_id: int) -> HttpResponseBase:
     archive, watch = live()
     try:
         return stream(events(archive, watch, filter_id, after, seconds=LONGEST_SECONDS))
-    except TooManyStreams as error:
+    except Busy as error:
         return JsonResponse({"error": str(error)}, status=503, headers={"Retry-After": "10"})

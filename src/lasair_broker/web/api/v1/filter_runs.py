@@ -34,8 +34,7 @@ from lasair_broker.web.delivery import services as deliveries
 from lasair_broker.web.delivery.models import Delivery
 from lasair_broker.web.delivery.senders import senders_for
 from lasair_broker.web.delivery.views import hits as hit_events
-from lasair_broker.web.errors import Invalid, NotFound
-from lasair_broker.web.event_streams import TooManyStreams
+from lasair_broker.web.errors import Busy, Invalid, NotFound
 from lasair_broker.web.filters import outputs, trying
 from lasair_broker.web.filters.models import (
     Filter,
@@ -264,7 +263,7 @@ class HitEventsView(APIView):
         if response.status_code == 404:
             raise NotFound("this filter has no output to browsers; add one")
         if response.status_code == 503:
-            raise TooManyStreams("too many streams are open; ask again in a moment, or page by page")
+            raise Busy("too many streams are open; ask again in a moment, or page by page")
         return response
 
 
