@@ -17,7 +17,19 @@ from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchem
 from lasair_broker.settings import CONFIG_VARIABLE, SettingsError
 from lasair_broker.stream import SourceError, StageBrokenError, SubscriptionFileError
 
-from . import _annotate, _archive, _catalogue, _deliver, _event, _filter, _tns, _user, _watchlist, _watchmap
+from . import (
+    _annotate,
+    _archive,
+    _catalogue,
+    _deliver,
+    _event,
+    _filter,
+    _messenger,
+    _tns,
+    _user,
+    _watchlist,
+    _watchmap,
+)
 from ._compile import compile_kernels
 from ._context import console, fail
 from ._demo import demo
@@ -60,6 +72,7 @@ app.add_typer(_archive.app, name="archive")
 app.add_typer(_catalogue.app, name="catalogue")
 app.add_typer(_deliver.app, name="deliver")
 app.add_typer(_event.app, name="event")
+app.add_typer(_messenger.app, name="messenger")
 app.add_typer(_filter.app, name="filter")
 app.add_typer(_tns.app, name="tns")
 app.add_typer(_user.app, name="user")

@@ -25,9 +25,9 @@ from lasair_broker.stream.delivery import Deliveries, DeliveryMetrics
 from lasair_broker.stream.filters import Budget, FilterStage
 from lasair_broker.stream.lists import ListKeeper, ListMatching
 
-from ._context import console, context_of, errors, fail, pipeline_of
+from ._context import console, context_of, errors, fail, messengers_of, pipeline_of
 from ._logging import set_up_logging
-from ._news import context_keeper, follower_of
+from ._news import context_keeper, follower_of, notices_of
 from ._progress import StreamDisplay
 from ._serve import serving
 from ._user import users_of
@@ -64,18 +64,22 @@ def run_stream(
             counted.append(delivered)
         filters = FilterStage(archive, subscriptions, _budget(settings), on_hits=tell)
         catalogues = context_of(settings)
-        pipeline = pipeline_of(settings, keeper.lists, catalogues)
+        messengers = messengers_of(settings)
+        pipeline = pipeline_of(settings, keeper.lists, catalogues, messengers)
         with errors.status("getting the compiled kernels ready (the first time takes a minute or two) …"):
             warm_up(pipeline)
         if deliver:
             stack.enter_context(serving(archive, settings))
         follower = follower_of(settings) if deliver else None
-        news = context_keeper(archive, settings, catalogues, filters, follower)
+        news = context_keeper(archive, settings, catalogues, filters, follower, messengers)
         metrics = Metrics(pipeline.times)
         stack.enter_context(_served(settings, [metrics, filters.metrics, ContextMetrics(news), *counted]))
         stack.enter_context(keeper.running())
         if follower is not None:
             stack.enter_context(follower.running())
+        notices = notices_of(settings) if deliver else None
+        if notices is not None:
+            stack.enter_context(notices.running())
         stack.callback(filters.report)
         display = stack.enter_context(StreamDisplay(what, total))
         return run(

@@ -19,6 +19,7 @@ from lasair_broker.packets import SchemaStore
 from lasair_broker.settings import Settings, load
 from lasair_broker.stream import ActiveLists, Pipeline, Resource, standard_stages
 from lasair_broker.stream.lists import list_stages
+from lasair_broker.stream.messengers import MessengerLoader
 
 __all__ = [
     "ArchiveOption",
@@ -89,14 +90,26 @@ def pipeline_of(
     settings: Settings,
     lists: Resource[ActiveLists] | None = None,
     catalogues: ContextLoader | None = None,
+    messengers: MessengerLoader | None = None,
 ) -> Pipeline:
     """The pipeline of an installation: where it finds schemas, and its stages; `lists` are matched in it, and
-    `catalogues` are those of `context_of`."""
+    `catalogues` are those of `context_of`, `messengers` those of `messengers_of`."""
     matching = () if lists is None else list_stages(lists)
     events = EventLoader(settings.context.catalogues)
     context = catalogues or context_of(settings)
-    stages = standard_stages(Resource(features_of(settings)), context, matching, events)
+    stages = standard_stages(
+        Resource(features_of(settings)),
+        context,
+        matching,
+        events,
+        messengers=messengers or messengers_of(settings),
+    )
     return Pipeline(schemas_of(settings), stages, poison_limit=settings.stream.poison_limit)
+
+
+def messengers_of(settings: Settings) -> MessengerLoader:
+    """Events with their maps."""
+    return MessengerLoader(settings.context.catalogues, tests=settings.messengers.tests)
 
 
 def schemas_of(settings: Settings) -> SchemaStore:

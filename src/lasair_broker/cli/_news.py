@@ -16,12 +16,13 @@ from lasair_broker.stream.context import (
     TnsFollower,
 )
 from lasair_broker.stream.filters import FilterStage
+from lasair_broker.stream.messengers import MessengerChore, MessengerLoader, NoticeFollower
 
-from ._context import console, context_of, features_of, opened, schemas_of
+from ._context import console, context_of, features_of, messengers_of, opened, schemas_of
 from ._logging import set_up_logging
 from ._progress import work
 
-__all__ = ["bring_up_to_date", "context_keeper", "follower_of", "tns_bot_of"]
+__all__ = ["bring_up_to_date", "context_keeper", "follower_of", "notices_of", "tns_bot_of"]
 
 
 def tns_bot_of(settings: Settings) -> TnsBot | None:
@@ -44,6 +45,7 @@ def context_keeper(
     loader: ContextLoader,
     filters: FilterStage | None = None,
     follower: TnsFollower | None = None,
+    messengers: MessengerLoader | None = None,
 ) -> ContextKeeper:
     """What carries news to the objects of an archive; `filters` are told of them, and what `follower` does is
     noted there."""
@@ -52,11 +54,22 @@ def context_keeper(
     renewal = Renewal(store, pipeline, filters)
     folder = settings.context.catalogues
     chores: list[Chore] = [
+        MessengerChore(store, messengers or messengers_of(settings), filters),
         EventChore(store, folder, filters),
         TnsChore(store, folder, loader, renewal),
         CatalogueChore(store, loader, renewal),
     ]
     return ContextKeeper(store, chores, loader, follower=follower)
+
+
+def notices_of(settings: Settings) -> NoticeFollower | None:
+    """Who takes in notices as they are announced; None if the settings name no topics."""
+    wanted = settings.messengers
+    if not wanted.topics:
+        return None
+    return NoticeFollower(
+        settings.context.catalogues, wanted.librdkafka(), wanted.topics, tests=wanted.tests
+    )
 
 
 def bring_up_to_date(archive: str | None, settings: Settings) -> None:

@@ -7,7 +7,7 @@ what is known at their places in, rows of `mma_hits` out.
 from lasair_broker.messengers._associate import associate
 from lasair_broker.messengers._background import Background
 from lasair_broker.messengers._candidates import CANDIDATE_COLUMNS, Candidates
-from lasair_broker.messengers._index import MessengerIndex
+from lasair_broker.messengers._index import Chances, MessengerIndex, drawn_region
 from lasair_broker.messengers._joint import JointEvents, joint_events, raven_false_alarm_rate, sky_overlap
 from lasair_broker.messengers._models import CLASSES, Model, is_messenger, models_of
 
@@ -16,10 +16,12 @@ __all__ = [
     "CLASSES",
     "Background",
     "Candidates",
+    "Chances",
     "JointEvents",
     "MessengerIndex",
     "Model",
     "associate",
+    "drawn_region",
     "is_messenger",
     "joint_events",
     "models_of",

@@ -19,7 +19,7 @@ Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-__all__ = ["LEVEL", "Chances", "MessengerIndex", "ReadMap"]
+__all__ = ["LEVEL", "Chances", "MessengerIndex", "ReadMap", "drawn_region"]
 
 LEVEL = 0.99
 """Objects outside this credible region are not told."""
@@ -264,14 +264,15 @@ def _maps_of(
         if row["skymap"] is not None:
             found.append((row["version"], read_map(row["skymap"])))
         elif row["errorRadius"] is not None and row["ra"] is not None:
-            found.append((row["version"], _drawn(row)))
+            found.append((row["version"], drawn_region(row)))
         else:
             continue
         before = said
     return found
 
 
-def _drawn(row: Mapping[str, Any]) -> SkyMap:
+def drawn_region(row: Mapping[str, Any]) -> SkyMap:
+    """The map of an error circle or ellipse, of a row of `external_events` or `event_versions`."""
     major = row["errorRadius"]
     minor = major if row["errorMinor"] is None else row["errorMinor"]
     along, across = (math.hypot(axis / _P90, _FLOOR_DEG) for axis in (major, minor))

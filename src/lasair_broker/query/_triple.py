@@ -13,9 +13,12 @@ from ._scope import found_in
 
 __all__ = ["triple"]
 
-_KINDS = ("watchlist", "area", "annotator")
+_KINDS = ("watchlist", "area", "annotator", "event")
 _TABLES = ("objects", "objects_ext", "sherlock_classifications", "crossmatch_tns")
 _ONE_WATCHLIST = "only one watchlist can be named here; for several write the query as SELECT … FROM …"
+_EVENT = re.compile(r"[\w .:/#+-]{1,128}", re.ASCII)
+"""Names as senders give them: none has a quote or a comma."""
+
 _OTHER_TABLES = {"classifications", "mma_hits"}
 """Tables with a diaObjectId that today's Lasair does not know, and that are joined like Sherlock's."""
 
@@ -29,9 +32,9 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
         The columns, as between SELECT and FROM.
     tables
         Separated by commas: ``objects``, ``objects_ext``, ``sherlock_classifications``,
-        ``crossmatch_tns``, ``watchlist:N``, ``area:N`` (or ``watchmap:N``; ``area:N&M`` for objects in both)
-        and ``annotator:topic`` (``annotator:a&b`` for objects with both). All are joined to ``objects``,
-        which need not be named.
+        ``crossmatch_tns``, ``watchlist:N``, ``area:N`` (or ``watchmap:N``; ``area:N&M`` for objects in both),
+        ``annotator:topic`` (``annotator:a&b`` for objects with both) and ``event:NAME``. All are joined to
+        ``objects``, which need not be named.
     conditions
         As after WHERE; ORDER BY may follow. Blank for none. Texts may stand in single or double quotes.
     catalogue
@@ -100,6 +103,8 @@ def _joins(token: str, catalogue: Catalogue, areas: int) -> list[str]:
     kind = "area" if name == "watchmap" else name
     if kind not in _KINDS:
         raise _unknown(token, name)
+    if kind == "event":
+        return [_join_of_event(which.strip(), token)]
     wanted = [part.strip() for part in which.split("&")]
     if kind == "watchlist" and len(wanted) > 1:
         raise QueryError(_ONE_WATCHLIST)
@@ -121,6 +126,12 @@ def _join_of(kind: str, which: str, place: int, token: str, catalogue: Catalogue
         alias = f"ar{place}"
         return f"JOIN area_hits AS {alias} ON {_same_object(alias)} AND {alias}.ar_id = {which}"
     return f"JOIN annotations AS {which} ON {_same_object(which)} AND {which}.topic = '{topic}'"
+
+
+def _join_of_event(name: str, token: str) -> str:
+    if not _EVENT.fullmatch(name):
+        raise QueryError(f"{token}: the name of an event is expected after event:, such as S230914ak")
+    return f"JOIN mma_hits ON {_same_object('mma_hits')} AND mma_hits.eventName = '{name}'"
 
 
 def _topic(name: str, catalogue: Catalogue) -> str:

@@ -13,6 +13,7 @@ from lasair_broker.lightcurve import FeatureResources
 from ._known import KnownLightCurves, unite_with_known
 from ._partners import KnownObjects, match_partners
 from ._pipeline import Resource, Stage
+from .messengers import LoadedEvents, MessengerLoader, match_messengers
 
 __all__ = ["renewal_stages", "standard_stages"]
 
@@ -39,6 +40,17 @@ class _Announced(Resource[EventIndex | None]):
         return self._loader.current()
 
 
+class _Messengers(Resource[LoadedEvents | None]):
+    """Messengers' events as they are when a batch comes."""
+
+    def __init__(self, loader: MessengerLoader) -> None:
+        super().__init__(None)
+        self._loader = loader
+
+    def get(self) -> LoadedEvents | None:
+        return self._loader.current()
+
+
 def renewal_stages(features: Resource[FeatureResources], catalogues: ContextLoader) -> tuple[Stage[Any], ...]:
     """The stages to which a stored object is sent when something else is known at its place: those that say
     what is known there, and those whose results follow from that."""
@@ -55,6 +67,7 @@ def standard_stages(
     catalogues: ContextLoader | None = None,
     matching: Sequence[Stage[Any]] = (),
     events: EventLoader | None = None,
+    messengers: MessengerLoader | None = None,
 ) -> tuple[Stage[Any], ...]:
     """The stages of an ordinary installation, in order: each may use what those above it have added.
 
@@ -70,6 +83,7 @@ def standard_stages(
         Stage("context", context.enrich, _UpToDate(catalogues or ContextLoader())),
         Stage("lightcurve", lightcurve.enrich, features or Resource(FeatureResources())),
         Stage("movers", context.flag_movers, Resource(None)),
+        Stage("messengers", match_messengers, _Messengers(messengers or MessengerLoader())),
         Stage("events", match_events, _Announced(events or EventLoader())),
         Stage("partners", match_partners, Resource(KnownObjects())),
     )

@@ -47,7 +47,14 @@ PLACES = (
             Place("Annotators", "lists:annotators"),
         ),
     ),
-    Place("Context", places=(Place("Catalogues", "sky:catalogues"), Place("Events", "sky:events"))),
+    Place(
+        "Context",
+        places=(
+            Place("Catalogues", "sky:catalogues"),
+            Place("Events", "sky:events"),
+            Place("Messengers", "messengers:index"),
+        ),
+    ),
     Place(
         "About",
         places=(

@@ -13,4 +13,5 @@ urlpatterns = [
     path("", include("lasair_broker.web.site.query.urls")),
     path("", include("lasair_broker.web.site.lists.urls")),
     path("", include("lasair_broker.web.site.sky.urls")),
+    path("", include("lasair_broker.web.site.messengers.urls")),
 ]

@@ -1,0 +1,130 @@
+"""Notices as they come from Kafka, such as that of NASA's General Coordinates Network."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow.compute as pc
+import structlog
+from confluent_kafka import Consumer, KafkaException
+
+from lasair_broker.context.events import EventError, EventFile, read_notice, take_in
+
+__all__ = ["NoticeFollower"]
+
+_log = structlog.get_logger(__name__)
+
+_AT_ONCE = 500
+_WAIT_SECONDS = 1.0
+_RETRY_SECONDS = 30.0
+_SHOWN = 200
+
+
+class NoticeFollower:
+    """Takes events in as they are announced, in a thread of its own.
+
+    What cannot be read is told in the log with its place and left out: a mission that changes its notices
+    stops nobody else. Offsets are committed after what was read is stored, so that nothing is lost; a notice
+    that comes twice changes nothing.
+
+    Parameters
+    ----------
+    folder
+        Of the catalogues.
+    configuration
+        Of librdkafka: where to connect and as whom, with a `group.id`.
+    topics
+        What is read; one beginning with ^ is a pattern.
+    tests
+        Whether tests are taken in, too.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        configuration: Mapping[str, object],
+        topics: Sequence[str],
+        *,
+        tests: bool = False,
+    ) -> None:
+        self._folder = folder
+        self._configuration = {
+            "auto.offset.reset": "latest",
+            **configuration,
+            "enable.auto.commit": False,
+        }
+        self._topics = list(topics)
+        self._tests = tests
+        self._stop = threading.Event()
+        self.taken = 0
+        self.refused = 0
+
+    @contextmanager
+    def running(self) -> Iterator[NoticeFollower]:
+        """Started within, stopped afterwards."""
+        thread = threading.Thread(target=self._follow, name="lasair-notices", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.follow(self._stop.is_set)
+            except (KafkaException, EventError, OSError) as error:
+                _log.error("notices are not followed; it is tried again", reason=str(error))
+                self._stop.wait(_RETRY_SECONDS)
+
+    def follow(self, ended: Callable[[], bool]) -> None:
+        """Take in what comes until `ended` says so.
+
+        Raises
+        ------
+        KafkaException
+            If there is no connection any more.
+        EventError, OSError
+            If events cannot be stored; what was read since comes again.
+        """
+        consumer = Consumer(self._configuration)
+        consumer.subscribe(self._topics)
+        try:
+            while not ended():
+                messages = consumer.consume(_AT_ONCE, _WAIT_SECONDS)
+                files = []
+                for message in messages:
+                    error = message.error()
+                    if error is None:
+                        where = f"{message.topic()}[{message.partition()}]@{message.offset()}"
+                        files += self._read(message.value() or b"", where)
+                    elif error.fatal():
+                        raise KafkaException(error)
+                    else:
+                        _log.warning("a topic of notices cannot be read", reason=error.str())
+                if files:
+                    report = take_in(self._folder, files)
+                    self.taken += report.new + report.changed
+                    _log.info("events taken in", new=report.new, changed=report.changed)
+                if messages:
+                    consumer.commit(asynchronous=False)
+        finally:
+            consumer.close()
+
+    def _read(self, content: bytes, where: str) -> list[EventFile]:
+        try:
+            found = read_notice(content)
+        except EventError as error:
+            self.refused += 1
+            _log.warning("a notice cannot be read", notice=where, reason=str(error)[:_SHOWN])
+            return []
+        for problem in found.problems:
+            _log.warning("a part of a notice cannot be read", notice=where, reason=problem[:_SHOWN])
+        if self._tests:
+            return [found]
+        rows = found.rows.filter(pc.equal(found.rows["role"], "observation"))
+        return [EventFile(rows, found.refused, found.maps)] if rows.num_rows else []
