@@ -70,7 +70,7 @@ def test_real_and_simulated_sets_can_be_read(real: list[LabelledCurves]) -> None
         assert (times >= 0).all()
     assert {one.survey for one in real} == {"ztf"}
     assert len(real[0]) > 1300
-    assert len(real[1]) > 500
+    assert len(real[1]) > 100
 
 
 def test_no_object_is_in_two_splits(real: list[LabelledCurves]) -> None:
@@ -156,7 +156,8 @@ def test_the_same_seed_gives_the_same_model(small: Path) -> None:
 
 def test_the_card_says_what_rests_on_simulations_only(small: Path) -> None:
     card = (small / "first" / "card.md").read_text()
-    lines = {line.split("|")[1].strip(): line for line in card.splitlines() if line.startswith("| ")}
+    table, *_ = card.split("## Held-out")
+    lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("| ")}
     assert lines["XRB"].rstrip().endswith("**simulations only** |")
     assert lines["SNIa"].rstrip().endswith("real and simulated objects |")
     assert lines["microlensing"].rstrip().endswith("nothing |")

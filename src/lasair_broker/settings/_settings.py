@@ -297,7 +297,7 @@ class ContextSettings(_Section):
 class ClassifySettings(_Section):
     """Class probabilities of objects."""
 
-    enabled: bool = Field(False, description="Whether objects get class probabilities.")
+    enabled: bool = Field(True, description="Whether objects get class probabilities.")
     model: Path | None = Field(
         None, description="Folder with a model that `lasair train` made; else the one that comes with Lasair."
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lasair_broker import context, lightcurve
+from lasair_broker import classify, context, lightcurve
+from lasair_broker.classify import Classifiers
 from lasair_broker.context import ContextLoader, ContextResources
 from lasair_broker.context.events import EventIndex, EventLoader, match_events
 from lasair_broker.lightcurve import FeatureResources
@@ -67,6 +68,7 @@ def standard_stages(
     catalogues: ContextLoader | None = None,
     matching: Sequence[Stage[Any]] = (),
     events: EventLoader | None = None,
+    classifiers: Classifiers | None = None,
     messengers: MessengerLoader | None = None,
 ) -> tuple[Stage[Any], ...]:
     """The stages of an ordinary installation, in order: each may use what those above it have added.
@@ -75,7 +77,7 @@ def standard_stages(
     context have their place above the light curve stage, which corrects for the extinction and class they
     find; classification and associations with events and with objects of other surveys, which tell of the
     brightness, have theirs below. Without `catalogues` the context
-    is only the dust of the compact table.
+    is only the dust of the compact table; without `classifiers` there are no class probabilities.
     """
     return (
         Stage("known", unite_with_known, Resource(KnownLightCurves())),
@@ -83,6 +85,7 @@ def standard_stages(
         Stage("context", context.enrich, _UpToDate(catalogues or ContextLoader())),
         Stage("lightcurve", lightcurve.enrich, features or Resource(FeatureResources())),
         Stage("movers", context.flag_movers, Resource(None)),
+        Stage("classify", classify.enrich, Resource(classifiers or Classifiers())),
         Stage("messengers", match_messengers, _Messengers(messengers or MessengerLoader())),
         Stage("events", match_events, _Announced(events or EventLoader())),
         Stage("partners", match_partners, Resource(KnownObjects())),

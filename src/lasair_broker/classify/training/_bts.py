@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from astropy.coordinates import SkyCoord
 
-from lasair_broker.classify._taxonomy import taxonomy
+from lasair_broker.classify._taxonomy import UNKNOWN, taxonomy
 from lasair_broker.classify.training._curves import OBJECTS, LabelledCurves
 
 __all__ = ["FILES", "SOURCE", "bts"]
@@ -25,7 +25,8 @@ _MAG = 2.5 / np.log(10.0)
 
 
 def bts(folder: Path) -> LabelledCurves:
-    """The light curves in the two files `FILES` of a folder; objects whose type is in no class are left out.
+    """The light curves in the two files `FILES` of a folder; objects whose type is in no class
+    that can be learnt are left out.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def bts(folder: Path) -> LabelledCurves:
     rows = {
         name: row
         for name, row in zip(labels["ZTFID"].to_pylist(), labels.to_pylist(), strict=True)
-        if tree.node_of("BTS", row["type"]) is not None
+        if tree.node_of("BTS", row["type"]) not in (None, UNKNOWN)
     }
     points = pq.read_table(
         folder / FILES[1], columns=["ztf_name", "ant_mjd", "ant_passband", "ant_mag", "ant_magerr"]
