@@ -9,6 +9,7 @@ from lasair_broker.web.site.account import collaborations, tokens, views
 app_name = "account"
 urlpatterns = [
     path("", views.index, name="index"),
+    path("mails/<int:output_id>/end/", views.no_mails, name="no-mails"),
     path("delete/", views.delete, name="delete"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/<int:token_id>/rotate/", tokens.rotate, name="rotate-token"),

@@ -9,13 +9,16 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lasair_broker.web.accounts.leaving import delete_account, left_behind
 from lasair_broker.web.accounts.models import User
-from lasair_broker.web.errors import Invalid
+from lasair_broker.web.delivery.services import unsubscribe
+from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.filters.models import FilterOutput, OutputKind
 from lasair_broker.web.limits import limits_of
 
 
@@ -38,8 +41,21 @@ class DeleteForm(forms.Form):
 @login_required
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """Who one is here, and what one may ask for."""
-    return render(request, "site/account/index.html", {"limits": limits_of(request.user)})
+    """Who one is here, what one may ask for, and what mails one gets."""
+    context = {"limits": limits_of(request.user), "mails": _mails_to(request)}
+    return render(request, "site/account/index.html", context)
+
+
+@login_required
+@require_POST
+def no_mails(request: HttpRequest, output_id: int) -> HttpResponse:
+    """Get no more mails of a filter, one's own or another's."""
+    output = _mails_to(request).filter(pk=output_id).first()
+    if output is None:
+        raise NotFound(f"you get no mails of an output {output_id}")
+    unsubscribe(output.pk)
+    messages.success(request, f"You get no more mails of {output.filter.name}.")
+    return redirect("account:index")
 
 
 @reauthentication_required
@@ -58,3 +74,11 @@ def delete(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Your account is deleted.")
             return redirect("front:front")
     return render(request, "site/account/delete.html", {"form": form, "left": left_behind(user)})
+
+
+def _mails_to(request: HttpRequest) -> QuerySet[FilterOutput]:
+    """The outputs that write to whoever asks."""
+    found = FilterOutput.objects.filter(
+        kind=OutputKind.EMAIL, enabled=True, recipient=cast(User, request.user)
+    )
+    return found.select_related("filter").order_by("filter__name", "pk")
