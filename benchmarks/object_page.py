@@ -36,7 +36,18 @@ from lasair_broker.archive.duckdb import DuckDBArchive
 _BATCH = 2000
 LASAIR = Path(sys.executable).with_name("lasair")
 PARTS = (
-    *("context", "detections", "cutouts", "sky", "hits", "filters", "observability", "neighbours", "similar"),
+    *(
+        "context",
+        "classes",
+        "detections",
+        "cutouts",
+        "sky",
+        "hits",
+        "filters",
+        "observability",
+        "neighbours",
+        "similar",
+    ),
     *("features", "provenance"),
 )
 
@@ -136,7 +147,7 @@ def measure(site: str, sky: Sky, places: np.ndarray[Any, Any], own: float) -> No
                 )
                 assert answer.status_code == 200, answer.text
 
-            found = milliseconds(get, places if name in ("page", "chart's data") else places[:35])
+            found = milliseconds(get, places if name in ("page", "chart's data") else places[:20])
             median, worst = statistics.median(found), float(np.quantile(found, 0.95))
             print(
                 f"{name}: {median:.1f} ms (95 %: {worst:.1f}); the archive's own row {own:.1f} ms, "

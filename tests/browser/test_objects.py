@@ -17,6 +17,8 @@ from site_under_test import Site
 
 from lasair_broker.lightcurve import LSST, Cosmology
 
+expect.set_options(timeout=30_000)  # the server may be busy with others
+
 DRAWN = """document.querySelector('#chart').data.filter(t => t.customdata)
     .map(t => ({name: t.name, x: t.x, y: t.y, ids: t.customdata.map(c => c[0])}))"""
 
@@ -45,7 +47,9 @@ def known(site: Site) -> dict[str, Any]:
 
 def show(page: Page, key: str, query: str = "") -> None:
     page.goto(f"/objects/{key}/{query}")
-    expect(page.locator("#chart-summary")).to_contain_text(re.compile(r"\d+ detections|Nothing|needs"))
+    expect(page.locator("#chart-summary")).to_contain_text(
+        re.compile(r"\d+ detections|Nothing|needs"), timeout=30_000
+    )
 
 
 def points(page: Page) -> dict[str, tuple[float, float]]:
@@ -99,13 +103,13 @@ def test_brightness_in_every_unit(page: Page, known: dict[str, Any]) -> None:
     for key, value in bright.items():
         assert shown[key][1] == pytest.approx(31.4 - 2.5 * math.log10(value), abs=1e-6)
 
-    page.get_by_label("Correct for dust").check()
+    page.locator("#c-extinction").check()
     shown = points(page)
     for key, value in bright.items():
         dust = LSST.extinction["ugrizy".index(band[key])] * curve["ebv"]
         assert shown[key][1] == pytest.approx(31.4 - 2.5 * math.log10(value) - dust, abs=1e-6)
 
-    page.get_by_label("Correct for dust").uncheck()
+    page.locator("#c-extinction").uncheck()
     page.get_by_label("Brightness").select_option("Absolute magnitude")
     page.get_by_label("Redshift").fill("0.1")
     shown = points(page)
@@ -274,8 +278,8 @@ def test_coordinates_are_copied(page: Page, known: dict[str, Any]) -> None:
 
 def test_a_table_is_sorted_within_the_page(page: Page, known: dict[str, Any]) -> None:
     show(page, known["long"], "?forced=1")
+    page.locator("#detections").scroll_into_view_if_needed()
     table = page.locator("#table-detections")
-    table.scroll_into_view_if_needed()
     table.get_by_role("link", name=re.compile("Difference flux")).click()
     faintest = min(v for v in known["curve"]["diaSources"]["psfFlux"] if v is not None)
     first = table.locator("tbody tr").first.locator("td").nth(2)

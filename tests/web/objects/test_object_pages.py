@@ -18,6 +18,7 @@ from astropy.io.votable import parse_single_table
 from PIL import Image
 
 from lasair_broker.archive import Archive
+from lasair_broker.schema import arrow_schema
 
 Visitor = Callable[..., Any]
 
@@ -151,7 +152,7 @@ def test_downloads_hold_the_light_curve(visitor: Visitor, archive: Archive, key:
     assert [float(row["psfFlux"]) for row in rows] == pytest.approx(flux)
     assert pq.read_table(io.BytesIO(get("parquet")))["psfFlux"].to_pylist() == flux
     assert [row["psfFlux"] for row in json.loads(get("json"))] == pytest.approx(flux)
-    votable = parse_single_table(io.BytesIO(get("votable"))).to_table()
+    votable = parse_single_table(io.BytesIO(get("votable"))).to_table(use_names_over_ids=True)
     assert list(votable["psfFlux"]) == pytest.approx(flux)
 
 
@@ -307,17 +308,32 @@ def test_an_archive_from_before_context_still_has_pages(
     use(archive)
 
 
-def test_classes_are_those_of_the_newest_version() -> None:
+def test_classes_are_those_that_are_not_improbable() -> None:
     from lasair_broker.web.objects.head import newest_classes
 
-    rows = pa.table(
-        {
-            "model": ["a", "a", "a", "b"],
-            "version": ["1", "2", "2", "1"],
-            "node": ["SN", "SN", "AGN", "Ia"],
-            "probability": pa.array([0.9, 0.3, 0.7, None], pa.float32()),
-            "computedMjdTai": [1.0, 2.0, 2.0, 3.0],
-        }
-    )
+    schema = arrow_schema("classifications")
+    said = [
+        {"model": "b", "version": "1", "SNIa": 0.7, "AGN": 0.295, "CV": 0.005, "transient": 0.7},
+        {"model": "a", "version": "2", "TDE": 1.0},
+    ]
+    rows = pa.Table.from_pylist([{f.name: one.get(f.name) for f in schema} for one in said], schema)
     found = newest_classes(rows)
-    assert [(one.version, one.node) for one in found] == [("2", "AGN"), ("2", "SN")]
+    assert [(one.model, one.node) for one in found] == [("a", "TDE"), ("b", "SNIa"), ("b", "AGN")]
+    assert found[1].probability == pytest.approx(0.7)
+
+
+def test_the_history_of_classes_is_drawn_to_scale() -> None:
+    from lasair_broker.web.site.objects.drawings import class_histories
+
+    rows = [
+        {"model": "m", "newestSourceMjdTai": 61010.0, "SNIa": 0.8, "AGN": 0.2, "CV": None},
+        {"model": "m", "newestSourceMjdTai": 61000.0, "SNIa": 0.3, "AGN": 0.7, "CV": 0.05},
+        {"model": "once", "newestSourceMjdTai": 61000.0, "SNIa": 1.0, "AGN": 0.0, "CV": 0.0},
+    ]
+    (drawn,) = class_histories(rows, ("SNIa", "AGN", "CV"))
+    assert [name for name, _ in drawn.lines] == ["SNIa", "AGN"], "the improbable is left out"
+    points = [[float(v) for v in pair.split(",")] for pair in drawn.lines[0][1].split()]
+    assert points[0][0] == pytest.approx(drawn.left)
+    assert points[1][0] == pytest.approx(drawn.right)
+    height = drawn.bottom - drawn.top
+    assert [(drawn.bottom - y) / height for _, y in points] == pytest.approx([0.3, 0.8], abs=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,19 +26,28 @@ def panel(visitor: Visitor, user: Any, key: int, name: str) -> str:
     return answer.content.decode()
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Archive]:
-    """A small archive to write hits into."""
+@pytest.fixture(scope="session")
+def small_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small archive, open nowhere."""
     from stream_fixtures import ListSource
 
     from lasair_broker.packets import SchemaStore
     from lasair_broker.packets.simulator import Simulation
     from lasair_broker.stream import Pipeline, run
+
+    folder = tmp_path_factory.mktemp("small") / "archive"
+    values = [bytes(v) for part in Simulation.night(10, seed=3).alerts() for v in part.values]
+    with open_archive(folder) as made:
+        run(ListSource(values, 60), Pipeline(SchemaStore(), []), made)
+    return folder
+
+
+@pytest.fixture
+def own(small_night: Path, tmp_path: Path) -> Iterator[Archive]:
+    """A copy of it to write hits into."""
     from lasair_broker.web.archive import use
 
-    values = [bytes(v) for part in Simulation.night(10, seed=3).alerts() for v in part.values]
-    with open_archive(tmp_path / "own") as made:
-        run(ListSource(values, 60), Pipeline(SchemaStore(), []), made)
+    with open_archive(shutil.copytree(small_night, tmp_path / "own")) as made:
         use(made)
         yield made
     use(None)
@@ -50,7 +60,7 @@ def mine(own: Archive) -> int:
     return int(found["diaObjectId"][0].as_py())
 
 
-def _rows(name: str, **values: Any) -> pa.Table:
+def _rows(name: str, /, **values: Any) -> pa.Table:
     schema = arrow_schema(name)
     row = {field.name: values.get(field.name) for field in schema}
     return pa.Table.from_pylist([row], schema=schema)
@@ -63,11 +73,11 @@ def everything(own: Archive, mine: int, people: Any) -> Any:
     from lasair_broker.web.filters import services as filters
     from lasair_broker.web.filters.wording import Wording
     from lasair_broker.web.watchlists import services as watchlists
-    from lasair_broker.web.watchmaps.models import Watchmap
+    from lasair_broker.web.watchmaps import services as watchmaps
 
     ann = people.ann
     own_list = watchlists.create(ann, f"list {SCRIPT}")
-    own_map = Watchmap.objects.create(owner=ann, name=f"map {SCRIPT}")
+    own_map = watchmaps.create_circle(ann, f"map {SCRIPT}", 10.0, -20.0, 1.0)
     Annotator.objects.create(owner=ann, topic="secret_topic")
     own_filter = filters.create(ann, f"filter {SCRIPT}", Wording(adql=ADQL))
     own.write(

@@ -73,4 +73,6 @@ def ecliptic_coordinates(ra: float, decl: float) -> tuple[float, float]:
     x, y, z = math.cos(delta) * math.cos(alpha), math.cos(delta) * math.sin(alpha), math.sin(delta)
     cosine, sine = math.cos(_OBLIQUITY), math.sin(_OBLIQUITY)
     y, z = y * cosine + z * sine, z * cosine - y * sine
-    return math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
+    # Twice: the remainder of what is hardly below 0 is 360 in floating point.
+    longitude = math.degrees(math.atan2(y, x)) % 360.0 % 360.0
+    return longitude, math.degrees(math.atan2(z, math.hypot(x, y)))

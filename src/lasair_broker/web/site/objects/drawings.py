@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ Float64 = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 640.0, 260.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36.0, 8.0, 10.0, 30.0
+_PROBABLE, _MOST_LINES = 0.1, 6
 _TWILIGHTS = ((0.0, "civil"), (-6.0, "nautical"), (-12.0, "astronomical"), (-18.0, "night"))
 
 
@@ -95,6 +97,67 @@ def hourly(night: Night) -> list[dict[str, Any]]:
     minutes = np.round(night.mjd * 1440.0).astype(np.int64) % 60
     nearest = np.flatnonzero((minutes < 10) & (night.sun < 0.0))
     return [moment(night, int(place)) for place in nearest]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassHistory:
+    """A drawing of how a model's probabilities went with every detection.
+
+    Attributes
+    ----------
+    lines
+        Of each class that was ever probable: its name, and points as SVG writes them.
+    dates, levels
+        Place and label of the marks of both axes.
+    """
+
+    model: str
+    lines: list[tuple[str, str]]
+    dates: list[tuple[float, str]]
+    levels: list[tuple[float, str]]
+    width: float = WIDTH
+    height: float = HEIGHT
+    left: float = _LEFT
+    right: float = WIDTH - _RIGHT
+    top: float = _TOP
+    bottom: float = HEIGHT - _BOTTOM
+
+
+def class_histories(rows: list[dict[str, Any]], leaves: Sequence[str]) -> list[ClassHistory]:
+    """A drawing for each model that has spoken at two times or more.
+
+    Parameters
+    ----------
+    rows
+        Of `classification_history`.
+    leaves
+        The classes to draw: those that were at some time more probable than 0.1, at most six.
+    """
+    found = []
+    for model in sorted({row["model"] for row in rows}):
+        mine = sorted(
+            (row for row in rows if row["model"] == model), key=lambda row: row["newestSourceMjdTai"]
+        )
+        first, last = mine[0]["newestSourceMjdTai"], mine[-1]["newestSourceMjdTai"]
+        if first == last:
+            continue
+
+        def x(mjd: float, first: float = first, last: float = last) -> float:
+            return float(_LEFT + (mjd - first) / (last - first) * (WIDTH - _LEFT - _RIGHT))
+
+        most = {leaf: max((row[leaf] or 0.0) for row in mine) for leaf in leaves}
+        shown = sorted((leaf for leaf in leaves if most[leaf] >= _PROBABLE), key=lambda leaf: -most[leaf])
+        lines = [
+            (
+                leaf,
+                " ".join(f"{x(r['newestSourceMjdTai']):.1f},{_y(90.0 * (r[leaf] or 0.0)):.1f}" for r in mine),
+            )
+            for leaf in shown[:_MOST_LINES]
+        ]
+        dates = [(x(mjd), f"{mjd:.0f}") for mjd in np.linspace(first, last, 5)]
+        levels = [(float(_y(0.9 * level)), f"{level} %") for level in (0, 50, 100)]
+        found.append(ClassHistory(model, lines, dates, levels))
+    return found
 
 
 def _y(elevation: Any) -> Any:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from lasair_broker.classify import taxonomy
 from lasair_broker.packets import mjd_tai_now
 from lasair_broker.query import QueryError
 from lasair_broker.settings import load
@@ -91,7 +92,11 @@ def _classes(request: HttpRequest, key: str) -> _Context:
     rows = rows_for(request.user, "classifications", [number])
     past = rows_for(request.user, "classification_history", [number])
     history = past.sort_by([("newestSourceMjdTai", "descending"), ("model", "ascending")]).to_pylist()
-    return {"classes": newest_classes(rows), "history": history}
+    return {
+        "classes": newest_classes(rows),
+        "history": history,
+        "drawings": drawings.class_histories(history, taxonomy().leaves),
+    }
 
 
 def _cutouts(request: HttpRequest, key: str) -> _Context:

@@ -151,7 +151,8 @@ export class LightCurvePage {
   private step(by: number): void {
     const points = this.chart.points;
     if (!points.length) return;
-    this.at = Math.min(points.length - 1, Math.max(0, this.at < 0 ? (by > 0 ? 0 : points.length - 1) : this.at + by));
+    const from = this.at >= 0 ? this.at : by > 0 ? -1 : points.length;
+    this.at = Math.min(points.length - 1, Math.max(0, from + by));
     const point = points[this.at]!;
     this.chart.mark(point);
     const told = new DOMParser().parseFromString(this.chart.told(point).replaceAll("<br>", "; "), "text/html");
