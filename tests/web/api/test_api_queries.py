@@ -332,7 +332,8 @@ def test_a_group_member_must_not_make_the_owner_read_more(people: Any, team: Any
 
 
 def test_the_workers_run_what_is_in_the_line(site: Any) -> None:
-    """A running `lasair serve` runs it, in a process with a queue, threads and an archive of its own."""
+    """A running `lasair serve` runs it, in a process with a queue, threads and an archive of its own: a
+    query, and a filter over the past, in yet another process."""
     import time
 
     import requests
@@ -340,16 +341,66 @@ def test_the_workers_run_what_is_in_the_line(site: Any) -> None:
     site.lasair("user", "create", "quinn")
     token = site.lasair("user", "token", "quinn")
     headers = {"Authorization": f"Token {token}"}
-    made = requests.post(
-        f"{site.address}/api/v1/jobs/", json={"adql": OBJECTS}, headers=headers, timeout=30
-    ).json()
-    for _ in range(300):
-        job = requests.get(f"{site.address}/api/v1/jobs/{made['id']}/", headers=headers, timeout=30).json()
-        if job["phase"] not in ("QUEUED", "EXECUTING"):
-            break
-        time.sleep(0.1)
-    assert job["phase"] == "COMPLETED", job
-    csv = requests.get(
-        f"{site.address}/api/v1/jobs/{made['id']}/result/?format=csv", headers=headers, timeout=30
+
+    def asked(path: str, body: dict[str, Any]) -> Any:
+        return requests.post(f"{site.address}/api/v1/{path}", json=body, headers=headers, timeout=30).json()
+
+    def got(path: str) -> Any:
+        return requests.get(f"{site.address}/api/v1/{path}", headers=headers, timeout=30)
+
+    def ended(job: Any) -> Any:
+        for _ in range(1200):
+            job = got(f"jobs/{job['id']}/").json()
+            if job["phase"] not in ("QUEUED", "EXECUTING"):
+                break
+            time.sleep(0.1)
+        assert job["phase"] == "COMPLETED", job
+        return job
+
+    made = asked(
+        "filters/", {"name": "past", "adql": "SELECT diaObjectId FROM objects WHERE nDiaSources > 2"}
     )
-    assert csv.text.count("\r\n") == job["rows"] + 1
+    now = time.time() / 86400 + 40587.0
+    interval = {"filter_id": made["id"], "since_mjd": now - 1.0, "until_mjd": now + 0.01}
+    past = asked("jobs/replay/", interval)
+    job = ended(asked("jobs/", {"adql": OBJECTS}))
+    assert got(f"jobs/{job['id']}/result/?format=csv").text.count("\r\n") == job["rows"] + 1
+    hits = got(f"jobs/{ended(past)['id']}/rows/").json()["results"]
+    assert hits
+    assert {hit["filterId"] for hit in hits} == {str(made["id"])}
+    wrong = asked("jobs/replay/", {**interval, "until_mjd": now - 2.0})
+    assert wrong["status"] == 400
+
+
+def test_a_replay_of_what_one_does_not_see(people: Any, stored: Stored) -> None:
+    from lasair_broker.web.errors import Invalid, NotFound
+    from lasair_broker.web.filters import services
+    from lasair_broker.web.filters.wording import Wording
+    from lasair_broker.web.queries import jobs
+
+    made = services.create(people.ann, "f", Wording(adql="SELECT ra FROM objects"))
+    with pytest.raises(NotFound):
+        jobs.submit_replay(people.bob, made.pk, 1, 60000.0, 60001.0)
+    with pytest.raises(Invalid, match="before the end"):
+        jobs.submit_replay(people.ann, made.pk, 1, 60001.0, 60000.0)
+    job = jobs.submit_replay(people.ann, made.pk, None, 60000.0, 60001.0)
+    assert (job.replay["version"], job.adql, job.most_rows) == (1, "SELECT ra FROM objects", 1_000_000)
+
+
+def test_a_replay_can_be_stopped(people: Any, stored: Stored, monkeypatch: Any) -> None:
+    from lasair_broker.archive import QueryTimeoutError
+    from lasair_broker.web.queries import replaying
+    from lasair_broker.web.queries.models import Job
+
+    monkeypatch.setattr(replaying, "_COMMAND", "import time; time.sleep(600)")
+    replay = {"filter_id": 1, "version": 1, "since_mjd": 1.0, "until_mjd": 2.0}
+    job = Job(owner=people.ann, replay=replay)
+    cancelled = threading.Event()
+    with pytest.raises(QueryTimeoutError):
+        replaying.replayed(job, 0.0, cancelled)
+    cancelled.set()
+    with pytest.raises(QueryCancelledError):
+        replaying.replayed(job, 600.0, cancelled)
+    monkeypatch.setattr(replaying, "_COMMAND", "raise SystemExit('no')")
+    with pytest.raises(ArchiveQueryError, match="in the log of the site"):
+        replaying.replayed(job, 600.0, threading.Event())

@@ -33,12 +33,14 @@ class FilterQuerySet(SharedQuerySet["Filter"]):
         return self.filter(active_version__isnull=False, owner__is_active=True)
 
 
-class FilterManager(models.Manager.from_queryset(FilterQuerySet)):
+_EveryFilter = models.Manager.from_queryset(FilterQuerySet)
+
+
+class FilterManager(_EveryFilter):
     """Filters that are not deleted; `Filter.everything` has those too."""
 
     def get_queryset(self) -> FilterQuerySet:
-        found: FilterQuerySet = super().get_queryset().filter(deleted=None)
-        return found
+        return super().get_queryset().filter(deleted=None)
 
 
 class Filter(Shared):

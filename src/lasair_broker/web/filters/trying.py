@@ -255,6 +255,18 @@ def replay(
         return replay_filter(archive, pipeline, each, since, until, on_progress=on_progress, stopped=stopped)
 
 
+def replayable(user: User, filter_id: int, number: int | None, since: float, until: float) -> FilterVersion:
+    """The version that `replay` would run; raises as that."""
+    if not 0.0 < until - since <= _MOST_REPLAY_DAYS:
+        raise Invalid(
+            {"since": f"must be before the end, and at most {_MOST_REPLAY_DAYS:.0f} days before it"}
+        )
+    version = _visible(user, filter_id, number)
+    if _active(user, version).triggered_by is TriggeredBy.ANNOTATION:
+        raise Invalid({"": "it runs on annotations only; there are no alerts to replay for it"})
+    return version
+
+
 def _visible(user: User | AnonymousUser, filter_id: int, number: int | None) -> FilterVersion:
     found = sharing.visible(Filter.objects.all(), user, filter_id)
     versions = (

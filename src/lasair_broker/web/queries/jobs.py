@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.filters.trying import replayable
+from lasair_broker.web.filters.wording import wording_of
 from lasair_broker.web.limits import limits_of
 from lasair_broker.web.queries import results
 from lasair_broker.web.queries.models import UNDER_WAY, Job, Phase
@@ -38,13 +40,41 @@ def submit(user: User, text: Text, *, name: str = "", most_rows: int | None = No
         If as many of the user's queries wait or run as may.
     """
     query_of(text, user)
+    return _submit(user, Job(name=name.strip(), **asdict(text)), most_rows)
+
+
+def submit_replay(user: User, filter_id: int, number: int | None, since_mjd: float, until_mjd: float) -> Job:
+    """Have a filter run in the background over a past interval of the stream (MJD TAI of arrival), as it
+    would have run then.
+
+    Raises
+    ------
+    NotFound
+        If there is no such version, or the user may not see it.
+    Invalid
+        If the interval is empty or too long, the version cannot be replayed, or as many of the user's queries
+        wait or run as may.
+    """
+    version = replayable(user, filter_id, number, since_mjd, until_mjd)
+    replay = {
+        "filter_id": filter_id,
+        "version": version.number,
+        "since_mjd": since_mjd,
+        "until_mjd": until_mjd,
+    }
+    words = wording_of(version)
+    text = Text(words.adql, words.selected, words.tables, words.conditions)
+    name = f"{version.filter.name}, version {version.number}, over the past"[:200]
+    return _submit(user, Job(name=name, replay=replay, **asdict(text)), None)
+
+
+def _submit(user: User, job: Job, most_rows: int | None) -> Job:
     limits = limits_of(user)
-    rows = limits.job_rows if most_rows is None else min(most_rows, limits.job_rows)
+    job.owner, job.most_rows = user, limits.job_rows if most_rows is None else min(most_rows, limits.job_rows)
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)  # so that two at once do not both find room
         if Job.objects.visible_to(user).under_way().count() >= limits.jobs:
             raise Invalid({"": f"{limits.jobs} of your queries wait or run; wait for one, or cancel one"})
-        job = Job(owner=user, name=name.strip(), most_rows=rows, **asdict(text))
         save_checked(job)
         _enqueue(job)
     return job

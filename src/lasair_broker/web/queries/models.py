@@ -66,11 +66,16 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class Job(QueryText):
-    """A query that runs in the background, and what came of it."""
+    """A query that runs in the background, or a filter over the past of the stream, and what came of it."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="jobs")
     name = models.CharField(max_length=200, blank=True)
     most_rows = models.PositiveIntegerField(help_text="At most so many rows are kept.")
+    replay = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="Of a filter over the past: filter_id, version, since_mjd, until_mjd (MJD TAI).",
+    )
     phase = models.CharField(max_length=9, choices=Phase, default=Phase.QUEUED)
     cancel = models.BooleanField(default=False, help_text="Its owner wants it stopped.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was begun.")

@@ -6,7 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
+import pyarrow as pa
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections, transaction
@@ -21,6 +23,7 @@ from lasair_broker.web.archive import ask, let_go
 from lasair_broker.web.limits import limits_of
 from lasair_broker.web.queries import results
 from lasair_broker.web.queries.models import Job, Phase
+from lasair_broker.web.queries.replaying import described_hits, replayed
 from lasair_broker.web.queries.texts import described_columns, query_of, text_of
 
 _log = structlog.get_logger(__name__)
@@ -48,9 +51,7 @@ def run(job_id: int) -> None:
         return
     try:
         with _cancelled(job_id) as cancelled:
-            query = query_of(text_of(job), job.owner)  # what its owner may read now
-            rows, more = ask(job.owner, query, limit=job.most_rows, background=True, cancelled=cancelled)
-        columns = described_columns(query)
+            rows, more, columns = _answer(job, cancelled)
         size = results.keep(job_id, rows, columns)
     except QueryCancelledError:
         _back_or_aborted(job_id)
@@ -81,6 +82,16 @@ def run(job_id: int) -> None:
             _keep_within_limits(job.owner)
         else:
             results.forget(job_id)  # removed meanwhile
+
+
+def _answer(job: Job, cancelled: threading.Event) -> tuple[pa.Table, bool, list[dict[str, Any]]]:
+    """The rows, whether there are more, and what their columns are."""
+    if job.replay is not None:
+        found = replayed(job, limits_of(job.owner).job_seconds, cancelled)
+        return found.slice(0, job.most_rows), found.num_rows > job.most_rows, described_hits()
+    query = query_of(text_of(job), job.owner)  # what its owner may read now
+    rows, more = ask(job.owner, query, limit=job.most_rows, background=True, cancelled=cancelled)
+    return rows, more, described_columns(query)
 
 
 def look_after(now: datetime | None = None) -> None:

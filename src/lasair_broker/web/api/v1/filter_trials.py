@@ -18,18 +18,24 @@ from lasair_broker.web.api.permissions import LoggedIn
 from lasair_broker.web.api.v1.base import Body, checked, person
 from lasair_broker.web.api.v1.filter_runs import Night
 from lasair_broker.web.api.v1.filters import WordingIn, wording_in
+from lasair_broker.web.api.v1.jobs import JobOut
 from lasair_broker.web.api.v1.query import Column
 from lasair_broker.web.archive import archive
 from lasair_broker.web.filters import trying
 from lasair_broker.web.filters.queries import check_words
 from lasair_broker.web.limits import limits_of
+from lasair_broker.web.queries import jobs
 
 
 class WordsIn(WordingIn):
     """A wording that is not saved yet."""
 
     filter_id = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, help_text="The filter it is for; none: a new one."
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The filter it is for; none: a new one.",
     )
 
 
@@ -71,6 +77,35 @@ class Trial(Body):
         child=serializers.FloatField(), allow_null=True, help_text="5th, 50th and 95th percentile."
     )
     rows = serializers.ListField(child=serializers.DictField())
+
+
+class Past(Body):
+    """A filter, and a past interval of the stream."""
+
+    filter_id = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    version = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=2**31 - 1, help_text="Default: the newest."
+    )
+    since_mjd = serializers.FloatField(help_text="MJD TAI of arrival.")
+    until_mjd = serializers.FloatField(help_text="MJD TAI of arrival.")
+
+
+class ReplayJobView(APIView):
+    """A filter over the past."""
+
+    permission_classes = (LoggedIn,)
+
+    @described(Past, JobOut, status=201, summary="Run a filter over a past interval, in the background")
+    def post(self, request: Request) -> Response:
+        given = checked(Past, request)
+        job = jobs.submit_replay(
+            person(request),
+            given["filter_id"],
+            given.get("version"),
+            given["since_mjd"],
+            given["until_mjd"],
+        )
+        return Response(JobOut(job).data, 201)
 
 
 class CheckView(APIView):

@@ -38,13 +38,16 @@ class JobOut(serializers.ModelSerializer[Job]):
 
     before = serializers.SerializerMethodField(help_text="So many wait in line before it.")
     columns = serializers.ListField(child=serializers.DictField())
+    replay = serializers.DictField(
+        allow_null=True, help_text="Of a filter over the past: filter_id, version, since_mjd, until_mjd."
+    )
 
     class Meta:
         model = Job
         fields: ClassVar[list[str]] = [
-            "id", "name", "adql", "selected", "tables", "conditions", "most_rows", "phase", "before",
-            "created", "started", "ended", "expires", "rows", "truncated", "bytes", "columns", "error",
-            "error_position",
+            "id", "name", "adql", "selected", "tables", "conditions", "most_rows", "replay", "phase",
+            "before", "created", "started", "ended", "expires", "rows", "truncated", "bytes", "columns",
+            "error", "error_position",
         ]  # fmt: skip
 
     def get_before(self, job: Job) -> int:

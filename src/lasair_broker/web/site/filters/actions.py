@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,11 +12,13 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from lasair_broker.archive import QueryError
+from lasair_broker.packets import posix_micros_to_mjd_tai
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import services, trying
 from lasair_broker.web.limits import limits_of
+from lasair_broker.web.queries import jobs
 
 
 @login_required
@@ -109,6 +112,22 @@ def _restore(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
     return redirect("filters:filter", filter_id=filter_id)
 
 
+def _replay(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    since, until = (_mjd(request, name) for name in ("since", "until"))
+    job = jobs.submit_replay(user, filter_id, _number(request), since, until)
+    return redirect("query:job", job_id=job.pk)
+
+
+def _mjd(request: HttpRequest, name: str) -> float:
+    """A date and time (UTC) of a form as MJD TAI."""
+    text = request.POST.get(name, "")
+    try:
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise Invalid({name: "give a date and time"}) from None
+    return float(posix_micros_to_mjd_tai(moment.timestamp() * 1e6))
+
+
 def _number(request: HttpRequest) -> int:
     text = request.POST.get("version", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
@@ -125,4 +144,5 @@ _ACTIONS: dict[str, Callable[[HttpRequest, User, int], HttpResponse]] = {
     "describe": _describe,
     "delete": _delete,
     "restore": _restore,
+    "replay": _replay,
 }

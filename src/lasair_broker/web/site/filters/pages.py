@@ -73,6 +73,8 @@ def health(request: HttpRequest, filter_id: int) -> HttpResponse:
         "total": sum(counts),
         "classes": [(name or "no class", count, 100.0 * count / most) for name, count in classes],
         "limit": load().stream.filter_fraction,
+        "since": f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M}",
+        "until": f"{datetime.now(UTC):%Y-%m-%dT%H:%M}",
     }
     return render(request, "site/filters/_health.html", context)
 

@@ -21,11 +21,11 @@ export function watchParts(): void {
       if (tab) Tab.getOrCreateInstance(tab).show();
     });
   }
-  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-drop]")) {
-    button.addEventListener("click", () => {
-      void ask(`/api/v1/tags/${button.dataset["drop"]}/`, undefined, { method: "DELETE" })
-        .then(() => button.closest("tr")?.remove())
-        .catch((error: Error) => toast(error.message, "danger"));
-    });
-  }
+  document.addEventListener("click", (event) => {
+    const button = (event.target as Element).closest<HTMLElement>("[data-drop]");
+    if (!button) return;
+    void ask(`/api/v1/tags/${button.dataset["drop"]}/`, undefined, { method: "DELETE" })
+      .then(() => button.closest("tr")?.remove())
+      .catch((error: Error) => toast(error.message, "danger"));
+  });
 }
