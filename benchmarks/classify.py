@@ -70,7 +70,7 @@ def main() -> None:
         nodes = probabilities_at(model, curves, 1.0)
         top = scores_of(merged_probabilities(nodes, TOP), truth_of(curves.labels.tolist(), TOP), list(TOP))
         print(f"top level at one day, {name}: macro precision {top.macro_precision:.3f} (aim 0.96)")
-        for age in (5.0, 25.0):
+        for age in (10.0, 29.0):
             _kilonovae(
                 age, name, curves.labels == "kilonova", probabilities_at(model, curves, age)["kilonova"]
             )
@@ -85,12 +85,13 @@ def main() -> None:
 
 
 def _kilonovae(age: float, name: str, truth: np.ndarray, probability: np.ndarray) -> None:
-    said = probability > 0.5
-    right = (said & truth).sum()
-    print(
-        f"kilonovae at {age:g} d, {name}: precision {right / max(said.sum(), 1):.2f}, recall "
-        f"{right / max(truth.sum(), 1):.2f} of {truth.sum()} at a probability above one half (aim 0.75 each)"
-    )
+    for least in (0.15, 0.5):
+        said = probability > least
+        right = (said & truth).sum()
+        print(
+            f"kilonovae at {age:g} d, {name}: precision {right / max(said.sum(), 1):.2f}, recall "
+            f"{right / max(truth.sum(), 1):.2f} of {truth.sum()} above {least} (aim 0.75 each)"
+        )
 
 
 def _real(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +82,7 @@ def test_what_is_expected_depends_on_the_place_and_the_context() -> None:
     assert plane[0] < 0.01 < pole[0]
     nowhere = priors.at(leaves, np.array([np.nan]), np.array([np.nan]))
     assert np.isfinite(nowhere).all()
-    star, galaxy, nothing = priors.likelihood(leaves, ["VS", "SN", None])
+    star, galaxy, nothing = priors.likelihood(leaves, pa.array(["VS", "SN", None]))
     assert star[1] > 10 * star[0]
     assert galaxy[0] > 10 * galaxy[1]
     np.testing.assert_array_equal(nothing, 1.0)

@@ -64,12 +64,18 @@ class Anomaly:
         score = np.sqrt((residual**2).mean(axis=1) + 0.1 * (embedding**2).mean(axis=1))
         place = np.interp(score, self.scores, np.linspace(0.0, 1.0, len(self.scores)))
         anomaly = np.where(score > self.scores[-1], score / self.scores[-1], place)
-        causes = self.features[np.argsort(-np.abs(residual), axis=1)[:, :3]]
+        most = np.argpartition(-np.abs(residual), 3, axis=1)[:, :3]
+        order = np.argsort(-np.abs(np.take_along_axis(residual, most, axis=1)), axis=1)
+        causes = self.features[np.take_along_axis(most, order, axis=1)]
         return anomaly, embedding, causes
 
     def _scaled(self, rows: Float32) -> Float64:
-        x = (rows[:, self.features].astype(np.float64) - self.centre) / self.scale
-        return np.clip(np.nan_to_num(x), -_MOST, _MOST)
+        x = rows[:, self.features].astype(np.float64)
+        x -= self.centre
+        x /= self.scale
+        np.clip(x, -_MOST, _MOST, out=x)
+        np.nan_to_num(x, copy=False)
+        return x
 
 
 def fit_anomaly(rows: Float32, candidates: Sequence[int], components: int = 8) -> Anomaly:

@@ -72,7 +72,7 @@ def classify(
     survey: str,
     rows: Float32,
     priors: Priors | None = None,
-    context: Sequence[str | None] | None = None,
+    context: pa.Array | None = None,
 ) -> Verdict:
     """Probabilities of every node for objects of one survey.
 
@@ -83,7 +83,7 @@ def classify(
     priors
         See `Classifiers`; Galactic latitude and dust are among the features.
     context
-        What the context stage called each object.
+        What the context stage called each object, text.
     """
     number = len(rows)
     age = rows[:, _AGE].astype(np.float64)
@@ -99,7 +99,7 @@ def classify(
         if not len(mine):
             continue
         part = rows[mine]
-        said = None if context is None else [context[k] for k in mine.tolist()]
+        said = None if context is None else context.take(pa.array(mine))
         probabilities = _at_place(head, head.predict(part, age[mine]), part, priors, said)
         anomaly[mine], embedding[mine], causes[mine] = head.anomaly(part)
         known = 1.0 - unknown_mass(anomaly[mine])
@@ -114,7 +114,7 @@ def _at_place(
     probabilities: Float64,
     rows: Float32,
     priors: Priors | None,
-    context: Sequence[str | None] | None,
+    context: pa.Array | None,
 ) -> Float64:
     if priors is None:
         return probabilities
@@ -150,13 +150,12 @@ def enrich(batch: AlertBatch, classifiers: Classifiers) -> AlertBatch:
     return batch.with_table("classifications", table).with_table("classification_history", history)
 
 
-def _context(batch: AlertBatch) -> list[str | None] | None:
+def _context(batch: AlertBatch) -> pa.Array | None:
     table = batch.tables.get("sherlock_classifications")
     if table is None or not table.num_rows:
         return None
     place = pc.index_in(batch.objects["diaObjectId"], value_set=table["diaObjectId"].combine_chunks())
-    said: list[str | None] = table["classification"].take(place).to_pylist()
-    return said
+    return table["classification"].take(place).combine_chunks()
 
 
 def _table(
@@ -169,8 +168,8 @@ def _table(
     of_leaves = np.stack([verdict.nodes[name][found] for name in leaves], axis=1)
     top = of_leaves.argmax(axis=1) if len(found) else np.zeros(0, np.int64)
     heads = verdict.heads[found]
-    trained_on = [_trained_on(model, leaves[k], h) for k, h in zip(top.tolist(), heads.tolist(), strict=True)]
-    why = [", ".join(FEATURES[k] for k in row) for row in verdict.causes[found].tolist()]
+    names_of = pa.array(FEATURES)
+    why = [names_of.take(pa.array(column)) for column in verdict.causes[found].T]
     repeated = np.zeros(len(found), np.int32)
     columns = {
         "diaObjectId": objects["diaObjectId"].take(pa.array(found)),
@@ -179,9 +178,9 @@ def _table(
         "topClass": pa.array(leaves).take(pa.array(top)),
         "topProbability": pa.array(of_leaves[np.arange(len(found)), top].astype(np.float32)),
         **{name: pa.array(verdict.nodes[name][found].astype(np.float32)) for name in names},
-        "trainedOn": pa.array(trained_on, pa.string()),
+        "trainedOn": _trained_on(model, leaves, heads, top),
         "anomaly": pa.array(verdict.anomaly[found].astype(np.float32)),
-        "anomalyFeatures": pa.array(why, pa.string()),
+        "anomalyFeatures": pc.binary_join_element_wise(*why, ", "),
         **{
             f"embedding{k + 1}": pa.array(verdict.embedding[found, k].astype(np.float32))
             for k in range(EMBEDDING)
@@ -193,5 +192,9 @@ def _table(
     return conform(pa.table(columns), "classifications")
 
 
-def _trained_on(model: Model, leaf: str, head: int) -> str | None:
-    return ", ".join(model.heads[head].sources.get(leaf, ())) or None
+def _trained_on(
+    model: Model, leaves: Sequence[str], heads: npt.NDArray[np.int64], top: npt.NDArray[np.int64]
+) -> pa.Array:
+    """The data sets that each object's most probable leaf was learnt from; NULL for none."""
+    words = [", ".join(head.sources.get(leaf, ())) or None for head in model.heads for leaf in leaves]
+    return pa.array(words, pa.string()).take(pa.array(heads * len(leaves) + top))

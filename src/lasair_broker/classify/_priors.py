@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from lasair_broker.classify._taxonomy import taxonomy
@@ -59,17 +61,18 @@ class Priors:
         shares = np.maximum(np.stack(columns, axis=1), 1e-12)
         return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
-    def likelihood(self, leaves: Sequence[str], said: Sequence[str | None]) -> Float64:
+    def likelihood(self, leaves: Sequence[str], said: pa.Array) -> Float64:
         """How likely what the context stage said is for each leaf, shape (objects, leaves); 1 for NULL."""
-        words = sorted({word for word in said if word is not None})
+        coded = pc.dictionary_encode(said)
+        words = coded.dictionary.to_pylist()
         tree = taxonomy()
         table = np.ones((len(words) + 1, len(leaves)))
         for k, leaf in enumerate(leaves):
             known = next((self.context[n] for n in tree.ancestors(leaf) if n in self.context), {})
             for j, word in enumerate(words):
                 table[j, k] = known.get(word, self.other) if known else 1.0
-        place = {word: j for j, word in enumerate(words)}
-        return table[[place[word] if word is not None else len(words) for word in said]]
+        likely: Float64 = table[pc.fill_null(coded.indices, len(words)).to_numpy()]
+        return likely
 
 
 def shifted(probabilities: Float64, trained: Float64, expected: Float64) -> Float64:
