@@ -16,6 +16,7 @@ from lasair_broker.settings import load
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.catalogue import catalogue_for
 from lasair_broker.web.errors import NotFound
+from lasair_broker.web.kept import forget
 from lasair_broker.web.limits import limits_of
 
 _lock = threading.Lock()
@@ -28,6 +29,7 @@ def use(opened: Archive | None) -> None:
     global _archive, _ours
     with _lock:
         _archive, _ours = opened, False
+    forget()
 
 
 def archive() -> Archive:

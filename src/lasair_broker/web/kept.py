@@ -12,6 +12,13 @@ Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 _MOST = 64
+_forgetters: list[Callable[[], None]] = []
+
+
+def forget() -> None:
+    """Keep nothing any more: what was answered was of another archive."""
+    for each in _forgetters:
+        each()
 
 
 def kept(seconds: float) -> Callable[[Callable[Parameters, Answer]], Callable[Parameters, Answer]]:
@@ -26,6 +33,12 @@ def kept(seconds: float) -> Callable[[Callable[Parameters, Answer]], Callable[Pa
         answers: dict[Hashable, tuple[float, Answer]] = {}
         working: dict[Hashable, threading.Lock] = {}
         guard = threading.Lock()
+
+        def forget_answers() -> None:
+            with guard:
+                answers.clear()
+
+        _forgetters.append(forget_answers)
 
         @wraps(function)
         def answer(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
