@@ -126,6 +126,35 @@ class Lasair:
             body["limit"] = limit
         return self._table("POST", "query/", json=body)
 
+    def submit(self, adql: str, *, name: str = "", limit: int | None = None) -> int:
+        """Have a query in ADQL run in the background, with larger limits; returns its number."""
+        body: dict[str, Any] = {"adql": adql, "name": name}
+        if limit is not None:
+            body["limit"] = limit
+        return int(self._json("POST", "jobs/", json=body)["id"])
+
+    def result(self, job: int, *, wait: float = 3600.0) -> Result:
+        """The result of a background query, waiting for it so many seconds.
+
+        Raises
+        ------
+        LasairError
+            Also if the query failed or was cancelled, or has not ended by then.
+        """
+        end, pause = time.monotonic() + wait, 0.1
+        while (known := self._json("GET", f"jobs/{int(job)}/"))["phase"] in ("QUEUED", "EXECUTING"):
+            if time.monotonic() > end:
+                raise LasairError(f"query {job} has not ended after {wait:g} seconds; ask for it later")
+            time.sleep(pause)
+            pause = min(2.0 * pause, 5.0)
+        if known["phase"] != "COMPLETED":
+            raise LasairError(f"query {job} has no result ({known['phase']}): {known['error']}")
+        return self._table("GET", f"jobs/{int(job)}/result/")
+
+    def cancel(self, job: int) -> None:
+        """Stop a background query."""
+        self._json("POST", f"jobs/{int(job)}/cancel/")
+
     def cutout(self, diaSourceId: int, which: str, ending: str = "fits") -> bytes:
         """An image of a detection ("Difference", "Science" or "Template") as FITS, or as PNG."""
         return self._ask("GET", f"cutouts/{int(diaSourceId)}/{_part(which)}.{_part(ending)}").content

@@ -69,6 +69,19 @@ def test_reading(client: Lasair, known: dict[str, Any]) -> None:
     assert client.status()["tables"]
 
 
+def test_queries_in_the_background(client: Lasair) -> None:
+    text = "SELECT diaObjectId, ra FROM objects ORDER BY diaObjectId"
+    job = client.submit(text, name="mine", limit=7)
+    found = client.result(job, wait=60.0)
+    assert found.truncated
+    assert found.to_arrow().to_pylist() == client.query(text, limit=7).to_arrow().to_pylist()
+    client.cancel(job)  # which has ended: nothing happens
+    with pytest.raises(LasairError, match="there is no query 999999"):
+        client.result(999_999)
+    with pytest.raises(LasairError, match="did you mean ra"):
+        client.submit("SELECT raa FROM objects")
+
+
 def test_making(client: Lasair, known: dict[str, Any], tmp_path: Path) -> None:
     made = client.create_filter("f", "SELECT ra FROM objects WHERE nDiaSources > 100000")
     assert client.preview_filter(made["id"])["count"] == 0
