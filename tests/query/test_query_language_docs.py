@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from lasair_broker.query import AGGREGATES, FUNCTIONS, PUBLIC, parse, reference, triple
+from lasair_broker.query import (
+    AGGREGATES,
+    FUNCTIONS,
+    PUBLIC,
+    described_functions,
+    parse,
+    reference,
+    triple,
+)
 from lasair_broker.query._functions import SPECIAL, SYNONYMS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "query-language.md").read_text(encoding="utf-8")
@@ -22,6 +30,15 @@ def test_the_table_of_functions_is_the_one_in_use() -> None:
 def test_every_function_is_in_it() -> None:
     for name in (*(n for n in FUNCTIONS if n.isupper()), *SPECIAL, *AGGREGATES, *SYNONYMS):
         assert re.search(rf"\b{name}\b", reference(), re.IGNORECASE), name
+
+
+def test_the_editor_offers_the_same() -> None:
+    offered = described_functions()
+    names = {*(n for n in FUNCTIONS if n.isupper()), *SPECIAL, *AGGREGATES}
+    assert {function.name for function in offered} == names
+    assert len(offered) == len(names)
+    for function in offered:
+        assert function.meaning in TEXT, function
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

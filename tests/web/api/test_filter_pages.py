@@ -185,3 +185,14 @@ def test_a_trial_counts_what_the_user_may_read(people: Any, things: dict[str, An
     assert b"Hits a night" in tried.content
     wrong = client.post("/filters/try/", {"adql": "SELECT raa FROM objects", "night": "60000"})
     assert b"did you mean ra?" in wrong.content
+
+
+def test_who_asks_too_often_waits(archive: Archive, monkeypatch: Any) -> None:
+    from django.conf import settings
+
+    few = settings.LASAIR_SITE.model_copy(update={"anonymous_requests": 2})
+    monkeypatch.setattr(settings, "LASAIR_SITE", few)
+    client = client_as(None)
+    asked = [client.post("/query/run/", {"adql": "SELECT ra FROM objects"}) for _ in range(3)]
+    assert [answer.status_code for answer in asked] == [200, 200, 429]
+    assert int(asked[-1]["Retry-After"]) > 0

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from django.http import HttpRequest
 from rest_framework.throttling import BaseThrottle
 
 from lasair_broker.web.limits import limits_of
@@ -69,6 +70,14 @@ def forget() -> None:
     """Begin to count anew; for tests."""
     for window in (_requests, _attempts):
         window._counts.clear()
+
+
+def wait_for_page(request: HttpRequest) -> float:
+    """Count a page that costs as much as a request of the API among these; 0 if it may be answered, else the
+    seconds after which one may be again."""
+    throttle = HourlyThrottle()
+    throttle.allow_request(request, None)  # type: ignore[arg-type]  # it reads nothing that only the API's have
+    return throttle.seconds
 
 
 class HourlyThrottle(BaseThrottle):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from lasair_broker.archive import QueryError as ArchiveQueryError
 from lasair_broker.query import Query, QueryError, parse
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api.gone import cancelled_when_gone
+from lasair_broker.web.api.throttles import wait_for_page
 from lasair_broker.web.archive import ask
 from lasair_broker.web.catalogue import catalogue_for
 from lasair_broker.web.errors import Invalid
@@ -19,6 +21,7 @@ from lasair_broker.web.limits import limits_of
 from lasair_broker.web.queries import jobs, saved
 from lasair_broker.web.queries.models import Job, QueryText, SavedQuery
 from lasair_broker.web.queries.texts import Text, described_columns
+from lasair_broker.web.site.faults import fault
 from lasair_broker.web.site.query.editor import EXAMPLES, choices
 from lasair_broker.web.site.query.tables import table_of
 from lasair_broker.web.site.tables import asked
@@ -38,6 +41,10 @@ def run(request: HttpRequest) -> HttpResponse:
     """Run a query: in the background for somebody who is logged in, else at once and for a few rows."""
     adql = request.POST.get("adql", "")[:_LONGEST]
     user = request.user
+    if wait := wait_for_page(request):
+        response = fault(request, 429)
+        response["Retry-After"] = str(math.ceil(wait))
+        return response
     try:
         if isinstance(user, User):
             name = request.POST.get("name", "")[:200]
