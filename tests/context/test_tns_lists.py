@@ -100,6 +100,31 @@ def test_what_is_no_list(catalogues: Path, tmp_path: Path, text: str, told: str)
     assert not (catalogues / "tns").exists()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told", "kept"),
+    [
+        ('"32.0","10.0"', '"","10.0"', "row 2, column ra: '' is no right ascension", 1),
+        ('"32.0","10.0"', '"400","10.0"', "row 2, column ra: '400' is no right", 1),
+        ('"32.0","10.0"', '"32.0","nan"', "row 2, column declination: 'nan' is no declination", 1),
+        ('"32.0","10.0"', '"10.0","132.0"', "row 2, column declination: '132.0' is no declination", 1),
+        ('"10.0","0.05"', '"10.0","unknown"', "row 1, column redshift: 'unknown' is no number", 2),
+        ('"19.9"', '">19"', "row 2, column discoverymag: '>19' is no number", 2),
+    ],
+)
+def test_a_broken_row_is_told_and_keeps_the_others_from_nothing(
+    catalogues: Path, tmp_path: Path, old: str, new: str, told: str, kept: int
+) -> None:
+    assert old in LIST
+    done = update_tns(written(tmp_path, LIST.replace(old, new), "broken.csv"), catalogues)
+    (fault,) = done.faults
+    assert told in fault
+    assert "broken.csv" in fault
+    assert (done.new, len(known(catalogues))) == (kept, kept)
+    # When it is mended it is taken in, though TNS says that nothing was modified.
+    assert update_tns(written(tmp_path, LIST), catalogues).faults == ()
+    assert known(catalogues) == {"2023abc": ("SN Ia", 0.05), "2023xyz": (None, None)}
+
+
 @pytest.fixture
 def server() -> Iterator[HTTPServer]:
     """What TNS's server does: the list for who says who it is and has the key."""

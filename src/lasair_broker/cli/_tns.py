@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from lasair_broker.context import update_tns
 
@@ -12,6 +13,8 @@ from ._context import console, errors, settings_for
 from ._news import bring_up_to_date, tns_bot_of
 
 __all__ = ["app"]
+
+_SHOWN_FAULTS = 5
 
 app = typer.Typer(no_args_is_help=True, help="Follow the Transient Name Server (TNS).")
 
@@ -53,5 +56,11 @@ def update(
     console.print(
         f"{done.new:,} new transients, {done.changed:,} changed; {done.total:,} are known", highlight=False
     )
+    for fault in done.faults[:_SHOWN_FAULTS]:
+        errors.print(f"[bold red]not used:[/] {escape(fault)}", highlight=False)
+    if len(done.faults) > _SHOWN_FAULTS:
+        errors.print(f"… and {len(done.faults) - _SHOWN_FAULTS:,} more", highlight=False)
     if archive is not None:
         bring_up_to_date(archive, settings)
+    if done.faults:
+        raise typer.Exit(1)

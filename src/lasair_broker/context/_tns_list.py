@@ -46,6 +46,7 @@ _AS_CATALOGUE = {
 }  # fmt: skip
 """Columns of the list, and what the catalogue made of it calls them."""
 
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 _LONGEST = 2 * 1024**3
 _SECONDS = 120.0
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -68,11 +69,15 @@ class TnsReport:
     ----------
     new, changed, total
         Transients that are new, transients that changed, and how many there are now.
+    faults
+        What in the list could not be used, by row and column: rows without a position are left out, of others
+        the value.
     """
 
     new: int
     changed: int
     total: int
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,9 +119,9 @@ def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsR
     ContextError
         If the list cannot be got or read; what is in use remains in use.
     CatalogueError
-        If a row has no position.
+        If there is no room, say.
     """
-    new = _read(source, bot)
+    new, faults = _usable(_read(source, bot), source)
     catalogues.mkdir(parents=True, exist_ok=True)
     kept = catalogues / _KEPT
     with _locked(kept):
@@ -126,11 +131,12 @@ def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsR
         is_new = pc.is_null(place)
         is_changed = pc.and_(
             pc.invert(is_new),
-            pc.fill_null(pc.not_equal(merged["lastmodified"], old["lastmodified"].take(place)), True),
+            _differs(merged, old.take(place)),
         )
         touched = pc.or_(is_new, is_changed)
-        if kept.exists() and (catalogues / TNS).is_dir() and not pc.any(touched, min_count=0).as_py():
-            return TnsReport(0, 0, merged.num_rows)
+        in_use = kept.exists() and (catalogues / TNS).is_dir()
+        if not merged.num_rows or (in_use and not pc.any(touched, min_count=0).as_py()):
+            return TnsReport(0, 0, merged.num_rows, faults)
         # Whatever the clock does, later changes have larger numbers.
         revision = max(time.time_ns() // 1000, 1 + (pc.max(old[_UPDATED]).as_py() or 0))
         updated = pc.if_else(touched, revision, old[_UPDATED].take(place))
@@ -141,7 +147,7 @@ def update_tns(source: str, catalogues: Path, bot: TnsBot | None = None) -> TnsR
         # Kept only now: if the import fails, the next update begins from where this one did.
         os.replace(beside, kept)  # noqa: PTH105 - Path.replace would do the same
     new_ones, changed = (pc.sum(pc.cast(which, pa.int64())).as_py() or 0 for which in (is_new, is_changed))
-    return TnsReport(new_ones, changed, merged.num_rows)
+    return TnsReport(new_ones, changed, merged.num_rows, faults)
 
 
 def tns_stamp(catalogues: Path) -> tuple[int, int, int] | None:
@@ -207,6 +213,16 @@ def _merged(old: pa.Table, new: pa.Table) -> pa.Table:
     return both.take(last).sort_by("objid").drop_columns(["order"])
 
 
+def _differs(rows: pa.Table, others: pa.Table) -> pa.ChunkedArray:
+    """Which rows say anything else than the others."""
+    same = pa.chunked_array([pa.repeat(True, rows.num_rows)])
+    for name in _COLUMNS:
+        now, was = rows[name], others[name]
+        equal = pc.fill_null(pc.equal(now, was), False)
+        same = pc.and_(same, pc.or_(equal, pc.and_(now.is_null(), was.is_null())))
+    return pc.invert(same)
+
+
 def _read(source: str, bot: TnsBot | None) -> pa.Table:
     content = _fetched(source, bot) if source.startswith(("https://", "http://")) else _file(source)
     if content[:4] == b"PK\x03\x04":
@@ -227,6 +243,7 @@ def _read(source: str, bot: TnsBot | None) -> pa.Table:
         column_types={name: pa.string() for name in _COLUMNS},
         include_columns=list(_COLUMNS),
         strings_can_be_null=True,
+        null_values=[""],
     )
     parse = csv.ParseOptions(newlines_in_values=True)
     try:
@@ -237,6 +254,43 @@ def _read(source: str, bot: TnsBot | None) -> pa.Table:
     if missing:
         raise ContextError(f"{source} has {missing} rows without objid: it is not whole; fetch it again")
     return table
+
+
+def _usable(table: pa.Table, source: str) -> tuple[pa.Table, tuple[str, ...]]:
+    """Rows with a position, and numbers where there should be some; and what is wrong with the others.
+
+    One broken row must not keep the others from being known.
+    """
+    faults: list[str] = []
+    good = np.ones(table.num_rows, np.bool_)
+    for name, least, most, what in (
+        ("ra", 0.0, 360.0, "right ascension of 0 to 360 degrees"),
+        ("declination", -90.0, 90.0, "declination of -90 to 90 degrees"),
+    ):
+        values = _numbers(table[name])
+        bad = ~((values >= least) & (values <= most))
+        faults += _told(table[name], bad & good, f"{source}, row {{}}, column {name}: {{!r}} is no {what}")
+        good &= ~bad
+    for name in ("redshift", "discoverymag"):
+        given = pc.not_equal(pc.fill_null(pc.utf8_trim_whitespace(table[name]), ""), "").to_numpy()
+        bad = given & np.isnan(_numbers(table[name]))
+        faults += _told(table[name], bad & good, f"{source}, row {{}}, column {name}: {{!r}} is no number")
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pc.if_else(pa.array(bad), None, table[name]))
+    return table.filter(pa.array(good)), tuple(faults)
+
+
+def _numbers(text: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Finite numbers, NaN for what is none."""
+    trimmed = pc.utf8_trim_whitespace(text)
+    numeric = pc.fill_null(pc.match_substring_regex(trimmed, _NUMBER), False)
+    values = pc.cast(pc.if_else(numeric, trimmed, None), pa.float64())
+    return np.asarray(values.to_numpy(), np.float64)
+
+
+def _told(text: pa.ChunkedArray, bad: npt.NDArray[np.bool_], words: str) -> list[str]:
+    """Of each bad value where it is and what it says."""
+    return [words.format(row + 1, (text[row].as_py() or "")[:40]) for row in np.flatnonzero(bad).tolist()]
 
 
 def _file(source: str) -> bytes:

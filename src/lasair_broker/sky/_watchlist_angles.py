@@ -35,7 +35,7 @@ def angles(text: pa.StringArray, *, hours: bool) -> Float64:
     ``1°02'03"`` degrees, ``12:34:56.7`` and ``12 34 56.7`` hours if `hours`, else degrees. Seconds may be
     left out. Minutes and seconds must be below 60, hours below 24.
     """
-    degrees = numbers(text)
+    degrees = numbers(text).copy()  # without NULLs it would be Arrow's own memory, which cannot be written to
     rest = np.flatnonzero(np.isnan(degrees) & ~np.asarray(text.is_null()))
     if not len(rest):
         return degrees

@@ -267,6 +267,7 @@ BAD_FILES = {
     "cut off": ("ra,dec,name,g\n1,2,a,3\n1,2", ["line 3", "2 fields where 4 are expected"]),
     "too many fields": ("ra,dec,name,g\n1,2,a,b,3\n", ["line 2", "5 fields where 4"]),
     "empty": ("", ["is empty"]),
+    "no rows": ("ra,dec,name,g\n", ["no row that can be used"]),
     "only comments": ("# nothing\n#\n", ["no line of column names"]),
     "a name twice": ("ra,dec,ra,g\n1,2,3,4\n", ["two columns ra"]),
 }
@@ -282,6 +283,19 @@ def test_what_is_wrong_with_a_text_file_is_told_with_its_place(case: str, tmp_pa
     for words in ["rows.csv", *expected]:
         assert words in str(error.value)
     assert not CatalogueSet.open(tmp_path / "c").states
+
+
+def test_an_empty_source_takes_no_catalogue_out_of_use(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("ra,dec,name,g\n1,2,a,3\n")
+    version = add_catalogue(tmp_path / "c", "test", str(path), description()).version
+    for text, told in (("ra,dec,name,g\n", "no row"), ("ra,dec,name,g\n,2,a,3\n", "1 faults were found")):
+        path.write_text(text)
+        with pytest.raises(CatalogueError, match=told):
+            add_catalogue(tmp_path / "c", "test", str(path), description(), skip_bad_rows=True)
+        assert CatalogueSet.open(tmp_path / "c")["test"].version == version
+    path.write_text("ra,dec,name,g\n1,2,a,3\n5,6,b,4\n")
+    assert add_catalogue(tmp_path / "c", "test", str(path), description()).rows == 2
 
 
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.fits", "rows.vot", "rows.csv.gz"])

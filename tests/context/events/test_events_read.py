@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from lasair_broker.context.events import (
     EventError,
+    EventFile,
     read_events,
     read_gcn,
     read_mapping,
@@ -310,3 +312,50 @@ def test_alerts_of_another_survey() -> None:
     for row in found.to_pylist():
         assert (row["origin"], row["regime"], row["fluxUnit"]) == ("lsst", "optical", "nJy")
         assert 0.0 < row["errorRadius"] < 1.0 / 3600.0
+
+
+MADE_UP = "title: T\norigin: O\ncolumns: {name: n, ra: r, decl: d, time: t, errorRadius: e}\nerror: 3\n"
+
+
+def made_up_table(folder: Path, rows: str, packed: bool = False) -> EventFile:
+    mapping = folder / "mapping.yaml"
+    mapping.write_text(MADE_UP)
+    path = folder / ("table.csv.gz" if packed else "table.csv")
+    content = f"n,r,d,t,e\n{rows}".encode()
+    path.write_bytes(gzip.compress(content) if packed else content)
+    return read_events(path, read_mapping(str(mapping)))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_table_in_which_nothing_is_missing(tmp_path: Path, packed: bool) -> None:
+    """Whole columns are Arrow's own memory, which nobody may write to."""
+    found = made_up_table(tmp_path, "x,1,2,60000,5\ny,10:00:00,-20:00:00,2026-01-01,-1\n", packed)
+    assert found.refused == ()
+    first, second = found.rows.to_pylist()
+    assert (first["ra"], first["decl"]) == (1.0, 2.0)
+    assert (second["ra"], second["decl"]) == (150.0, -20.0)
+    assert first["errorRadius"] / second["errorRadius"] == pytest.approx(5.0 / 3.0)  # -1 is no error
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "told"),
+    [
+        ("x,nan,2,60000,1", "r", "no angle"),
+        ("x,inf,2,60000,1", "r", "no angle"),
+        ("x,10,200,60000,1", "d", "no angle of at most 90"),
+        ("x,1,2,1e9,1", "t", "no time"),
+        ("x,1,2,-1e7,1", "t", "no time"),
+        (",1,2,60000,1", "n", "missing"),
+    ],
+)
+def test_a_table_of_one_bad_row(tmp_path: Path, row: str, column: str, told: str) -> None:
+    (refused,) = made_up_table(tmp_path, row + "\n").refused
+    assert (refused.line, refused.column) == (2, column)
+    assert told in refused.reason
+
+
+def test_half_a_character_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "notice.json"
+    path.write_text('{"mission": "X", "id": "\\ud800", "ra": 1, "dec": 1, "ra_dec_error": 1}')
+    with pytest.raises(EventError, match=r"notice\.json: it holds half a character"):
+        read_events(path)

@@ -99,6 +99,13 @@ def add_catalogue(
             work = catalogue / "import"
             _prepare(work, found, description, skip_bad_rows)
             place = _read(work, found, description, skip_bad_rows, tell)
+            if not any(_run(path).num_rows for path in _runs(work)):
+                shutil.rmtree(work)
+                faults = f"; {place.rejected:,} faults were found" if place.rejected else ""
+                raise CatalogueError(
+                    f"{source} has no row that can be used{faults}. Is it whole, and does the `where` of the "
+                    "mapping fit it? What is in use remains in use"
+                )
             version = _gather(work, catalogue, found, description, place, tell)
             shutil.rmtree(work)
             return version

@@ -67,6 +67,8 @@ def read_events(path: Path, mapping: TableMapping | None = None) -> EventFile:
         return _read(path, content, mapping)
     except EventError as error:
         raise EventError(f"{path}: {error}") from None
+    except UnicodeEncodeError as error:
+        raise EventError(f"{path}: it holds half a character: {error.object[error.start]!r}") from None
 
 
 def _read(path: Path, content: bytes, mapping: TableMapping | None) -> EventFile:
@@ -75,6 +77,7 @@ def _read(path: Path, content: bytes, mapping: TableMapping | None) -> EventFile
         return read_notice(content)
     if content[:3] == b"Obj" or path.name.endswith((".avro", ".avro.gz")):
         return EventFile(_alerts(path))
+    content = _gunzipped(content, _LARGEST)
     mapping = mapping or recognised(content)
     if mapping is None:
         raise EventError(
@@ -104,15 +107,20 @@ def _start(content: bytes) -> bytes:
 
 def _unpacked(content: bytes) -> bytes:
     """A notice that was stored with gzip; other files are left to their readers."""
+    unpacked = _gunzipped(content, _LARGEST_NOTICE + 1)
+    is_notice = _start(unpacked) in (b"{", b"<") and len(unpacked) <= _LARGEST_NOTICE
+    return unpacked if is_notice else content
+
+
+def _gunzipped(content: bytes, most: int) -> bytes:
+    """The first so many bytes of what is packed, or the content as it is."""
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
         with gzip.open(io.BytesIO(content)) as file:
-            unpacked = file.read(_LARGEST_NOTICE + 1)
+            return file.read(most)
     except (OSError, EOFError, zlib.error) as error:
         raise EventError(f"it cannot be unpacked: {error}") from None
-    is_notice = _start(unpacked) in (b"{", b"<") and len(unpacked) <= _LARGEST_NOTICE
-    return unpacked if is_notice else content
 
 
 def _of_events(events: Sequence[Event]) -> EventFile:

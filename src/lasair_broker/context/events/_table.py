@@ -30,6 +30,9 @@ Float64 = npt.NDArray[np.float64]
 
 _DEGREES = {"arcsec": 1.0 / 3600.0, "arcmin": 1.0 / 60.0, "deg": 1.0}
 _JD_OF_MJD = 2_400_000.5
+_FIRST_MJD, _LAST_MJD = -700_000.0, 200_000.0
+"""About 60 BC, before any event that is told of, and the year 2406: other numbers are no dates."""
+
 _FIRST_JD = 1_721_425.5
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _DECIMAL_DAY = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})(\.\d+)?")
@@ -92,7 +95,7 @@ def read_table(content: bytes, mapping: TableMapping) -> tuple[pa.Table, list[Re
         "role": pa.repeat("observation", table.num_rows),
         "eventMjdTai": _null(times["time"]),
         "noticeMjdTai": _null(np.where(np.isnan(times["published"]), times["time"], times["published"])),
-        "ra": _null(ra % 360.0),
+        "ra": _null(np.where(good, ra, np.nan) % 360.0),
         "decl": _null(decl),
         "errorRadius": _null(_radius(columns, mapping, table.num_rows)).cast(pa.float32(), safe=False),
         "retracted": pa.repeat(False, table.num_rows),
@@ -170,7 +173,7 @@ def _numbers(columns: dict[str, pa.StringArray | None], value: str, count: int) 
     text = _given(columns, value, count)
     numeric = pc.fill_null(pc.match_substring_regex(text, f"^({_NUMBER.pattern})$"), False)
     values = pc.cast(pc.if_else(numeric, text, None), pa.float64())
-    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
+    return np.array(values.to_numpy(zero_copy_only=False), np.float64)  # a copy, to be written to
 
 
 def _fluxes(
@@ -211,6 +214,11 @@ def _times(text: pa.StringArray, scale: str) -> tuple[Float64, npt.NDArray[np.bo
 
 
 def _time(text: str, scale: str) -> float:
+    mjd = _told_time(text, scale)
+    return mjd if _FIRST_MJD <= mjd <= _LAST_MJD else math.nan
+
+
+def _told_time(text: str, scale: str) -> float:
     try:
         if _NUMBER.fullmatch(text):
             value = float(text)

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from lasair_broker.context import ContextError, TnsBot, TnsListMissingError, lists_due, update_tns
+from lasair_broker.context.catalogues import CatalogueError
 
 from ._standing import Standing
 
@@ -79,7 +80,7 @@ class TnsFollower:
                 return True  # another process is at it
             try:
                 self._fetch()
-            except (ContextError, OSError) as error:
+            except (ContextError, CatalogueError, OSError) as error:
                 if self.standing.message != str(error):
                     _log.warning("a list of TNS could not be fetched; it is tried again", reason=str(error))
                 self.standing = Standing("failed", str(error))
@@ -98,7 +99,8 @@ class TnsFollower:
                 if not each.may_lack:
                     raise
             else:
-                _log.info("a list of TNS was taken in", list=each.name, new=done.new, changed=done.changed)
+                counts = {"new": done.new, "changed": done.changed, "faults": len(done.faults)}
+                _log.info("a list of TNS was taken in", list=each.name, **counts)
             self._note(each.until)
         self.standing = Standing("ok")
 
