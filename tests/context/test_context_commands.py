@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import structlog
 import yaml
@@ -17,6 +18,7 @@ from lasair_broker.archive import open_archive
 from lasair_broker.cli._app import app
 from lasair_broker.context import ContextError
 from lasair_broker.context.catalogues import CatalogueSet
+from lasair_broker.schema import arrow_schema
 
 
 @pytest.fixture
@@ -127,3 +129,27 @@ def test_a_changed_catalogue_reaches_objects_that_are_stored(folder: Path, tmp_p
     shutil.rmtree(folder / "stars")
     assert run("replay", "--outdated", "--archive", archive)[0] == 0
     assert "no catalogues" in run("status", "--archive", archive)[1]
+
+
+def test_status_says_what_the_stream_has_noted(folder: Path, tmp_path: Path) -> None:
+    """How far news are, what fails, and which catalogue vanished while the stream ran."""
+    rows = [
+        ("catalogue gaia_dr3", "missing", "gaia_dr3 is gone; import it again", None, None),
+        ("catalogue old", "removed", None, None, None),
+        ("context", "working", None, 1200, 50000),
+        ("events", "ok", None, None, None),
+        ("tns lists", "failed", "the server answers 401 [Unauthorized]", None, None),
+    ]
+    names = ("chore", "state", "message", "done", "total")
+    told = [dict(zip(names, row, strict=True)) | {"changedMjdTai": 61370.0} for row in rows]
+    with open_archive(tmp_path / "archive") as store:
+        store.write([], tables={"chores": pa.Table.from_pylist(told, arrow_schema("chores"))})
+    code, shown = run("status", "--archive", str(tmp_path / "archive"))
+    assert code == 0
+    shown = " ".join(shown.split())
+    assert "up to the catalogues in use: 1,200 of 50,000, since 2026-11-25" in shown
+    assert "fetching lists of TNS fails since 2026-11-25" in shown
+    assert "the server answers 401 [Unauthorized]" in shown
+    assert "gaia_dr3 is gone; import it again (the stream goes on without it since 2026-11-25" in shown
+    assert "old" not in shown
+    assert "events" not in shown

@@ -55,22 +55,27 @@ def show_status(archive: ArchiveOption = None) -> None:
     _show_catalogues(settings_for(archive).context, chores)
 
 
+_CHORES = {
+    "context": "bringing stored objects up to the catalogues in use",
+    "events": "bringing stored objects up to the newest events",
+    "tns": "bringing stored objects up to the list of TNS",
+    "tns lists": "fetching lists of TNS",
+}
+
+
 def _show_chores(chores: Sequence[Mapping[str, Any]]) -> None:
-    """How far the archive's objects have what is known of the sky, as the stream last said."""
+    """What the stream does besides alerts, as it last said: what is going on, and what fails."""
     for chore in chores:
         name, state = chore["chore"], chore["state"]
         if name.startswith("catalogue ") or state == "ok":
             continue
-        since = f"since {utc(chore['changedMjdTai'])}"
+        what, since = _CHORES.get(name, name), utc(chore["changedMjdTai"])
         if state == "working":
             how = f"{chore['done']:,} of {chore['total']:,}" if chore["total"] else "begun"
-            console.print(
-                f"news of {escape(name)} on their way to stored objects: {how}, {since}", highlight=False
-            )
+            console.print(f"{escape(what)}: {how}, since {since}", highlight=False)
         else:
             why = escape(chore["message"] or "")
-            told = f"news of {escape(name)} do not reach stored objects, {since}: {why}"
-            console.print(f"[yellow]{told}[/]", highlight=False)
+            console.print(f"[yellow]{escape(what)} fails since {since}: {why}[/]", highlight=False)
 
 
 def _show_catalogues(context: ContextSettings, chores: Sequence[Mapping[str, Any]]) -> None:
