@@ -3,9 +3,9 @@
 python benchmarks/load.py [--quick] [--readers N] [--pause SECONDS] [--seconds N]
 
 `lasair run` simulates a night at the telescope's pace, 10,000 alerts every 39 s, and serves the site from
-the same process. First one reader alone asks, which is the reference; then so many at once, each with some seconds
-between an answer and the next request, as people have. They ask for what people look at: the front page,
-objects, light curves, cones, queries, lists. Whatever is not answered with 200 is a failure, and is shown.
+the same process. First one reader alone asks, which is the reference; then so many at once, each with some
+seconds between an answer and the next request, as people have. They ask for what people look at: the front
+page, objects, light curves, cones, queries, lists. What is not answered with 200 is a failure, and is shown.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Answers:
 @contextmanager
 def running(folder: Path, environment: dict[str, str]) -> Iterator[str]:
     """The address of a site that takes a night in."""
-    command = [LASAIR, "run", "--archive", folder, "--simulate", "1000000", "--paced", "--port", "0"]
+    command = [LASAIR, "run", "--archive", folder, "--simulate", "60000", "--paced", "--port", "0"]
     log = folder.with_name("run.log")
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)

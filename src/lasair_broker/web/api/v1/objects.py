@@ -43,11 +43,11 @@ _OF_OBJECTS = (
 )
 USUAL_COLUMNS: Mapping[str, Sequence[str]] = {
     "diaSources": (
-        "diaSourceId", "diaObjectId", "visit", "detector", "midpointMjdTai", "band", "ra", "decl",
+        "diaSourceId", "diaObjectId", "midpointMjdTai", "band", "ra", "decl",
         "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr", "snr", "reliability", "isNegative",
     ),
     "diaForcedSources": (
-        "diaForcedSourceId", "diaObjectId", "visit", "detector", "midpointMjdTai", "band",
+        "diaForcedSourceId", "diaObjectId", "midpointMjdTai", "band",
         "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr",
     ),
     "diaNondetectionLimits": ("diaObjectId", "midpointMjdTai", "band", "limitingFlux", "diaNoise"),

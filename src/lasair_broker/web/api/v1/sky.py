@@ -32,7 +32,7 @@ class CatalogueOut(Body):
     title = serializers.CharField(allow_null=True)
     kind = serializers.CharField(allow_null=True, help_text="What its sources are.")
     quality = serializers.FloatField(allow_null=True, help_text="The higher counts where catalogues differ.")
-    source = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]  # also a word of Django's
     licence = serializers.CharField(allow_null=True)
     citation = serializers.CharField(allow_null=True)
     version = serializers.CharField(allow_null=True)
