@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from prometheus_client.registry import Collector
 
 from lasair_broker.archive import Archive, open_archive
+from lasair_broker.context.catalogues import survive_cut_files
 from lasair_broker.settings import Settings
 from lasair_broker.stream import (
     Metrics,
@@ -63,6 +64,7 @@ def run_stream(
             tell = deliveries.notify
             counted.append(delivered)
         filters = FilterStage(archive, subscriptions, _budget(settings), on_hits=tell)
+        survive_cut_files()
         catalogues = context_of(settings)
         messengers = messengers_of(settings)
         pipeline = pipeline_of(settings, keeper.lists, catalogues, messengers)

@@ -3,6 +3,7 @@
 from lasair_broker.context.catalogues._catalogue import Catalogue, Matches
 from lasair_broker.context.catalogues._check import check_catalogue
 from lasair_broker.context.catalogues._columns import COLUMNS, Column, column_of
+from lasair_broker.context.catalogues._cut_files import survive_cut_files
 from lasair_broker.context.catalogues._description import (
     ColumnMapping,
     Description,
@@ -48,5 +49,6 @@ __all__ = [
     "schema_of",
     "shipped_descriptions",
     "source_columns",
+    "survive_cut_files",
     "write_catalogue",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lasair_broker.context.catalogues._cut_files import watch
 from lasair_broker.context.catalogues._description import Description
 from lasair_broker.context.catalogues._layout import (
     FAST,
@@ -205,6 +206,7 @@ class Catalogue:
             first = np.flatnonzero(np.append(True, position[1:] != position[:-1]))
             place = np.arange(len(position)) - np.repeat(first, np.diff(np.append(first, len(position))))
             position, row, arcsec = position[place < k], row[place < k], arcsec[place < k]
+        self._be_whole()
         return Matches(position, row, arcsec)
 
     def _moving(self, ra: Float64, decl: Float64, radius: Float64, year: Float64) -> tuple[Int64, Int64]:
@@ -232,9 +234,11 @@ class Catalogue:
         """Where rows stand at times (MJD TAI), or at the epoch of the catalogue: degrees."""
         self._be_whole()
         row = np.asarray(rows, np.int64)
-        if mjd is None or not self.description.moves:
-            return self._stands(row, None)
-        return self._stands(row, np.broadcast_to(julian_year(mjd), row.shape))
+        moves = mjd is not None and self.description.moves
+        year = np.broadcast_to(julian_year(mjd), row.shape) if moves and mjd is not None else None
+        found = self._stands(row, year)
+        self._be_whole()
+        return found
 
     def take(self, rows: npt.ArrayLike, columns: list[str] | None = None) -> pa.Table:
         """Columns of rows, in the order asked for.
@@ -269,6 +273,7 @@ class Catalogue:
         if some is not None:
             taken |= {name: pa.chunked_array([some[name]]) for name in ("ra", "decl")}
         schema = pa.schema([self._schema.field(name) for name in names])
+        self._be_whole()
         return pa.table([taken[name] for name in names], schema=schema)
 
     def _take_stored(self, row: Int64, names: list[str]) -> list[pa.ChunkedArray]:
@@ -292,12 +297,18 @@ class Catalogue:
         return list(table.columns)
 
     def _mapped(self, path: Path) -> memoryview:
-        return self._views.setdefault(path, mapped(path))
+        found = self._views.get(path)
+        if found is None:
+            found = self._views[path] = mapped(path)
+            if isinstance(found.obj, mmap.mmap):
+                watch(found.obj)
+        return found
 
     def _be_whole(self) -> None:
         """Refuse to read a file that somebody has made shorter while it is mapped.
 
-        A page that is gone would end the process. The moment between this look and the reading stays open.
+        Looked for before and after reading: a page that is gone meanwhile is one of zeros, or else ends the
+        process (`survive_cut_files`).
         """
         for path, view in tuple(self._views.items()):
             pages = view.obj
