@@ -262,3 +262,23 @@ def test_filters_hear_of_news_once(values: list[bytes], schemas: SchemaStore, tm
         for number, text in HEARING[:2]:
             now = archive.query(parse(text, ARCHIVE).render("duckdb"), max_rows=None).to_pylist()
             assert {tuple(row.values()) for row in now} <= set(found[number])
+
+
+def test_whatever_fails_in_a_chore_does_not_end_the_stream(
+    stored: tuple[Streams, Sky], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams, sky = stored
+    (sky.folder / "external_events.parquet").write_bytes(b"PAR1 and no more")
+    streams.clock += 2.0
+    streams.keeper.idle()
+    assert streams.keeper.standings["events"].state == "failed"
+    assert "external_events.parquet is damaged" in (streams.keeper.standings["events"].message or "")
+
+    def broken(*_: object, **__: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(streams.archive, "rows_of_objects", broken)
+    sky.stars()
+    for _ in range(40):
+        streams.keeper.idle()
+    assert streams.keeper.standings["context"].state == "failed"

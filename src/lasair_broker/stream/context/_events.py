@@ -18,7 +18,7 @@ from lasair_broker.schema import arrow_schema
 
 from ..filters import FilterStage, State
 from ._chore import Chore, Done, Due
-from ._sky import number_of_objects, pieces
+from ._sky import number_of_objects, pieces, solar_system_objects
 
 __all__ = ["EventChore"]
 
@@ -26,7 +26,6 @@ Int64 = npt.NDArray[np.int64]
 
 _DAY_MICROSECONDS = 86_400_000_000
 _OBJECTS_AT_ONCE = 20_000
-_LINKS = ("diaObjectId", "midpointMjdTai", "ssObjectId")
 _SEEN = ("diaObjectId", "ra", "decl", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai")
 
 
@@ -99,16 +98,8 @@ class EventChore(Chore):
         hits = index.hits(self._archive.rows_of_objects("objects", ids.tolist(), _SEEN))
         if not hits.num_rows:
             return hits
-        bodies = self._bodies(np.unique(hits["diaObjectId"].to_numpy()))
+        bodies = solar_system_objects(self._archive, np.unique(hits["diaObjectId"].to_numpy()))
         return hits.filter(pc.invert(pc.is_in(hits["diaObjectId"], value_set=bodies)))
-
-    def _bodies(self, ids: Int64) -> pa.Array:
-        """Those objects of which the newest alert is linked to a body of the solar system."""
-        alerts = self._archive.rows_of_objects("alerts", ids.tolist(), _LINKS)
-        linked = pc.fill_null(pc.not_equal(alerts["ssObjectId"], 0), False)
-        alerts = alerts.append_column("linked", linked).sort_by("midpointMjdTai")
-        newest = alerts.group_by("diaObjectId", use_threads=False).aggregate([("linked", "last")])
-        return newest.filter(newest["linked_last"])["diaObjectId"].combine_chunks()
 
     def _store(self, events: pa.Table, hits: pa.Table, target: int) -> None:
         numbers = events["mw_id"].to_pylist()

@@ -9,12 +9,11 @@ from dataclasses import replace
 import pyarrow as pa
 import structlog
 
-from lasair_broker.archive import Archive, ArchiveError, ArchiveFullError
-from lasair_broker.context import ContextError, ContextLoader
+from lasair_broker.archive import Archive, ArchiveFullError
+from lasair_broker.context import ContextLoader
 from lasair_broker.packets import AlertBatch, mjd_tai_now
 from lasair_broker.schema import arrow_schema
 
-from .._pipeline import StageBrokenError
 from ._chore import Chore, Done
 from ._standing import Standing
 from ._tns_follower import TnsFollower
@@ -148,7 +147,7 @@ class ContextKeeper:
                 continue
             try:
                 due = chore.due()
-            except (ContextError, ArchiveError) as error:
+            except Exception as error:  # news may be broken in any way; the stream goes on
                 if raising:
                     raise
                 self._failed(chore, error)
@@ -189,7 +188,7 @@ class ContextKeeper:
         except ArchiveFullError:
             self._retry[chore.name] = self._clock() + _LOOK_SECONDS
             raise
-        except (ContextError, ArchiveError, StageBrokenError, OSError) as error:
+        except Exception as error:  # a chore may fail; the stream goes on, and says so itself if it cannot
             self._failed(chore, error)
             return
         if done is None:

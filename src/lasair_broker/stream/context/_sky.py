@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lasair_broker.archive import Archive
 from lasair_broker.sky import WatchlistIndex
 
-__all__ = ["WANDERED_ARCSEC", "around", "number_of_objects", "pieces", "whole_sky"]
+__all__ = ["WANDERED_ARCSEC", "around", "number_of_objects", "pieces", "solar_system_objects", "whole_sky"]
 
 Int64 = npt.NDArray[np.int64]
 
 WANDERED_ARCSEC = 10.0
 """An object is stored by the place where it was first seen, and may have been placed so far off since."""
 
+_LINKS = ("diaObjectId", "midpointMjdTai", "ssObjectId")
 _ORDER = 29
 _OBJECTS = 5000
 _FINEST = 7
@@ -24,6 +26,15 @@ _FINEST = 7
 def number_of_objects(archive: Archive) -> int:
     """How many objects there are."""
     return int(archive.query("SELECT count(*) AS n FROM objects", timeout=None).column("n")[0].as_py())
+
+
+def solar_system_objects(archive: Archive, diaObjectIds: Int64) -> pa.Array:
+    """Those objects of which the newest alert is linked to a body of the solar system."""
+    alerts = archive.rows_of_objects("alerts", diaObjectIds.tolist(), _LINKS)
+    linked = pc.fill_null(pc.not_equal(alerts["ssObjectId"], 0), False)
+    alerts = alerts.append_column("linked", linked).sort_by("midpointMjdTai")
+    newest = alerts.group_by("diaObjectId", use_threads=False).aggregate([("linked", "last")])
+    return newest.filter(newest["linked_last"])["diaObjectId"].combine_chunks()
 
 
 def around(ra: pa.ChunkedArray, decl: pa.ChunkedArray, radius_arcsec: float) -> WatchlistIndex:
