@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 
 def _postgresql_binaries() -> Path:
@@ -28,7 +29,12 @@ def _postgresql_binaries() -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The connection string of an empty PostgreSQL server that listens on a socket in a folder of its own."""
+    """The connection string of an empty PostgreSQL server that listens on a socket in a folder of its own;
+    `LASAIR_TEST_POSTGRES` names one that runs already."""
+    running = os.environ.get("LASAIR_TEST_POSTGRES")
+    if running:
+        yield make_conninfo(running)
+        return
     binaries = _postgresql_binaries()
     folder = Path(
         tempfile.mkdtemp(prefix="pg-")

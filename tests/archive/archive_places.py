@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from lasair_broker.archive import Archive
 from lasair_broker.archive.duckdb import DuckDBArchive
@@ -58,8 +59,9 @@ class Server:
     """A PostgreSQL in which databases with the archive's tables are made by copying one that has them."""
 
     def __init__(self, conninfo: str) -> None:
-        parts = dict(part.split("=", 1) for part in conninfo.split())
-        self._where = f"postgresql://{parts['user']}@/{{}}?host={quote(parts['host'], safe='')}"
+        parts = conninfo_to_dict(conninfo)
+        parts.pop("dbname", None)
+        self._where = "postgresql:///{}?" + urlencode(parts).replace("{", "%7B").replace("}", "%7D")
         self._connection = psycopg.connect(conninfo, autocommit=True)
         self._count = 0
         self._connection.execute(f"DROP DATABASE IF EXISTS {_TEMPLATE}")

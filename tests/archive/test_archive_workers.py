@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,8 @@ from asking import ask
 from packets_model import Model, Packet, Row, agree, batch_of
 
 from lasair_broker.archive import Archive, ArchiveError
-from lasair_broker.archive.postgresql import PostgreSQLArchive
-from lasair_broker.schema import arrow_schema
+from lasair_broker.archive.postgresql import PostgreSQLArchive, _tables
+from lasair_broker.schema import TABLES, arrow_schema
 
 OBJECTS = 12
 ALERTS = 8
@@ -231,3 +232,52 @@ def test_states_are_replaced_where_they_stand(site: Places) -> None:
         ).to_pylist()
     assert row["updated"] == 6 * 59
     assert row["hot"] >= 0.9 * row["updated"]
+
+
+def test_tables_are_spread_so_that_an_object_is_on_one_server() -> None:
+    statements = dict(
+        re.fullmatch(r"SELECT (create_\w+)\('archive\.\"(\w+)\"'(.*)\)", statement).group(2, 0)  # type: ignore[union-attr]
+        for statement in _tables.distribution()
+    )
+    assert statements.keys() == TABLES.keys()
+    assert statements["objects"] == """SELECT create_distributed_table('archive."objects"', 'diaObjectId')"""
+    assert statements["diaSources"].endswith("""'diaObjectId', colocate_with => 'archive."objects"')""")
+    assert statements["crossmatch_tns"] == """SELECT create_reference_table('archive."crossmatch_tns"')"""
+    for name, statement in statements.items():
+        found = re.search(r", '(\w+)'", statement)
+        if found:  # Citus wants the column in every key, and a value in each row
+            key = _tables.key_of(name)
+            assert not key or found[1] in key
+            assert not TABLES[name].column(found[1]).nullable
+
+
+def test_without_citus_it_is_said(server: Server, tmp_path: Path) -> None:
+    name = server.database()
+    with PostgreSQLArchive(server.url(name), tmp_path) as archive:
+        archive._writer.run("DROP SCHEMA archive CASCADE")
+    with pytest.raises(ArchiveError, match="no Citus"):
+        PostgreSQLArchive(server.url(name), tmp_path, distributed=True)
+    with PostgreSQLArchive(server.url(name), tmp_path) as archive:
+        assert archive.check() == []
+    with pytest.raises(ArchiveError, match="there already"):
+        PostgreSQLArchive(server.url(name), tmp_path, distributed=True)
+    server.drop(name)
+
+
+def test_text_that_postgresql_cannot_hold_stops_nobody(site: Places) -> None:
+    said = pa.table({"diaObjectId": [1], "topic": ["t\0x"], "explanation": ["whole"]})
+    with site() as archive:
+        archive.write([], tables={"annotations": said})
+        (row,) = archive.rows_of_objects("annotations", [1], ["topic", "explanation"]).to_pylist()
+    assert row == {"topic": "t\ufffdx", "explanation": "whole"}
+
+
+def test_a_reader_that_stops_halfway_leaves_nothing_behind(site: Places) -> None:
+    with site() as archive:
+        archive.write([batch_of([curve(key, 1) for key in range(1, 300)])])
+        for _ in range(3):
+            reading = archive.object_places(batch_rows=10)
+            assert next(reading).num_rows == 10
+            reading.close()
+            assert archive.object(7).num_rows == 1
+        assert sum(rows.num_rows for rows in archive.object_places()) == 299

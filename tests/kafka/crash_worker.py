@@ -17,7 +17,7 @@ import structlog
 
 from lasair_broker.archive import open_archive
 from lasair_broker.packets import SchemaStore
-from lasair_broker.settings import load
+from lasair_broker.settings import ArchiveSettings, load
 from lasair_broker.stream import KafkaSource, Pipeline, SubscriptionFile, run, standard_stages, warm_up
 from lasair_broker.stream.filters import FilterStage
 
@@ -40,8 +40,9 @@ def _watch_the_archive(reached: Callable[[str], None]) -> None:
     """Have steps within the archive's one write reported too."""
     from lasair_broker.archive.duckdb._write import Writing
     from lasair_broker.archive.packs import PackWriter
+    from lasair_broker.archive.postgresql._write import Writing as SiteWriting
 
-    append, finish = PackWriter.write, Writing.finish
+    append, finish, site_finish = PackWriter.write, Writing.finish, SiteWriting.finish
 
     def watched_append(self: Any, *arguments: Any) -> Any:
         reached("pack-begun")
@@ -49,21 +50,25 @@ def _watch_the_archive(reached: Callable[[str], None]) -> None:
         reached("pack-appended")
         return done
 
-    def watched_finish(self: Any) -> Any:
-        reached("before-commit")
-        done = finish(self)
-        reached("after-commit")
-        return done
+    def watched(finish: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def watched_finish(self: Any) -> Any:
+            reached("before-commit")
+            done = finish(self)
+            reached("after-commit")
+            return done
+
+        return watched_finish
 
     PackWriter.write = watched_append  # type: ignore[method-assign]
-    Writing.finish = watched_finish  # type: ignore[method-assign]
+    Writing.finish = watched(finish)  # type: ignore[method-assign]
+    SiteWriting.finish = watched(site_finish)  # type: ignore[method-assign]
 
 
 def _work(order: dict[str, Any], pipeline: Pipeline) -> None:
     reached = _kill_at(order["step"], order["count"]) if order["step"] else (lambda name: None)
     _watch_the_archive(reached)
     settings = load(kafka=order["kafka"], stream=order["stream"])
-    with open_archive(order["archive"]) as archive:
+    with open_archive(ArchiveSettings(**order["archive"])) as archive:
         source = KafkaSource(settings.kafka, settings.stream, until_end=True)
         wishes = order.get("subscriptions")
         stages = [FilterStage(archive, SubscriptionFile(wishes))] if wishes else []

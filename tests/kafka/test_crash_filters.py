@@ -79,7 +79,7 @@ def _order(kafka: str, topic: str, folder: Path) -> dict[str, Any]:
     return {
         "kafka": {"bootstrap": kafka, "topics": [topic], "group": group, "options": options},
         "stream": {"batch_alerts": 30, "batch_wait": 0.2},
-        "archive": str(folder),
+        "archive": {"url": str(folder)},
         "subscriptions": str(wishes),
     }
 

@@ -78,23 +78,25 @@ class ListSource:
 def contents(archive: Archive) -> dict[str, pa.Table]:
     """What is in the archive, in an order of its own, without the times at which it got there."""
     order = {
-        "alerts": 'survey, diaSourceId, topic, partition, "offset"',
-        "objects": "diaObjectId",
-        "diaSources": "diaObjectId, diaSourceId",
-        "diaForcedSources": "diaObjectId, diaForcedSourceId",
-        "diaNondetectionLimits": "diaObjectId, midpointMjdTai, band",
-        "ssSources": "diaSourceId",
-        "ssObjects": "ssObjectId",
-        "mpc_orbits": "designation",
-        "cutouts": "diaSourceId",
-        "rejected": 'topic, partition, "offset"',
-        "stream_positions": "topic, partition",
+        "alerts": ("survey", "diaSourceId", "topic", "partition", "offset"),
+        "objects": ("diaObjectId",),
+        "diaSources": ("diaObjectId", "diaSourceId"),
+        "diaForcedSources": ("diaObjectId", "diaForcedSourceId"),
+        "diaNondetectionLimits": ("diaObjectId", "midpointMjdTai", "band"),
+        "ssSources": ("diaSourceId",),
+        "ssObjects": ("ssObjectId",),
+        "mpc_orbits": ("designation",),
+        "cutouts": ("diaSourceId",),
+        "rejected": ("topic", "partition", "offset"),
+        "stream_positions": ("topic", "partition"),
     }
     varying = {"timestamp", "arrivedMjdTai", "decodedMjdTai", "committedMjdTai", "pack", "packOffset"}
     varying |= {"cutoutDifferenceOffset", "cutoutScienceOffset", "cutoutTemplateOffset"}
     found = {}
     for name, by in order.items():
-        table = archive.query(f"SELECT * FROM {name} ORDER BY {by}", max_rows=None, timeout=None)
+        ordered = ", ".join(f'"{column}"' for column in by)
+        sql = f'SELECT * FROM "{name}" ORDER BY {ordered}'
+        table = archive.query(sql, max_rows=None, timeout=None)
         found[name] = table.select([column for column in table.column_names if column not in varying])
     return found
 

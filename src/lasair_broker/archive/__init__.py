@@ -1,5 +1,6 @@
 """Where every alert, light curve and image is kept: one interface, whatever engine is behind it."""
 
+from ._copy import Copied, copy_archive
 from ._open import open_archive
 from .errors import (
     ArchiveCorruptError,
@@ -35,6 +36,7 @@ __all__ = [
     "ArchiveLockedError",
     "ArchiveStatus",
     "ArchiveVersionError",
+    "Copied",
     "Cutout",
     "Finding",
     "LightCurve",
@@ -47,5 +49,6 @@ __all__ = [
     "Stored",
     "TableStatus",
     "WriteReport",
+    "copy_archive",
     "open_archive",
 ]

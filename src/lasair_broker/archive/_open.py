@@ -17,7 +17,9 @@ _PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 
 
-def open_archive(where: ArchiveSettings | str | Path, *, read_only: bool = False) -> Archive:
+def open_archive(
+    where: ArchiveSettings | str | Path, *, read_only: bool = False, distributed: bool = False
+) -> Archive:
     """Open the archive, made if it is not there.
 
     Parameters
@@ -27,6 +29,8 @@ def open_archive(where: ArchiveSettings | str | Path, *, read_only: bool = False
     read_only
         Whether it will only be read. An embedded archive that another process has open is then read through
         that process, if it serves it; methods that write raise `ArchiveLockedError`.
+    distributed
+        Whether an archive in PostgreSQL, which must be new, is spread over the servers of Citus.
 
     Raises
     ------
@@ -42,7 +46,9 @@ def open_archive(where: ArchiveSettings | str | Path, *, read_only: bool = False
     if scheme is not None and scheme[1] in ("postgresql", "postgres"):
         from .postgresql import PostgreSQLArchive
 
-        return PostgreSQLArchive(settings.url, settings.packs, pack_bytes=settings.pack_bytes)
+        return PostgreSQLArchive(
+            settings.url, settings.packs, pack_bytes=settings.pack_bytes, distributed=distributed
+        )
     if scheme is not None and scheme[1] not in ("duckdb", "file"):
         raise ArchiveError(f"there is no archive engine for {scheme[1]}://, only folders and postgresql://")
     folder = Path(settings.url[scheme.end() :] if scheme else settings.url)

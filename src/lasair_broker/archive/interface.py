@@ -25,6 +25,7 @@ __all__ = [
     "Cutout",
     "Finding",
     "LightCurve",
+    "Packs",
     "Progress",
     "Rematch",
     "Stored",
@@ -185,6 +186,14 @@ class Finding:
     severity: Literal["error", "warning"]
     place: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """The packs of an archive: their folder, and the committed length of each in bytes."""
+
+    folder: Path
+    lengths: Mapping[str, int]
 
 
 class Archive(ABC):
@@ -509,6 +518,22 @@ class Archive(ABC):
         self, folder: str | Path, tables: Sequence[str] | None = None, progress: Progress | None = None
     ) -> dict[str, int]:
         """Write tables (all by default) as Parquet files; the rows of each table written."""
+
+    @abstractmethod
+    def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
+        """Put rows, as they are, in the place of all that a table has, or has in a half-open range of
+        healpix29.
+
+        For copying: what tables tell of each other has to be seen to by the caller.
+        """
+
+    @abstractmethod
+    def packs(self) -> Packs:
+        """Where the packs are, and how much of each counts."""
+
+    @abstractmethod
+    def add_packs(self, lengths: Mapping[str, int]) -> None:
+        """Let packs that have been put into the folder of `packs` count, by name and length in bytes."""
 
     @abstractmethod
     def leads(self, chore: str) -> bool:

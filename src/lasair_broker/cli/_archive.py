@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ._context import ArchiveOption, console, fail, opened
+from lasair_broker.archive import copy_archive, open_archive
+from lasair_broker.settings import ArchiveSettings
+
+from ._context import ArchiveOption, console, fail, opened, settings_for
 from ._format import bytes_size
 from ._progress import work
 
@@ -58,6 +61,67 @@ def compact(
         with work("compacting") as progress:
             store.compact(progress, remove_unknown_packs=remove_unknown_packs)
     console.print("Everything is sorted in.")
+
+
+@app.command()
+def init(
+    archive: ArchiveOption = None,
+    distributed: Annotated[
+        bool,
+        typer.Option("--distributed", help="Spread its tables over the servers of Citus, by object."),
+    ] = False,
+) -> None:
+    """Make an archive, if it is not there. Every command that writes does so too, but not --distributed."""
+    where = settings_for(archive).archive
+    if distributed and not where.url.startswith(("postgresql://", "postgres://")):
+        raise fail(
+            "only an archive in PostgreSQL can be spread over servers", "Name a postgresql:// address."
+        )
+    with open_archive(where, distributed=distributed) as made:
+        console.print(f"The archive is ready: {escape(made.status().where)}", highlight=False)
+
+
+@app.command()
+def copy(
+    source: Annotated[
+        str, typer.Argument(metavar="FROM", help="A folder, or postgresql://user@host/database.")
+    ],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Where to copy it; made if it is not there.")],
+    packs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the packs of the archive in PostgreSQL (setting archive.packs).",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Move house: copy an archive from one engine to the other, images and raw alerts included.
+
+    Nothing may be written to either meanwhile: stop `lasair run` and `lasair ingest` first. Every piece is
+    compared with what it was copied from. If this is broken off, give the same command again: what is there
+    already is not copied twice. Users, filters and lists are in a database of their own, which is not copied.
+    """
+    if source == target:
+        raise fail("that is the same archive twice", "Name where to copy to.")
+    if "://" not in source and not Path(source).is_dir():
+        raise fail(f"there is no archive at {escape(source)}", "Name the archive to copy from first.")
+
+    def place(url: str) -> ArchiveSettings:
+        settings = settings_for(url).archive
+        return settings if packs is None else settings.model_copy(update={"packs": packs})
+
+    with (
+        open_archive(place(source)) as theirs,
+        open_archive(place(target)) as ours,
+        work("copying") as progress,
+    ):
+        copied = copy_archive(theirs, ours, progress)
+    rows = sum(copied.rows.values())
+    console.print(
+        f"{rows:,} rows and {bytes_size(copied.pack_bytes)} of packs are the same in both archives"
+        + (f"; {copied.already:,} rows were there already" if copied.already else ""),
+        highlight=False,
+    )
 
 
 @app.command()

@@ -30,6 +30,7 @@ from ..interface import (
     Cutout,
     Finding,
     LightCurve,
+    Packs,
     Progress,
     Rematch,
     Stored,
@@ -42,7 +43,7 @@ from ._beyond import light_curves_beyond
 from ._database import Database
 from ._hits import CommitTimes
 from ._rematch import rematch
-from ._rows import DuckDBReading, snapshot
+from ._rows import DuckDBReading, replace_range, replace_rows, snapshot
 from ._write import Writing, replace_list_hits
 
 __all__ = ["DuckDBArchive"]
@@ -399,6 +400,24 @@ class DuckDBArchive(Archive):
     ) -> dict[str, int]:
         with self._database.reader() as connection, snapshot(connection):
             return _export.export_parquet(DuckDBReading(connection), Path(folder), tables, progress)
+
+    def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
+        with self._transaction() as connection:
+            replace_range(connection, name, rows, cells)
+        with self._write_lock:
+            self._settle_if_due()
+
+    def packs(self) -> Packs:
+        with self._write_lock, self._failing_well():
+            self._recover_if_needed()
+            return Packs(self.folder / "packs", self._committed_packs())
+
+    def add_packs(self, lengths: Mapping[str, int]) -> None:
+        with self._transaction() as connection:
+            rows = pa.table({"pack": list(lengths), "length": pa.array(lengths.values(), pa.int64())})
+            replace_rows(connection, ["archive_packs"], rows, ["pack"])
+        with self._write_lock, self._failing_well():
+            self._packs.rollback(self._committed_packs())  # new alerts go behind those of the newest pack
 
     def leads(self, chore: str) -> bool:
         return True

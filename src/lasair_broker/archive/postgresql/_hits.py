@@ -45,7 +45,7 @@ def store_hits(session: Session, staging: Staging, hits: pa.Table) -> int:
     columns = column_list("filter_hits")
     stored = session.table(
         f"INSERT INTO filter_hits ({columns}) SELECT {columns} FROM {staged} "
-        'ORDER BY "committedMjdTai" ON CONFLICT ("hitId") DO NOTHING RETURNING 1 AS n'
+        'ORDER BY "committedMjdTai" ON CONFLICT ("hitId", "diaObjectId") DO NOTHING RETURNING 1 AS n'
     )
     return int(stored.num_rows)
 

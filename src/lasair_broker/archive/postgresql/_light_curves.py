@@ -33,27 +33,19 @@ def lock_objects(session: Session, staging: Staging, batch: AlertBatch, ids: Int
     """
     if not len(ids):
         return held_in(batch, ids, None)
-    staged = staging.put(
-        "objects_met",
-        pa.table(
-            {
-                "object": pa.array(np.arange(len(ids)), pa.int64()),
-                "diaObjectId": ids,
-                "healpix29": batch.objects.column("healpix29").cast(pa.int64()),
-            }
-        ),
-    )
+    cells = batch.objects.column("healpix29").cast(pa.int64())
+    staged = staging.put("objects_met", pa.table({"diaObjectId": pa.array(ids), "healpix29": cells}))
     session.run(
-        f'INSERT INTO object_ledger ("diaObjectId", "healpix29") SELECT "diaObjectId", "healpix29" '
-        f'FROM {staged} s WHERE NOT EXISTS (SELECT FROM object_ledger l WHERE l."diaObjectId" = '
-        f's."diaObjectId") ORDER BY "diaObjectId" ON CONFLICT DO NOTHING'
+        'INSERT INTO object_ledger ("diaObjectId", "healpix29") SELECT "diaObjectId", "healpix29" '
+        f'FROM {staged} ORDER BY "diaObjectId" ON CONFLICT DO NOTHING'
     )
     found = session.table(
-        f"SELECT s.object, {column_list('object_ledger', 'l')} FROM object_ledger l "
-        f'JOIN {staged} s USING ("diaObjectId") ORDER BY l."diaObjectId" FOR UPDATE OF l'
+        f"SELECT {column_list('object_ledger')} FROM object_ledger "
+        f'WHERE "diaObjectId" = ANY (ARRAY(SELECT "diaObjectId" FROM {staged})) '
+        'ORDER BY "diaObjectId" FOR UPDATE'
     )
     # Those put there just now have no counts yet.
-    return held_in(batch, ids, found.filter(found.column("nSources").is_valid()))
+    return _held(batch, ids, found.filter(found.column("nSources").is_valid()))
 
 
 def held_of(session: Session, batch: AlertBatch, ids: Int64) -> Held:
@@ -65,6 +57,10 @@ def held_of(session: Session, batch: AlertBatch, ids: Int64) -> Held:
         f"SELECT {column_list('object_ledger')} FROM object_ledger "
         f"WHERE \"diaObjectId\" = ANY ('{{{listed}}}'::bigint[])"
     )
+    return _held(batch, ids, found)
+
+
+def _held(batch: AlertBatch, ids: Int64, found: pa.Table) -> Held:
     order = np.argsort(ids, kind="stable")
     place = order[np.searchsorted(ids[order], found.column("diaObjectId").to_numpy())]
     return held_in(batch, ids, found.append_column("object", pa.array(place)))

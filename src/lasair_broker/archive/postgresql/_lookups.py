@@ -19,6 +19,7 @@ from .._light_curves import CURVES, CurveTable, rows_beyond
 from .._reading import column_list
 from ..interface import CONE_COLUMNS, LIGHT_CURVE_TABLES, Cutout, LightCurve
 from ._light_curves import held_of
+from ._points import Points
 from ._session import Session
 from ._staging import Staging
 
@@ -26,6 +27,7 @@ __all__ = [
     "alert_place",
     "cone",
     "cutout_place",
+    "light_curve",
     "light_curves",
     "light_curves_beyond",
     "object_places",
@@ -45,30 +47,51 @@ def positions(session: Session) -> dict[tuple[str, int], int]:
     return {(topic, partition): offset for topic, partition, offset in rows}
 
 
-def object_state(session: Session, key: int | str, columns: Sequence[str] | None) -> pa.Table:
+def object_state(points: Points, key: int | str, columns: Sequence[str] | None) -> pa.Table:
     """The row of `objects` of an object, by `diaObjectId` or `objectName`; without rows if there is none."""
     selected = _selected("objects", columns)
     select = f"SELECT {_listed(selected)} FROM objects WHERE "
     if isinstance(key, str):
         if "\0" in key:
             return selected.empty_table()
-        found = session.table(f'{select}"objectName" = $1 LIMIT 1', [key])
+        found = points.table(f'{select}"objectName" = $1 LIMIT 1', [key], selected)
         if found.num_rows or not key.isdecimal():
             return found
         key = int(key)
     if not -(2**63) <= key < 2**63:
         return selected.empty_table()
-    return session.table(f'{select}"diaObjectId" = {int(key)}')
+    return points.table(f'{select}"diaObjectId" = $1', [int(key)], selected)
+
+
+def light_curve(points: Points, diaObjectId: int, columns: Mapping[str, Sequence[str]] | None) -> LightCurve:
+    """The light curve of one object, in order of time."""
+    wanted = _of_light_curves(columns)
+    tables = {}
+    for name in LIGHT_CURVE_TABLES:
+        selected = _selected(name, wanted.get(name))
+        sql = (
+            f'SELECT {_listed(selected)} FROM {quoted(name)} WHERE "diaObjectId" = $1 ORDER BY {_order(name)}'
+        )
+        tables[name] = points.table(sql, [int(diaObjectId)], selected)
+    return LightCurve(**tables)
+
+
+def _of_light_curves(columns: Mapping[str, Sequence[str]] | None) -> Mapping[str, Sequence[str]]:
+    for name in columns or ():
+        if name not in LIGHT_CURVE_TABLES:
+            raise ValueError(f"{name!r} is not a table of light curves: {', '.join(LIGHT_CURVE_TABLES)}")
+    return columns or {}
+
+
+def _order(name: str) -> str:
+    return ", ".join(map(quoted, TABLES[name].primary_key))
 
 
 def light_curves(
     session: Session, ids: Sequence[int], columns: Mapping[str, Sequence[str]] | None
 ) -> LightCurve:
     """The light curves of objects, in order of (diaObjectId, midpointMjdTai)."""
-    wanted = columns or {}
-    for name in wanted:
-        if name not in LIGHT_CURVE_TABLES:
-            raise ValueError(f"{name!r} is not a table of light curves: {', '.join(LIGHT_CURVE_TABLES)}")
+    wanted = _of_light_curves(columns)
     return LightCurve(
         **{name: _curves_of(session, name, ids, wanted.get(name)) for name in LIGHT_CURVE_TABLES}
     )
@@ -112,7 +135,7 @@ def _curves_of(session: Session, name: str, ids: Sequence[int], columns: Sequenc
         return selected.empty_table()
     return session.table(
         f"SELECT {_listed(selected)} FROM {quoted(name)} WHERE {_is_one_of('diaObjectId', ids)} "
-        f"ORDER BY {', '.join(map(quoted, TABLES[name].primary_key))}"
+        f"ORDER BY {_order(name)}"
     )
 
 

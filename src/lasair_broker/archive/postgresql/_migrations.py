@@ -27,8 +27,19 @@ def migrate(
     session: Session,
     version: int = _tables.VERSION,
     migrations: Mapping[int, Callable[[Session], None]] = MIGRATIONS,
+    *,
+    distributed: bool = False,
 ) -> None:
     """Make or migrate all tables, in one transaction; workers that start together do it one after another.
+
+    Parameters
+    ----------
+    session
+        A session with the server.
+    version, migrations
+        The version wanted, and the way there.
+    distributed
+        Whether the tables, which must be new, are spread over the servers of Citus.
 
     Raises
     ------
@@ -38,7 +49,11 @@ def migrate(
         If a column has another type than the schema says, or the tables cannot be made.
     """
     if _is_current(session, version):
+        if distributed:
+            raise ArchiveError("the archive is there already: only a new one can be spread over servers")
         return
+    if distributed:
+        _need_citus(session)
     with session.transaction():
         session.run(f"SELECT pg_advisory_xact_lock({_LOCK})")
         session.run(f"CREATE SCHEMA IF NOT EXISTS {NAMESPACE}")
@@ -54,6 +69,18 @@ def migrate(
             session.run(f"UPDATE archive_layout SET version = {int(version)}")
         _complete(session)
         _let_read(session)
+    if distributed:
+        for statement in _tables.distribution():
+            session.run(statement)
+
+
+def _need_citus(session: Session) -> None:
+    if not session.rows("SELECT 1 FROM pg_available_extensions WHERE name = 'citus'"):
+        raise ArchiveError(
+            "the server has no Citus: install the extension, and put it into shared_preload_libraries, or "
+            "begin an archive on one server"
+        )
+    session.run("CREATE EXTENSION IF NOT EXISTS citus")
 
 
 def _is_current(session: Session, version: int) -> bool:

@@ -100,6 +100,8 @@ class Session:
         """Run a statement, whatever it gives."""
         with self._cursor() as cursor:
             cursor.execute(sql, list(parameters) or None)
+            # To its end: an error that comes with the rows would else be lost.
+            cursor.fetch_arrow_table()
 
     def table(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         """The result of a statement."""
@@ -119,9 +121,15 @@ class Session:
             cursor.execute(sql, list(parameters) or None)
             reader = cursor.fetch_record_batch()
             schema = _plain(reader.schema.empty_table()).schema
-            yield pa.RecordBatch.from_pylist([], schema)
-            for batch in reader:
-                yield from _plain(pa.Table.from_batches([batch])).to_batches()
+            whole = False
+            try:
+                yield pa.RecordBatch.from_pylist([], schema)
+                for batch in reader:
+                    yield from _plain(pa.Table.from_batches([batch])).to_batches()
+                whole = True
+            finally:
+                # What nobody waits for would be sent to the end before the session could do anything else.
+                self.broken = self.broken or not whole
 
     def copy(self, rows: pa.Table, target: str, *, temporary: bool = False) -> None:
         """Append rows to a table of this archive, or to a temporary one, by COPY."""
@@ -129,7 +137,7 @@ class Session:
             return
         where = {"temporary": True} if temporary else {"db_schema_name": NAMESPACE}
         with self._cursor() as cursor:
-            cursor.adbc_ingest(target, rows, mode="append", **where)
+            cursor.adbc_ingest(target, _storable(rows), mode="append", **where)
 
     @contextmanager
     def transaction(self, how: str = "") -> Iterator[None]:
@@ -143,11 +151,12 @@ class Session:
             raise
 
     def rollback(self) -> None:
-        """End the transaction without its changes; a session in which that fails is broken."""
-        try:
-            self.run("ROLLBACK")
-        except ArchiveError:
-            self.broken = True
+        """End the transaction without its changes; a session in which that fails is of no use any more."""
+        if not self.broken:
+            with suppress(ArchiveError):
+                self.run("ROLLBACK")
+                return
+        self.close()
 
     def cancel(self) -> None:
         """Stop the statement that another thread runs on this session."""
@@ -240,6 +249,14 @@ class Pool:
             for session in self._idle:
                 session.close()
             self._idle.clear()
+
+
+def _storable(rows: pa.Table) -> pa.Table:
+    """Rows without the one character that PostgreSQL's text cannot hold, zero."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type) and pc.any(pc.match_substring(rows.column(place), "\0")).as_py():
+            rows = rows.set_column(place, field, pc.replace_substring(rows.column(place), "\0", "\ufffd"))
+    return rows
 
 
 def _plain(rows: pa.Table) -> pa.Table:

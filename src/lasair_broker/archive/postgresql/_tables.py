@@ -24,6 +24,7 @@ __all__ = [
     "VERSION",
     "bookkeeping",
     "create",
+    "distribution",
     "key_of",
     "missing_columns",
     "partition",
@@ -51,8 +52,17 @@ _FIRST_MJD, _LAST_MJD = 40_000, 100_000
 _FILL_FACTOR = {"objects": 60, "object_ledger": 60, "filter_hits": 80, "stream_positions": 50}
 """Percent of a page that is filled at first, for tables whose rows are replaced."""
 
-_KEYS: dict[str, tuple[str, ...]] = {"alerts": (), "cutouts": ()}
-"""Keys other than the primary key: a file may be read twice under one name, so that these have none."""
+_KEYS: dict[str, tuple[str, ...]] = {
+    "alerts": (),
+    "cutouts": (),
+    "filter_hits": ("hitId", "diaObjectId"),
+    "watchlist_events": ("eventId", "diaObjectId"),
+}
+"""Keys other than the primary key. A file may be read twice under one name, so that alerts and their images
+have none; what is of one object anyway has the object's number in its key, too, as it is sharded by it."""
+
+_SHARDED_BY = {"alerts": "diaSourceId", "cutouts": "diaSourceId", "ssSources": "diaSourceId"}
+"""The columns by which tables are sharded that are not, or not always, of an object."""
 
 _MORE_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "objects": (("objectName",),),
@@ -73,9 +83,8 @@ def create(table: str) -> list[str]:
     statements = ddl(table, "postgresql").split(";\n")
     definition = TABLES[table]
     key = f",\n  PRIMARY KEY ({', '.join(map(quoted, definition.primary_key))})"
-    made = statements[0]
-    if not key_of(table):
-        made = made.replace(key, "")
+    ours = f",\n  PRIMARY KEY ({', '.join(map(quoted, key_of(table)))})" if key_of(table) else ""
+    made = statements[0].replace(key, ours)
     if table in PARTITIONED:
         made += ' PARTITION BY RANGE ("midpointMjdTai")'
     elif table in _FILL_FACTOR:
@@ -87,6 +96,27 @@ def create(table: str) -> list[str]:
     ]
     rest = [f"CREATE TABLE {quoted(f'{table}_other')} PARTITION OF {quoted(table)} DEFAULT"]
     return [made, *statements[1:], *more, *(rest if table in PARTITIONED else [])]
+
+
+def distribution() -> list[str]:
+    """The statements that spread the tables over the servers of Citus.
+
+    All that is of objects is sharded by their number and lies together, so that an object with all that is
+    said of it is on one server, and a search is on all of them at once. Alerts with their images are sharded
+    by their detection. The others are small and stand on every server.
+    """
+    statements = []
+    first: dict[str, str] = {}
+    for name in TABLES:
+        column = _SHARDED_BY.get(name, "diaObjectId")
+        target = f"'{NAMESPACE}.{quoted(name)}'"
+        if name not in _SHARDED_BY and column not in key_of(name):
+            statements.append(f"SELECT create_reference_table({target})")
+            continue
+        together = f", colocate_with => '{NAMESPACE}.{quoted(first[column])}'" if column in first else ""
+        first.setdefault(column, name)
+        statements.append(f"SELECT create_distributed_table({target}, '{column}'{together})")
+    return statements
 
 
 def missing_columns(table: str, present: Iterable[str]) -> list[str]:

@@ -41,7 +41,7 @@ from ._light_curves import light_curve_news, lock_objects, store_ledger, store_r
 from ._session import Session
 from ._staging import Staging
 
-__all__ = ["Writing", "rematch", "replace_list_hits"]
+__all__ = ["Writing", "note_pack", "rematch", "replace_list_hits", "replace_range"]
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -144,10 +144,7 @@ class Writing:
         """Wait for the raw alerts to be on the disk, and commit."""
         self._wait()
         for pack, length in self._touched_packs.items():
-            self._session.run(
-                "INSERT INTO archive_packs VALUES ($1, $2) ON CONFLICT (pack) DO UPDATE SET length = $2",
-                [pack, length],
-            )
+            note_pack(self._session, pack, length)
         if self._hits:
             self._counts.filter_hits = store_hits(self._session, self._staging, pa.concat_tables(self._hits))
         self._session.run("COMMIT")
@@ -276,6 +273,14 @@ def _fingerprint(batch: AlertBatch) -> int:
     return int(np.uint64(batch.payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
 
 
+def note_pack(session: Session, pack: str, length: int) -> None:
+    """Let so many bytes of a pack count."""
+    session.run(
+        "INSERT INTO archive_packs VALUES ($1, $2) ON CONFLICT (pack) DO UPDATE SET length = $2",
+        [pack, length],
+    )
+
+
 def rematch(session: Session, staging: Staging, matches: Mapping[str, Rematch]) -> None:
     """Put rows in the place of those that match tables have, within a transaction; see `Archive.rematch`."""
     for name, found in matches.items():
@@ -293,3 +298,12 @@ def replace_list_hits(
     if first:
         session.run(f"DELETE FROM {quoted(name)} WHERE {quoted(column)} = {int(list_id)}")
     staging.upsert(name, rows)
+
+
+def replace_range(session: Session, name: str, rows: pa.Table, cells: tuple[int, int] | None) -> None:
+    """Put rows in the place of all that a table has, or has in a half-open range of healpix29."""
+    within = "TRUE"
+    if cells is not None:
+        within = f'"healpix29" >= {int(cells[0])} AND "healpix29" < {int(cells[1])}'
+    session.run(f"DELETE FROM {quoted(name)} WHERE {within}")
+    session.copy(conform(rows, name), name)

@@ -29,6 +29,7 @@ from ..interface import (
     Cutout,
     Finding,
     LightCurve,
+    Packs,
     Progress,
     Rematch,
     Stored,
@@ -38,10 +39,11 @@ from ..packs import PackReader, PackWriter, in_use
 from . import _hits, _lookups, _query, _status, _upkeep
 from ._leading import Leading
 from ._migrations import migrate
+from ._points import Points
 from ._session import ConflictError, Pool, Session, described
 from ._staging import Staging
 from ._tables import NAMESPACE, PARTITIONED, partition, partitions_of
-from ._write import Writing, replace_list_hits
+from ._write import Writing, note_pack, replace_list_hits, replace_range
 
 __all__ = ["PostgreSQLArchive"]
 
@@ -68,7 +70,6 @@ _WRITING = {
     # statistics, so that the planner would now and then read a large table from end to end instead.
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    "enable_seqscan": "off",
     # A worker whose machine is gone must not keep others from its objects for hours.
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
@@ -91,6 +92,8 @@ class PostgreSQLArchive(Archive):
         The folder of the packs, made if it is not there. All machines of a site see the same one.
     pack_bytes
         A pack is closed when it has grown to this size.
+    distributed
+        Whether a new archive is spread over the servers of Citus.
 
     Raises
     ------
@@ -102,7 +105,9 @@ class PostgreSQLArchive(Archive):
 
     engine: Engine = "postgresql"
 
-    def __init__(self, url: str, packs: str | Path, *, pack_bytes: int = 512 * 1024**2) -> None:
+    def __init__(
+        self, url: str, packs: str | Path, *, pack_bytes: int = 512 * 1024**2, distributed: bool = False
+    ) -> None:
         self._url = url
         self._folder = Path(packs)
         self._pack_bytes = pack_bytes
@@ -115,7 +120,7 @@ class PostgreSQLArchive(Archive):
         self._writer = Session(url, _WRITING)
         self._noter: tuple[Session, Staging] | None = None
         try:
-            migrate(self._writer)
+            migrate(self._writer, distributed=distributed)
             self._packs = PackWriter(self._folder, {}, pack_bytes)
         except OSError as error:
             self._writer.close()
@@ -125,6 +130,7 @@ class PostgreSQLArchive(Archive):
             raise
         self._staging = Staging(self._writer)
         self._pool = Pool(url, _READING)
+        self._points = Points(url, _READING)
         self._leading = Leading(url, _READING)
         self._reader = PackReader(self._folder)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="packs")
@@ -169,7 +175,7 @@ class PostgreSQLArchive(Archive):
         """Do something in a transaction with what alerts need; undone unless it finishes."""
 
         def attempt() -> WriteReport:
-            self._make_partitions(batches)
+            self._make_partitions(_partitions_of_batches(batches))
             writing = Writing(self._writer, self._staging, self._packs, self._reader, self._executor)
             try:
                 self._writer.run("BEGIN")
@@ -202,22 +208,16 @@ class PostgreSQLArchive(Archive):
                     return result
         raise AssertionError("unreachable")
 
-    def _make_partitions(self, batches: Sequence[AlertBatch]) -> None:
-        """The partitions that light curves of these batches go into, made in a transaction of their own: it
-        is short, while others have to wait for it."""
-        wanted = {
-            (name, day)
-            for batch in batches
-            for name in PARTITIONED
-            for day in partitions_of(getattr(batch, name).sent.numpy("midpointMjdTai"))
-        }
-        for name, day in sorted(wanted - self._partitions):
+    def _make_partitions(self, wanted: Collection[tuple[str, int]]) -> None:
+        """Partitions, by table and first day, each made in a transaction of its own: it is short, while
+        others have to wait for it."""
+        for name, day in sorted(set(wanted) - self._partitions):
             if not _is_there(self._writer, name, day):
                 with self._writer.transaction():
                     self._writer.run(f"SELECT pg_advisory_xact_lock({_PARTITION_LOCK})")
                     if not _is_there(self._writer, name, day):  # another worker may have made it meanwhile
                         self._writer.run(partition(name, day))
-        self._partitions |= wanted
+        self._partitions |= set(wanted)
 
     def _undo(self) -> None:
         """Bring database and packs back to the last commit; if that fails, the next write tries again."""
@@ -256,11 +256,10 @@ class PostgreSQLArchive(Archive):
             return _lookups.positions(session)
 
     def object(self, key: int | str, columns: Sequence[str] | None = None) -> pa.Table:
-        with self._pool.session() as session:
-            return _lookups.object_state(session, key, columns)
+        return _lookups.object_state(self._points, key, columns)
 
     def light_curve(self, diaObjectId: int, columns: Mapping[str, Sequence[str]] | None = None) -> LightCurve:
-        return self.light_curves([diaObjectId], columns)
+        return _lookups.light_curve(self._points, diaObjectId, columns)
 
     def light_curves(
         self, diaObjectIds: Sequence[int], columns: Mapping[str, Sequence[str]] | None = None
@@ -418,6 +417,28 @@ class PostgreSQLArchive(Archive):
         with self._pool.snapshot() as session:
             return _export.export_parquet(session, Path(folder), tables, progress)
 
+    def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
+        def replace() -> None:
+            if name in PARTITIONED:
+                times = rows.column("midpointMjdTai").to_numpy()
+                self._make_partitions({(name, day) for day in partitions_of(times)})
+            with self._writer.transaction():
+                replace_range(self._writer, name, rows, cells)
+
+        self._attempts(replace)
+
+    def packs(self) -> Packs:
+        with self._pool.session() as session:
+            return Packs(self._folder, self._committed_packs(session))
+
+    def add_packs(self, lengths: Mapping[str, int]) -> None:
+        def add() -> None:
+            with self._writer.transaction():
+                for pack, length in lengths.items():
+                    note_pack(self._writer, pack, length)
+
+        self._attempts(add)
+
     def leads(self, chore: str) -> bool:
         if self._closed:
             raise ArchiveError("the archive is closed")
@@ -429,6 +450,7 @@ class PostgreSQLArchive(Archive):
     def close(self) -> None:
         self._closed = True
         self._pool.close()
+        self._points.close()
         self._leading.close()
         with self._write_lock, self._note_lock:
             self._executor.shutdown()
@@ -437,6 +459,16 @@ class PostgreSQLArchive(Archive):
             self._writer.close()
             if self._noter is not None:
                 self._noter[0].close()
+
+
+def _partitions_of_batches(batches: Sequence[AlertBatch]) -> set[tuple[str, int]]:
+    """The partitions that the light curves of batches go into, by table and first day."""
+    return {
+        (name, day)
+        for batch in batches
+        for name in PARTITIONED
+        for day in partitions_of(getattr(batch, name).sent.numpy("midpointMjdTai"))
+    }
 
 
 def _is_there(session: Session, name: str, day: int) -> bool:

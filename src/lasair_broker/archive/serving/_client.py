@@ -24,6 +24,7 @@ from ..interface import (
     Cutout,
     Finding,
     LightCurve,
+    Packs,
     Progress,
     Rematch,
     Stored,
@@ -291,6 +292,15 @@ class RemoteArchive(Archive):
     def export_parquet(
         self, folder: str | Path, tables: Sequence[str] | None = None, progress: Progress | None = None
     ) -> dict[str, int]:
+        self._refused()
+
+    def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
+        self._refused()
+
+    def packs(self) -> Packs:
+        self._refused()
+
+    def add_packs(self, lengths: Mapping[str, int]) -> None:
         self._refused()
 
     def leads(self, chore: str) -> bool:

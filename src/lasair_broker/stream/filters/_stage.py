@@ -105,7 +105,8 @@ class FilterStage:
             self._subscriptions.filters_recovered(recovered)
 
     def idle(self) -> None:
-        self._take_annotations()
+        if self._archive.leads(ANNOTATIONS[0]):  # one worker of a site reads them
+            self._take_annotations()
         if self._clock() - self._reported >= _REPORT_SECONDS:
             self.report()
 

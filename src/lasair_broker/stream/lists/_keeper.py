@@ -18,7 +18,7 @@ import pyarrow as pa
 import structlog
 
 from lasair_broker.archive import Archive
-from lasair_broker.packets import AlertBatch
+from lasair_broker.packets import AlertBatch, mjd_tai_now
 from lasair_broker.sky import WatchlistIndex, WatchmapIndex
 
 from .._pipeline import Resource
@@ -30,6 +30,10 @@ from ._triggers import compile_triggers, trigger_tables
 __all__ = ["ListKeeper"]
 
 _log = structlog.get_logger(__name__)
+
+_LATE_DAYS = 10 / 1440
+"""So long before a match begins may an alert have arrived that another worker stores later, matched with the
+lists as they were."""
 
 _LIST_OF = {"watchlist_hits": "wl_id", "area_hits": "ar_id"}
 
@@ -49,6 +53,7 @@ class _Match:
         self.over = threading.Event()
         self.error: Exception | None = None
         self.touched: list[npt.NDArray[np.int64]] = []
+        self.since = 0.0
 
 
 class ListKeeper:
@@ -158,6 +163,7 @@ class ListKeeper:
         table, list_id = match.task.table, match.task.list_id
         if not match.begun.is_set():
             self._archive.replace_list_hits(table, list_id, empty_hits(table), first=True)
+            match.since = mjd_tai_now() - _LATE_DAYS
             match.begun.set()  # from here on the stream gives what it touches the right hits itself
             return
         try:
@@ -173,11 +179,26 @@ class ListKeeper:
 
     def _touched_hits(self, match: _Match) -> pa.Table:
         """The hits of objects of which an alert came meanwhile: what was worked out may be of old places."""
-        if not match.touched or match.index is None:
+        if match.index is None:
             return empty_hits(match.task.table)
-        ids = np.unique(np.concatenate(match.touched))
+        ids = np.unique(np.concatenate([*match.touched, self._touched_elsewhere(match.since)]))
+        if not len(ids):
+            return empty_hits(match.task.table)
         places = self._archive.rows_of_objects("objects", ids.tolist(), ["diaObjectId", "ra", "decl"])
         return hits_of_places(match.index, places)
+
+    def _touched_elsewhere(self, since: float) -> npt.NDArray[np.int64]:
+        """Objects of which other workers of a site may have stored an alert, matched with older lists."""
+        if self._archive.engine == "duckdb":  # this process is the only one that writes
+            return np.zeros(0, np.int64)
+        found = self._archive.query(
+            f'SELECT DISTINCT "diaObjectId" FROM alerts WHERE "arrivedMjdTai" >= {since!r} '  # noqa: S608 - a number
+            'AND "diaObjectId" IS NOT NULL',
+            max_rows=None,
+            timeout=None,
+        )
+        ids: npt.NDArray[np.int64] = found.column(0).to_numpy()
+        return ids
 
     # The threads that look and match
 
