@@ -74,9 +74,12 @@ def main() -> None:
     sky = Sky(objects, 20)
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="lasair-page-"))
     try:
-        if not (folder / "archive").exists():
-            with DuckDBArchive(folder / "archive") as archive:
+        new = not (folder / "archive").exists()
+        with DuckDBArchive(folder / "archive") as archive:
+            if new:
                 sky.fill(archive)
+            if not archive.query("SELECT 1 FROM sherlock_classifications LIMIT 1").num_rows:
+                surround(archive)
         places = np.random.default_rng(7).integers(0, objects, 55 if asked.quick else 205)
         with open_archive(folder / "archive") as archive, ExitStack() as stack:
             own = statistics.median(milliseconds(lambda i: archive.object(int(sky.ids[i])), places))
@@ -89,6 +92,29 @@ def main() -> None:
     finally:
         if asked.folder is None:
             shutil.rmtree(folder)
+
+
+def surround(archive: DuckDBArchive) -> None:
+    """Say something of the surroundings of every object, so that these tables are as long as in use."""
+    connection = archive._database.writer
+    connection.execute(
+        "INSERT INTO sherlock_classifications_sorted BY NAME SELECT diaObjectId, 'SN' AS classification, "
+        "'An invented place.' AS description, 0.1 AS redshift, 460.0 AS best_distance "
+        "FROM objects_sorted ORDER BY diaObjectId"
+    )
+    connection.execute(
+        "INSERT INTO sherlock_crossmatches_sorted BY NAME SELECT diaObjectId, r.rank, "
+        "'SN' AS association_type, "
+        "'invented' AS catalogue_table_name, 'galaxy' AS catalogue_object_id, ra AS raDeg, decl AS decDeg, "
+        "1.0 * r.rank AS separationArcsec FROM objects_sorted, (VALUES (1), (2), (3)) AS r(rank) "
+        "ORDER BY diaObjectId, r.rank"
+    )
+    connection.execute(
+        "INSERT INTO classifications_sorted BY NAME SELECT diaObjectId, 'lasair' AS model, '1' AS version, "
+        "'SNIa' AS topClass, 0.8 AS topProbability, 0.8 AS SNIa, 0.2 AS AGN, 61000.0 AS newestSourceMjdTai "
+        "FROM objects_sorted ORDER BY diaObjectId"
+    )
+    connection.execute("CHECKPOINT")
 
 
 class Writing:

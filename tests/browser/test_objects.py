@@ -78,6 +78,7 @@ def test_everything_on_the_page(
     for section in page.locator(".object-panels > section").all():
         section.scroll_into_view_if_needed()
         expect(section.locator(".waiting")).to_have_count(0)
+    page.locator("#images").scroll_into_view_if_needed()
     expect(page.locator("#cutouts img").first).to_have_js_property("complete", True)
     axe(page)
     fits(page)
@@ -312,6 +313,7 @@ def test_ones_own_points_appear_on_the_chart(
     page.get_by_text("Add points").click()
     page.get_by_label("Name of the set").fill("my points")
     page.get_by_label("Where they are from").fill("my telescope")
+    page.get_by_label("Instrument").fill("0.5 m")
     page.get_by_label("Points, CSV").fill("mjd,scale,band,value,error,unit\n61500,tai,r,19,0.1,furlong")
     page.locator("#points").get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("line 2, unit")
@@ -338,7 +340,8 @@ def test_the_night_at_another_site(page: Page, known: dict[str, Any]) -> None:
     show(page, known["long"])
     panel = page.locator("#panel-observability")
     panel.scroll_into_view_if_needed()
-    panel.get_by_label("Site").select_option("La Silla")
+    with page.expect_response(re.compile("site=lasilla")):
+        panel.get_by_label("Site").select_option("La Silla")
     expect(panel.get_by_label("Site")).to_have_value("lasilla")
     page.reload()
     panel.scroll_into_view_if_needed()

@@ -122,8 +122,8 @@ def everything(own: Archive, mine: int, people: Any) -> Any:
 
 
 WHERE = {
-    "hits": ("list ", "map ", "row "),
-    "annotations": ("secret_topic", "said "),
+    "hits": ("list &lt;", "map &lt;", "row &lt;"),
+    "annotations": ("secret_topic", "said &lt;"),
     "filters": ("filter &lt;",),
 }
 
@@ -141,7 +141,7 @@ def test_private_things_are_seen_by_their_owner_only(
         hidden = panel(visitor, other, mine, name)
         assert "&lt;script" not in hidden
         for words in WHERE[name]:
-            assert words not in hidden.replace("filters", "")
+            assert words not in hidden
     page = visitor(people.bob).get(f"/objects/{mine}/").content.decode()
     assert "secret_topic" not in page
 
