@@ -63,11 +63,13 @@ def health(request: HttpRequest, filter_id: int) -> HttpResponse:
     nights = found.nights[::-1]
     counts = [night.hits for night in nights]
     version = _shown_version(request, filter_id)
+    fraction = None if version is None else version.preview_fraction
     classes = found.makeup.classes
     most = max((count for _, count in classes), default=0)
     context = context_of(request, filter_id) | {
         "health": found,
         "version": version,
+        "percent": "" if fraction is None else f"{100.0 * fraction:.3g}",
         "nights": [(night, _date(night.night)) for night in found.nights],
         "bars": bars(counts, f"hits a night: {', '.join(map(str, counts))}"),
         "total": sum(counts),

@@ -152,6 +152,7 @@ def trial(request: HttpRequest) -> HttpResponse:
     context = {
         "found": found,
         "night": night,
+        "percent": f"{100.0 * found.fraction:.3g}",
         "limit": load().stream.filter_fraction,
         "too_many": found.fraction > load().stream.filter_fraction,
         "sample": sample_table(request, found.rows),
