@@ -40,6 +40,7 @@ READ = {
         "diaSources",
         "crossmatch_tns",
         "event_hits",
+        "objects",
         "external_events",
         "partners",
     )

@@ -65,7 +65,8 @@ def add_linked(
         tables[name] = distinct(rows_of(arrow_schema(name), [*parts, *new.get(name, ())]), name)
     for link in LINKS:
         if link.table not in LINKED and link.source_column in read.get(link.source, frozenset()):
-            tables[link.table] = _with_others(archive, link, tables)
+            looked_at = read.get(link.table, frozenset()) | {link.column}
+            tables[link.table] = _with_others(archive, link, tables, looked_at)
 
 
 def _wanted(link: Link, tables: Mapping[str, pa.Table]) -> pa.Array:
@@ -89,14 +90,16 @@ def _named(archive: State, link: Link, tables: Mapping[str, pa.Table]) -> pa.Tab
     return rows_of(arrow_schema(link.table), parts)
 
 
-def _with_others(archive: State, link: Link, tables: Mapping[str, pa.Table]) -> pa.Table:
-    """A table of objects, and behind its rows those of other objects that a column names."""
+def _with_others(
+    archive: State, link: Link, tables: Mapping[str, pa.Table], columns: frozenset[str]
+) -> pa.Table:
+    """A table of objects, and behind its rows those of other objects that a column names: some columns."""
     mine = tables[link.table]
     wanted = _wanted(link, tables)
     others = wanted.filter(pc.invert(pc.is_in(wanted, value_set=mine.column(link.column).combine_chunks())))
     if not len(others):
         return mine
-    names = [name for name in mine.column_names if name in TABLES[link.table].by_name]
+    names = [name for name in mine.column_names if name in columns]
     held = archive.rows_of_objects(link.table, others.to_pylist(), names)
     schema = pa.schema([mine.schema.field(name) for name in names])
     return pa.concat_tables([mine, rows_of(schema, [held])], promote_options="default")

@@ -41,7 +41,7 @@ def tables_of_batches(
     given
         More rows that will be committed with the batches; each replaces one of the same primary key.
     read
-        Of table `objects` all columns are there in any case.
+        Of table `objects` all columns are there in any case, for the batches' own objects.
     now
         The time of the batches, MJD TAI.
     """
