@@ -57,6 +57,10 @@ _FILE_HELP = "A multi-order coverage map (MOC) as FITS, JSON or ASCII."
 _MOST_CORNERS = 1000
 
 
+def _number() -> forms.NumberInput:
+    return forms.NumberInput(attrs={"class": "form-control"})
+
+
 class WatchmapForm(forms.Form):
     """What a watchmap is called."""
 
@@ -75,16 +79,12 @@ class CircleForm(forms.Form):
 class NewWatchmapForm(WatchmapForm):
     """A new watchmap: a circle, a polygon, or a file."""
 
-    ra = forms.FloatField(
-        min_value=0.0,
-        max_value=360.0,
-        required=False,
-        label="Right ascension",
-        help_text="Of a circle, degrees.",
+    ra = forms.FloatField(min_value=0.0, max_value=360.0, required=False, label="RA, deg", widget=_number())
+    decl = forms.FloatField(
+        min_value=-90.0, max_value=90.0, required=False, label="Dec, deg", widget=_number()
     )
-    decl = forms.FloatField(min_value=-90.0, max_value=90.0, required=False, label="Declination")
     radius = forms.FloatField(
-        min_value=0.001, max_value=180.0, required=False, initial=5.0, help_text="Degrees."
+        min_value=0.001, max_value=180.0, required=False, initial=5.0, label="Radius, deg", widget=_number()
     )
     corners = forms.CharField(
         required=False,
@@ -188,7 +188,12 @@ def new(request: HttpRequest) -> HttpResponse:
             return _to_map(_made(request, form.cleaned_data).pk)
         except Invalid as error:
             add_faults(form, error)
-    context = {"form": form, "title": "New watchmap", "picture": Picture(label="The sky; choose a place")}
+    context = {
+        "form": form,
+        "circle": [form[name] for name in ("ra", "decl", "radius")],
+        "title": "New watchmap",
+        "picture": Picture(label="The sky; choose a place"),
+    }
     return render(request, "site/lists/new_watchmap.html", context, status=400 if form.errors else 200)
 
 
