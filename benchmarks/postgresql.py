@@ -95,7 +95,7 @@ def server() -> Iterator[str]:
 def fill(url: str, packs: Path, sky: Sky, objects: int) -> None:
     """Put the first objects of a sky into an empty archive."""
     with PostgreSQLArchive(url, packs) as archive:
-        session = archive._writer
+        session = archive._committer.session
         days = {int(day) for day in (sky.time // 256 * 256)[:: max(1, len(sky.time) // 1000)]}
         for name in ("diaSources", "diaForcedSources"):
             for day in sorted(days):

@@ -13,7 +13,7 @@ from lasair_broker.archive import Archive
 from lasair_broker.archive.duckdb import DuckDBArchive
 from lasair_broker.archive.postgresql import PostgreSQLArchive
 
-__all__ = ["Places", "Server"]
+__all__ = ["Places", "Server", "pack_writer"]
 
 _TEMPLATE = "lasair_template"
 
@@ -82,3 +82,8 @@ class Server:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def pack_writer(archive: Any) -> Any:
+    """What appends to an archive's packs."""
+    return archive._packs if archive.engine == "duckdb" else archive._committer.packs

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from archive_places import Places
+from archive_places import Places, pack_writer
 from asking import ask
 from crash_worker import packets
 from packets_model import Model, agree, batch_of
@@ -151,7 +151,7 @@ def test_a_full_disk(small_disk):
 def test_a_disk_that_fails_under_the_packs(archive, monkeypatch, failing):
     archive.write([batch_of(packets(0))], None, {("alerts", 0): 1})
     sizes = archive._reader.sizes()
-    archive._packs._pack_bytes = 1 if failing == "open" else 1 << 30
+    pack_writer(archive)._pack_bytes = 1 if failing == "open" else 1 << 30
 
     def full(*arguments, **named):
         raise OSError(28, "No space left on device")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from archive_places import pack_writer
 from asking import ask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -127,7 +128,7 @@ def test_hits_by_object_and_by_time(emptied, monkeypatch, commits, window, limit
         monkeypatch.setattr(duckdb_hits, "_WINDOW_ROWS", window)
         emptied._database.writer.execute("DELETE FROM filter_hits")
     else:
-        emptied._writer.run("DELETE FROM filter_hits")
+        emptied._committer.session.run("DELETE FROM filter_hits")
     reference = Reference()
     for rows in commits:
         reference.write(emptied, rows)
@@ -217,7 +218,7 @@ def test_deliveries_wait_for_no_batch(archive):
     """While a batch is in the middle of its transaction, deliveries are noted and seen."""
     archive.write([], tables={"filter_hits": hits({"hitId": "a"})})
     seen = []
-    write = archive._packs.reserve
+    write = pack_writer(archive).reserve
 
     def reserve(*arguments: Any) -> Any:
         done = threading.Thread(target=archive.note_deliveries, args=(deliveries(("a", 61_000.0, 1, None)),))
@@ -226,7 +227,7 @@ def test_deliveries_wait_for_no_batch(archive):
         seen.append(stored(archive)["a"]["deliveredMjdTai"])
         return write(*arguments)
 
-    archive._packs.reserve = reserve
+    pack_writer(archive).reserve = reserve
     batch = batch_of([curve(4)]).with_table("filter_hits", hits({"hitId": "b", "diaSourceId": 50_004}))
     archive.write([batch])
     assert seen == [61_000.0]

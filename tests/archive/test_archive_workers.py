@@ -170,7 +170,7 @@ def test_a_server_that_was_restarted_is_found_again(site: Places) -> None:
 
 def cut_off(site: Places) -> None:
     with PostgreSQLArchive(site.url(), site.folder / "elsewhere") as other:
-        other._writer.run(
+        other._committer.session.run(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
@@ -188,7 +188,7 @@ def test_packs_that_another_worker_writes_to_are_not_unknown(site: Places) -> No
     """Its first alerts are in a pack before its first commit is."""
     with site() as writer, site() as other:
         seen: list[dict[str, int]] = []
-        reserve = writer._packs.reserve
+        reserve = writer._committer.packs.reserve
 
         def reserved(*arguments: object) -> object:
             place = reserve(*arguments)
@@ -196,7 +196,7 @@ def test_packs_that_another_worker_writes_to_are_not_unknown(site: Places) -> No
             other.compact(remove_unknown_packs=True)
             return place
 
-        writer._packs.reserve = reserved
+        writer._committer.packs.reserve = reserved
         writer.write([batch_of([curve(1, 3)])])
         assert seen == [{}]
         assert other.check() == []
@@ -254,7 +254,7 @@ def test_tables_are_spread_so_that_an_object_is_on_one_server() -> None:
 def test_without_citus_it_is_said(server: Server, tmp_path: Path) -> None:
     name = server.database()
     with PostgreSQLArchive(server.url(name), tmp_path) as archive:
-        archive._writer.run("DROP SCHEMA archive CASCADE")
+        archive._committer.session.run("DROP SCHEMA archive CASCADE")
     with pytest.raises(ArchiveError, match="no Citus"):
         PostgreSQLArchive(server.url(name), tmp_path, distributed=True)
     with PostgreSQLArchive(server.url(name), tmp_path) as archive:

@@ -21,6 +21,7 @@ __all__ = [
     "PARTITIONED",
     "PARTITION_DAYS",
     "READER",
+    "READING",
     "VERSION",
     "bookkeeping",
     "create",
@@ -41,6 +42,15 @@ NAMESPACE = "archive"
 
 READER = "lasair_reader"
 """The role as which users' queries run: it may read the archive, and nothing else."""
+
+READING = {
+    "search_path": NAMESPACE,
+    "TimeZone": "UTC",
+    "jit": "off",  # compiling takes longer than what these statements do
+    "application_name": "lasair",
+    "random_page_cost": "1.1",
+}
+"""Parameters of the server for every session."""
 
 PARTITIONED = ("diaSources", "diaForcedSources", "diaNondetectionLimits")
 """Tables partitioned by `midpointMjdTai`."""

@@ -198,10 +198,10 @@ def _hits_by_night(filter_ids: Sequence[int]) -> dict[int, list[int]]:
     last = int(mjd_tai_now() - 0.5)
     rows: Any = archive().query(
         f"""
-        SELECT filterId, floor(arrivedMjdTai - 0.5)::INT AS night, count(*) AS hits FROM filter_hits
-        WHERE filterId IN ({", ".join(str(int(number)) for number in filter_ids)})
-          AND committedMjdTai >= {last - _NIGHTS + 1.5}
-        GROUP BY filterId, night
+        SELECT "filterId", floor("arrivedMjdTai" - 0.5)::INT AS night, count(*) AS hits FROM filter_hits
+        WHERE "filterId" IN ({", ".join(str(int(number)) for number in filter_ids)})
+          AND "committedMjdTai" >= {last - _NIGHTS + 1.5}
+        GROUP BY "filterId", night
         """,  # noqa: S608 - numbers of ours
         max_rows=None,
     )

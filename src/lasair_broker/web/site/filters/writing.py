@@ -218,8 +218,8 @@ def _page(request: HttpRequest, form: FilterForm, found: Filter | None) -> HttpR
 def _nights() -> list[tuple[int, int]]:
     """The newest nights with alerts, and how many: the MJD at whose noon UTC each begins."""
     rows = archive().query(
-        "SELECT floor(midpointMjdTai - 0.5)::INT AS night, count(*) AS alerts FROM alerts "
-        "WHERE midpointMjdTai > (SELECT max(midpointMjdTai) FROM alerts) - 60 "
+        'SELECT floor("midpointMjdTai" - 0.5)::INT AS night, count(*) AS alerts FROM alerts '
+        'WHERE "midpointMjdTai" > (SELECT max("midpointMjdTai") FROM alerts) - 60 '
         "GROUP BY night ORDER BY night DESC",
         max_rows=_NIGHTS_TO_CHOOSE,
     )
