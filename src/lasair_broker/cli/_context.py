@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from lasair_broker.archive import Archive, open_archive
-from lasair_broker.context import ContextLoader
-from lasair_broker.context.events import EventLoader
-from lasair_broker.lightcurve import Cosmology, FeatureResources
-from lasair_broker.packets import SchemaStore
 from lasair_broker.settings import Settings, load
-from lasair_broker.stream import ActiveLists, Pipeline, Resource, standard_stages
-from lasair_broker.stream.lists import list_stages
-from lasair_broker.stream.messengers import MessengerLoader
+
+from ._console import console, errors, fail
+
+if TYPE_CHECKING:  # these take long to import, and each command needs few: functions import what they use
+    from lasair_broker.archive import Archive
+    from lasair_broker.classify import Classifiers
+    from lasair_broker.context import ContextLoader
+    from lasair_broker.lightcurve import FeatureResources
+    from lasair_broker.packets import SchemaStore
+    from lasair_broker.stream import ActiveLists, Pipeline, Resource
+    from lasair_broker.stream.messengers import MessengerLoader
 
 __all__ = [
     "ArchiveOption",
+    "classifiers_of",
     "console",
     "context_of",
     "errors",
@@ -34,10 +37,6 @@ __all__ = [
     "settings_for",
 ]
 
-console = Console(emoji=False)  # h:m:s is no emoji
-# A long line is the terminal's to break: the place in a query is shown below the text by blanks.
-errors = Console(stderr=True, emoji=False, soft_wrap=True)
-
 ArchiveOption = Annotated[
     str | None,
     typer.Option(
@@ -47,14 +46,6 @@ ArchiveOption = Annotated[
         help="The archive. Default: the setting archive.url (LASAIR_ARCHIVE__URL), else ./lasair-data.",
     ),
 ]
-
-
-def fail(message: str, hint: str | None = None) -> typer.Exit:
-    """Tell an error and what to do about it; raise the result to leave with exit code 1."""
-    errors.print(f"[bold red]error:[/] {message}", highlight=False)
-    if hint:
-        errors.print(f"[dim]{hint}[/]", highlight=False)
-    return typer.Exit(1)
 
 
 def settings_for(archive: str | None, **sections: Any) -> Settings:
@@ -76,6 +67,8 @@ def opened(archive: str | None, *, read_only: bool = False) -> Iterator[Archive]
     ArchiveError
         If it cannot be opened.
     """
+    from lasair_broker.archive import open_archive
+
     settings = settings_for(archive).archive
     if "://" not in settings.url and not Path(settings.url).is_dir():
         raise fail(
@@ -94,6 +87,10 @@ def pipeline_of(
 ) -> Pipeline:
     """The pipeline of an installation: where it finds schemas, and its stages; `lists` are matched in it, and
     `catalogues` are those of `context_of`, `messengers` those of `messengers_of`."""
+    from lasair_broker.context.events import EventLoader
+    from lasair_broker.stream import Pipeline, Resource, standard_stages
+    from lasair_broker.stream.lists import list_stages
+
     matching = () if lists is None else list_stages(lists)
     events = EventLoader(settings.context.catalogues)
     context = catalogues or context_of(settings)
@@ -102,18 +99,23 @@ def pipeline_of(
         context,
         matching,
         events,
-        messengers=messengers or messengers_of(settings),
+        classifiers_of(settings),
+        messengers or messengers_of(settings),
     )
     return Pipeline(schemas_of(settings), stages, poison_limit=settings.stream.poison_limit)
 
 
 def messengers_of(settings: Settings) -> MessengerLoader:
     """Events with their maps."""
+    from lasair_broker.stream.messengers import MessengerLoader
+
     return MessengerLoader(settings.context.catalogues, tests=settings.messengers.tests)
 
 
 def schemas_of(settings: Settings) -> SchemaStore:
     """Where an installation finds writer schemas."""
+    from lasair_broker.packets import SchemaStore
+
     where = settings.schemas
     return SchemaStore(
         where.folders,
@@ -125,8 +127,27 @@ def schemas_of(settings: Settings) -> SchemaStore:
     )
 
 
+def classifiers_of(settings: Settings) -> Classifiers:
+    """The model that gives class probabilities, and what to expect over the sky.
+
+    Raises
+    ------
+    ModelError, ValueError, OSError
+        If a file that the settings name is missing or none of its kind.
+    """
+    from lasair_broker.classify import Classifiers, load_model, load_priors, shipped_model
+
+    wanted = settings.classify
+    if not wanted.enabled:
+        return Classifiers()
+    model = shipped_model() if wanted.model is None else load_model(wanted.model)
+    return Classifiers(model, load_priors(wanted.priors) if wanted.shift else None)
+
+
 def features_of(settings: Settings) -> FeatureResources:
     """What features are computed with."""
+    from lasair_broker.lightcurve import FeatureResources
+
     return FeatureResources(settings.context.hubble, settings.context.omega_matter)
 
 
@@ -138,6 +159,9 @@ def context_of(settings: Settings) -> ContextLoader:
     ContextError
         If rules or map cannot be used.
     """
+    from lasair_broker.context import ContextLoader
+    from lasair_broker.lightcurve import Cosmology
+
     where = settings.context
     cosmology = Cosmology(where.hubble, where.omega_matter)
     return ContextLoader(where.catalogues, where.rules, where.dust, cosmology)
