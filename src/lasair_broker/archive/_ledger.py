@@ -2,8 +2,9 @@
 
 A packet repeats a year of an object's history. The archive keeps, for each object and light curve table, the
 number of rows that it holds and the sum of their hashes. If the first rows of a packet's history, as many as
-are held, have that sum, the packet merely extends what is held, and the rest is new. Otherwise its rows must
-be compared with those held, one by one.
+are held, have that sum, the packet merely extends what is held, and the rest is new. Rows held from before
+the packet's first, where these are known, are taken off first. Otherwise its rows must be compared with
+those held, one by one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from lasair_broker.compiled import njit
 
-__all__ = ["compare", "extend", "limit_keys", "row_hashes"]
+__all__ = ["compare", "extend", "limit_keys", "row_hashes", "row_sums"]
 
 Int64 = npt.NDArray[np.int64]
 UInt64 = npt.NDArray[np.uint64]
@@ -68,6 +69,20 @@ def limit_keys(midpointMjdTai: Float64, band: npt.NDArray[np.int8]) -> Int64:
 
 
 @njit(cache=True, nogil=True)
+def _row_sums(object_row: Int64, hashes: UInt64, count: Int64, total: UInt64) -> None:
+    for row in range(len(object_row)):
+        count[object_row[row]] += 1
+        total[object_row[row]] += hashes[row]
+
+
+def row_sums(object_row: Int64, hashes: UInt64, num_objects: int) -> tuple[Int64, UInt64]:
+    """For each object the number of rows, and the sum of their hashes modulo 2^64."""
+    count, total = np.zeros(num_objects, np.int64), np.zeros(num_objects, np.uint64)
+    _row_sums(object_row, hashes, count, total)
+    return count, total
+
+
+@njit(cache=True, nogil=True)
 def _extend(
     offsets: Int64,
     key: UInt64,
@@ -75,6 +90,8 @@ def _extend(
     hashes: UInt64,
     held: Int64,
     held_sum: UInt64,
+    before: Int64,
+    before_sum: UInt64,
     new: Bool,
     doubtful: Bool,
     count: Int64,
@@ -84,11 +101,15 @@ def _extend(
         start, stop = offsets[i], offsets[i + 1]
         total[i] = held_sum[i]
         count[i] = held[i]
-        first = start + held[i]
-        prefix = np.uint64(0)
+        if start == stop:
+            continue
+        first = start + held[i] - before[i]
+        prefix = before_sum[i]
         for row in range(start, min(first, stop)):
             prefix += hashes[row]
-        if stop > start and (first > stop or prefix != held_sum[i]):
+        # Without a row of the packet that is held, a row taken for older could be one of the packet's.
+        least = start + 1 if before[i] else start
+        if first < least or first > stop or prefix != held_sum[i]:
             doubtful[i] = True
             continue
         for row in range(first, stop):
@@ -101,7 +122,14 @@ def _extend(
 
 
 def extend(
-    offsets: Int64, key: Int64, midpointMjdTai: Float64, hashes: UInt64, held: Int64, held_sum: UInt64
+    offsets: Int64,
+    key: Int64,
+    midpointMjdTai: Float64,
+    hashes: UInt64,
+    held: Int64,
+    held_sum: UInt64,
+    before: Int64 | None = None,
+    before_sum: UInt64 | None = None,
 ) -> tuple[Bool, Bool, Int64, UInt64]:
     """Rows that are new because a packet extends what is held, and objects for which that is not so.
 
@@ -113,6 +141,10 @@ def extend(
         Key, time (MJD) and hash (`row_hashes`) of each row.
     held, held_sum
         For each object the number of rows held, and the sum of their hashes modulo 2^64.
+    before, before_sum
+        For each object the number and sum of rows that are held from before its first row here, as far as
+        they are known; none if not given. If they are not what is held, or all that is, the object is in
+        doubt.
 
     Returns
     -------
@@ -123,7 +155,12 @@ def extend(
     doubtful = np.zeros(len(held), np.bool_)
     count = np.empty(len(held), np.int64)
     total = np.empty(len(held), np.uint64)
-    _extend(offsets, key.view(np.uint64), midpointMjdTai, hashes, held, held_sum, new, doubtful, count, total)
+    if before is None or before_sum is None:
+        before, before_sum = np.zeros(len(held), np.int64), np.zeros(len(held), np.uint64)
+    _extend(
+        offsets, key.view(np.uint64), midpointMjdTai, hashes, held, held_sum, before, before_sum,
+        new, doubtful, count, total,
+    )  # fmt: skip
     return new, doubtful, count, total
 
 

@@ -20,14 +20,16 @@ __all__ = [
     "CurveTable",
     "Held",
     "LightCurveNews",
+    "ReadCurves",
     "StoredRows",
     "held_in",
     "ledger_rows",
     "light_curve_news",
-    "objects_to_read",
+    "rows_beyond",
 ]
 
 Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 UInt64 = npt.NDArray[np.uint64]
 Bool = npt.NDArray[np.bool_]
 
@@ -42,12 +44,21 @@ class CurveTable:
     total: str
     newest: str | None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """The columns that make the hash of a row."""
+        return ("band", "midpointMjdTai") if self.id is None else (self.id, "timeWithdrawnMjdTai")
+
 
 CURVES = (
     CurveTable("diaSources", "diaSourceId", "nSources", "sourcesHash", "newestSourceMjdTai"),
     CurveTable("diaForcedSources", "diaForcedSourceId", "nForcedSources", "forcedHash", "newestForcedMjdTai"),
     CurveTable("diaNondetectionLimits", None, "nNondetectionLimits", "limitsHash", None),
 )
+
+ReadCurves = Callable[[CurveTable, Int64, Float64 | None], pa.Table]
+"""Reads the rows held of some of a batch's objects, given by their places; of each from before a time, or
+all. They have at least `diaObjectId` and the columns of the key."""
 
 StoredRows = Callable[[CurveTable, pa.Table], pa.Table]
 """Reads the rows held of some objects, given a table of objects (object, diaObjectId, healpix29, first): for
@@ -105,25 +116,60 @@ def light_curve_news(
     stored_rows: StoredRows, batch: AlertBatch, ids: Int64, held: Held
 ) -> list[LightCurveNews]:
     """What is new in each light curve table of a batch whose objects are `ids`."""
-    # Of the rows that packets brought: what is known besides, the archive has.
-    tables = (batch.diaSources.sent, batch.diaForcedSources.sent, batch.diaNondetectionLimits.sent)
-    return [_news(stored_rows, names, table, ids, held) for names, table in zip(CURVES, tables, strict=True)]
+    return [_news(stored_rows, names, getattr(batch, names.table), ids, held) for names in CURVES]
 
 
-def objects_to_read(batch: AlertBatch, held: Held, *, every: bool) -> dict[str, Bool]:
-    """For each light curve table the objects that may have rows which the batch does not bring, or `every`
-    object that has rows."""
+def rows_beyond(
+    read: ReadCurves, batch: AlertBatch, ids: Int64, held: Held, *, every: bool
+) -> dict[str, pa.Table]:
+    """Rows held that the batch may not bring, by light curve table; or all that are held of `every` object.
+
+    A packet of which the ledger says that it does not begin where an object's rows begin most often lacks
+    only the oldest, which have left the time that packets tell of. So these are read first; with them the
+    ledger says whether the packet has the others. Only if not, all are read.
+    """
     out = {}
-    tables = (batch.diaSources.sent, batch.diaForcedSources.sent, batch.diaNondetectionLimits.sent)
-    for names, table in zip(CURVES, tables, strict=True):
+    for names in CURVES:
+        table: SourceTable = getattr(batch, names.table).sent
         count, total = held.columns[names.count], held.columns[names.total].view(np.uint64)
-        wanted = count > 0
-        if wanted.any() and not every:
-            key, time, _, hashes = _keyed(names, table)
-            doubtful = _ledger.extend(table.offsets, key, time, hashes, count, total)[1]
-            wanted &= doubtful | (np.diff(table.offsets) == 0)
-        out[names.table] = wanted
+        has_rows = count > 0
+        if every or not has_rows.any():
+            out[names.table] = read(names, np.flatnonzero(has_rows), None)
+            continue
+        key, time, _, hashes = _keyed(names, table)
+        told = np.diff(table.offsets) > 0
+        doubtful = _ledger.extend(table.offsets, key, time, hashes, count, total)[1]
+        first = np.full(len(ids), np.inf)
+        first[told] = time[table.offsets[:-1][told]]
+        older = np.flatnonzero(has_rows & (doubtful | ~told))
+        rows = read(names, older, first[older])
+        before = _sums_of(names, rows, ids)
+        doubtful = _ledger.extend(table.offsets, key, time, hashes, count, total, *before)[1]
+        if doubtful.any():
+            rows = pa.concat_tables([rows, read(names, np.flatnonzero(doubtful), None)])
+        out[names.table] = rows
     return out
+
+
+def _sums_of(names: CurveTable, rows: pa.Table, ids: Int64) -> tuple[Int64, UInt64]:
+    """Number and sum of hashes of the rows of each of the objects `ids`, which ascend."""
+    key, withdrawn = _keys_of(names, rows.select(names.key))
+    objects = np.searchsorted(ids, rows.column("diaObjectId").to_numpy())
+    return _ledger.row_sums(objects, _ledger.row_hashes(key, withdrawn), len(ids))
+
+
+def _sums_before(names: CurveTable, table: SourceTable) -> tuple[Int64, UInt64]:
+    """Number and sum of hashes of the rows of each object that are known from before those that packets
+    brought."""
+    sent = table.sent
+    # Rows are in order of time, so that what stands before the first that was sent was known.
+    counts = np.diff(table.offsets)
+    first = np.full(len(counts), np.inf)
+    told = np.diff(sent.offsets) > 0
+    first[told] = sent.numpy("midpointMjdTai")[sent.offsets[:-1][told]]
+    before = np.flatnonzero(table.numpy("midpointMjdTai") < first[table.object_row])
+    key, withdrawn = _keys_of(names, table.take(before, names.key))
+    return _ledger.row_sums(table.object_row[before], _ledger.row_hashes(key, withdrawn), len(counts))
 
 
 def held_in(batch: AlertBatch, ids: Int64, found: pa.Table | None) -> Held:
@@ -183,11 +229,14 @@ def _keyed(
 
 
 def _news(
-    stored_rows: StoredRows, names: CurveTable, table: SourceTable, ids: Int64, held: Held
+    stored_rows: StoredRows, names: CurveTable, united: SourceTable, ids: Int64, held: Held
 ) -> LightCurveNews:
+    # Of the rows that packets brought: what is known besides, the archive has.
+    table = united.sent
     key, time, withdrawn, hashes = _keyed(names, table)
+    known = held.columns[names.count], held.columns[names.total].view(np.uint64)
     new, doubtful, count, total = _ledger.extend(
-        table.offsets, key, time, hashes, held.columns[names.count], held.columns[names.total].view(np.uint64)
+        table.offsets, key, time, hashes, *known, *_sums_before(names, united)
     )
     changed = np.zeros(0, np.bool_)
     if doubtful.any():
@@ -229,14 +278,16 @@ def _by_object(
 ) -> tuple[Int64, Int64, npt.NDArray[np.float64]]:
     """Offsets, keys and withdrawal times of stored rows, put in order of their objects."""
     objects_of = found.column(0).to_numpy()
-    if names.id is None:
-        bands = found.column(1).combine_chunks().dictionary_encode()
-        codes = band_codes(bands.dictionary.to_pylist())[bands.indices.to_numpy(zero_copy_only=False)]
-        key = _ledger.limit_keys(found.column(2).to_numpy(), codes)
-        withdrawn = np.full(len(key), np.nan)
-    else:
-        key = found.column(1).to_numpy()
-        withdrawn = found.column(2).to_numpy()
+    key, withdrawn = _keys_of(names, found.remove_column(0))
     order = np.argsort(objects_of, kind="stable")
     offsets = np.searchsorted(objects_of[order], np.arange(objects + 1))
     return offsets, key[order], withdrawn[order]
+
+
+def _keys_of(names: CurveTable, rows: pa.Table) -> tuple[Int64, Float64]:
+    """Key and time of withdrawal (NaN: none) of stored rows, given the columns of the key."""
+    if names.id is None:
+        bands = rows.column(0).combine_chunks().dictionary_encode()
+        codes = band_codes(bands.dictionary.to_pylist())[bands.indices.to_numpy(zero_copy_only=False)]
+        return _ledger.limit_keys(rows.column(1).to_numpy(), codes), np.full(len(rows), np.nan)
+    return rows.column(0).to_numpy(), rows.column(1).to_numpy()

@@ -17,7 +17,7 @@ from lasair_broker.schema import conform
 
 from .. import _light_curves
 from .._light_curves import CURVES, CurveTable, Held, LightCurveNews, held_in
-from ._rows import incoming, sky_range
+from ._rows import append_rows, incoming, sky_range
 
 __all__ = ["held_of", "light_curve_news", "store_rows"]
 
@@ -64,7 +64,6 @@ def store_rows(connection: Any, news: LightCurveNews) -> None:
                     f"DELETE FROM {news.name}_{part} WHERE {sky_range(healpix29, 'healpix29')} "
                     f"AND (diaObjectId, {key}) IN (SELECT diaObjectId, {key} FROM changed)"
                 )
-    rows = np.union1d(news.rows, news.changed)
+    rows = np.union1d(news.rows, news.changed) if len(news.changed) else news.rows
     if len(rows):
-        with incoming(connection, arrived=conform(news.table.take(rows), news.name)):
-            connection.execute(f"INSERT INTO {news.name}_recent BY NAME SELECT * FROM arrived")
+        append_rows(connection, f"{news.name}_recent", conform(news.table.take(rows), news.name))

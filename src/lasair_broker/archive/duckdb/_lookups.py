@@ -22,7 +22,7 @@ from ._tables import PARTS, SORTED, column_list
 __all__ = [
     "alert_place",
     "cone",
-    "curves_of",
+    "curves_before",
     "cutout_place",
     "light_curves",
     "object_places",
@@ -173,18 +173,53 @@ def curves_of(connection: Any, name: str, cells: dict[int, int], columns: Sequen
     return rows.select(selected.names)
 
 
+def curves_before(
+    connection: Any,
+    name: str,
+    columns: Sequence[str],
+    ids: Int64,
+    healpix29: Int64,
+    before: npt.NDArray[np.float64] | None,
+) -> pa.Table:
+    """Rows of a light curve table of objects in given cells, in no order; of each from before a time (MJD; or
+    all if None)."""
+    if not len(ids):
+        return _selected(name, columns).empty_table()
+    wanted = pa.table({"healpix29": healpix29, "diaObjectId": ids})
+    if before is None:
+        return _of_wanted(connection, name, columns, wanted)
+    wanted = wanted.append_column("before", pa.array(before))
+    # The first condition is one that a scan can look at before it reads the other columns.
+    latest = "TRUE" if np.isinf(before.max()) else f"t.midpointMjdTai < {float(before.max())!r}"
+    condition = f"{latest} AND t.midpointMjdTai < wanted.before"
+    # So few rows are found that planning for each stretch of the sky would take longer than the scan.
+    return _of_wanted(connection, name, columns, wanted, condition, stretches=1)
+
+
 def _joined(connection: Any, name: str, columns: Sequence[str], cells: dict[int, int]) -> pa.Table:
     """Rows of many objects: a join that reads only the stretches of the sky where they are."""
     wanted = pa.table(
         {"healpix29": pa.array(cells.values(), pa.int64()), "diaObjectId": pa.array(cells.keys(), pa.int64())}
     )
+    return _of_wanted(connection, name, columns, wanted)
+
+
+def _of_wanted(
+    connection: Any,
+    name: str,
+    columns: Sequence[str],
+    wanted: pa.Table,
+    condition: str = "TRUE",
+    stretches: int = 16,
+) -> pa.Table:
+    """The rows of the objects of `wanted` that meet a condition on tables `t` and `wanted`."""
     listed = ", ".join(f"t.{quoted(column)}" for column in columns)
-    stretches = sky_stretches(np.fromiter(cells.values(), np.int64), 16)
+    sky = sky_stretches(wanted.column("healpix29").to_numpy(), stretches)
     parts = [
         f"SELECT {listed} FROM {name}_{part} t JOIN wanted USING (healpix29, diaObjectId) "
-        f"WHERE t.healpix29 BETWEEN {low} AND {high}"
+        f"WHERE t.healpix29 BETWEEN {low} AND {high} AND {condition}"
         for part in ("sorted", "recent")
-        for low, high in (stretches if part == "sorted" else [(0, 2**62)])
+        for low, high in (sky if part == "sorted" else [(0, 2**62)])
     ]
     with incoming(connection, wanted=wanted):
         return connection.execute(" UNION ALL ".join(parts)).to_arrow_table()
@@ -206,10 +241,12 @@ def cone(
     """Objects of a cone, nearest first, with `separationArcsec`."""
     selected = _selected("objects", CONE_COLUMNS if columns is None else columns)
     ranges = _joined_up(cone_ranges(ra, decl, radius_arcsec))
+    keys = list(dict.fromkeys([*selected.names, "diaObjectId", "healpix29", "ra", "decl"]))
+    few = len(keys) <= _WIDE  # so that they are read at once, also of what lies beside the cone
+    listed = ", ".join(map(quoted, keys if few else ("diaObjectId", "healpix29", "ra", "decl")))
     # Ranges of their own let zone maps work on what is sorted; what is not is read once.
     near = [
-        f"SELECT diaObjectId, healpix29, ra, decl FROM objects_{part} "
-        f"WHERE healpix29 >= {low} AND healpix29 < {high}"
+        f"SELECT {listed} FROM objects_{part} WHERE healpix29 >= {low} AND healpix29 < {high}"
         for part, low, high in [
             *(("sorted", low, high) for low, high in ranges),
             ("recent", ranges[0][0], ranges[-1][1]),
@@ -220,9 +257,11 @@ def cone(
     inside = np.flatnonzero(separation <= radius_arcsec)
     inside = inside[np.argsort(separation[inside], kind="stable")]
     separation = separation[inside]
+    if few:
+        rows = found.take(inside).select(selected.names)
+        return rows.append_column("separationArcsec", pa.array(separation, pa.float64()))
     ids = found.column("diaObjectId").to_numpy()[inside]
     cells = found.column("healpix29").to_numpy()[inside]
-    keys = list(dict.fromkeys([*selected.names, "diaObjectId"]))
     rows = arrow_schema("objects").empty_table().select(keys)
     if len(ids):
         place = dict(zip(ids.tolist(), cells.tolist(), strict=True))

@@ -38,7 +38,7 @@ from ..packs import PackReader, PackWriter
 from ._alerts import kept_alerts
 from ._hits import CommitTimes, store_hits
 from ._light_curves import held_of, light_curve_news, store_rows
-from ._rows import incoming, replace_rows, sky_range
+from ._rows import append_rows, incoming, replace_rows, sky_range
 from ._tables import parts
 
 __all__ = ["Writing", "replace_list_hits"]
@@ -180,13 +180,11 @@ class Writing:
         alerts = placed_alerts(batch, keep, ids, healpix29, place, self._now)
         images = images_of(alerts, place.offset)
         names = [name for name in alerts.column_names if not name.startswith("cutout")]
-        with incoming(self._connection, arrived=conform(alerts.select(names), "alerts")):
-            self._connection.execute("INSERT INTO alerts_recent BY NAME SELECT * FROM arrived")
+        append_rows(self._connection, "alerts_recent", conform(alerts.select(names), "alerts"))
         if len(reissued):
             self._delete_sources("cutouts", reissued)
             images = last_of(images, ("diaSourceId",))  # of alerts of one detection the last is the newest
-        with incoming(self._connection, arrived=images):
-            self._connection.execute("INSERT INTO cutouts_recent BY NAME SELECT * FROM arrived")
+        append_rows(self._connection, "cutouts_recent", images)
 
     def _store_solar_system(self, batch: AlertBatch, keep: Int64, reissued: Int64) -> None:
         if not batch.ssSources.num_rows:
@@ -199,8 +197,7 @@ class Writing:
         self._delete_sources("ssSources", reissued)
         rows = conform(last_of(rows, ("diaSourceId",)), "ssSources")
         self._counts.ss_sources += rows.num_rows
-        with incoming(self._connection, arrived=rows):
-            self._connection.execute("INSERT INTO ssSources_recent BY NAME SELECT * FROM arrived")
+        append_rows(self._connection, "ssSources_recent", rows)
         self._replace("ssObjects", batch.ssObjects)
         self._replace("mpc_orbits", batch.mpc_orbits)
 
@@ -219,8 +216,7 @@ class Writing:
             return
         rows = ledger_rows(ids, held, news, touched)
         self._delete_objects("object_ledger", ids[touched & held.known], None)
-        with incoming(self._connection, arrived=rows):
-            self._connection.execute("INSERT INTO object_ledger_recent BY NAME SELECT * FROM arrived")
+        append_rows(self._connection, "object_ledger_recent", rows)
 
     def _store_objects(self, batch: AlertBatch, ids: Int64, held: Held, renewed: Bool) -> None:
         if not renewed.any():
@@ -233,8 +229,7 @@ class Writing:
         objects = with_column(objects, "timestamp", stamp.take(pa.array(np.zeros(len(rows), np.int32))))
         again = renewed & held.known
         self._delete_objects("objects", ids[again], held.healpix29[again])
-        with incoming(self._connection, arrived=conform(objects, "objects")):
-            self._connection.execute("INSERT INTO objects_recent BY NAME SELECT * FROM arrived")
+        append_rows(self._connection, "objects_recent", conform(objects, "objects"))
 
     def _delete_objects(self, name: str, ids: Int64, healpix29: Int64 | None) -> None:
         if not len(ids):
@@ -259,8 +254,7 @@ class Writing:
                 return
             mine = rows.filter(pc.is_in(rows.column("diaObjectId"), pa.array(ids)))
             self._delete_objects(name, ids, None)
-            with incoming(self._connection, arrived=conform(mine, name)):
-                self._connection.execute(f"INSERT INTO {name}_recent BY NAME SELECT * FROM arrived")
+            append_rows(self._connection, f"{name}_recent", conform(mine, name))
         else:
             self._replace(name, rows)
 
@@ -269,6 +263,9 @@ class Writing:
         other objects whose pairs are ranked anew because of them."""
         with incoming(self._connection, gone=pa.table({"diaObjectId": ids})):
             for part in parts("partners"):
+                # Most archives have one survey, and no pairs.
+                if self._connection.execute(f"SELECT 1 FROM {part} LIMIT 1").fetchone() is None:
+                    continue
                 self._connection.execute(
                     f"DELETE FROM {part} WHERE diaObjectId IN (SELECT diaObjectId FROM gone) "
                     "OR partnerDiaObjectId IN (SELECT diaObjectId FROM gone)"
