@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lasair_broker.compiled import njit
 
-__all__ = ["gather"]
+__all__ = ["gather", "gather_floats"]
 
 # The kernel moves bits, so one compilation serves all types of a width.
 _BITS: Final = {1: np.uint8, 4: np.uint32, 8: np.uint64}
@@ -53,3 +53,33 @@ def gather(
         having = np.zeros(0, np.bool_) if present is None else np.ascontiguousarray(present)
         _gather_run(same.view(bits), having, start, index, out.view(bits), out_present)
     return out, out_present
+
+
+@njit(cache=True, nogil=True)
+def _gather_floats(values: Any, present: Any, start: int, index: Any, out: Any) -> None:
+    """As `_gather_run`, for numbers of which those that are absent or not finite are left as they are."""
+    stop = start + len(values)
+    all_present = len(present) == 0
+    for i in range(len(index)):
+        row = index[i]
+        if start <= row < stop and (all_present or present[row - start]):
+            value = out.dtype.type(values[row - start])
+            if np.isfinite(value):
+                out[i] = value
+
+
+def gather_floats(
+    runs: list[tuple[int, npt.NDArray[Any], npt.NDArray[np.bool_] | None]],
+    index: npt.NDArray[np.int64],
+    dtype: np.dtype[Any],
+) -> npt.NDArray[Any]:
+    """Floating point values at `index`, as kernels want them: NaN where absent or not finite in type `dtype`.
+
+    The runs are those of `gather`, of floating point values of any width.
+    """
+    out = np.full(len(index), np.nan, dtype)
+    index = np.ascontiguousarray(index, np.int64)
+    for start, values, present in runs:
+        having = np.zeros(0, np.bool_) if present is None else np.ascontiguousarray(present)
+        _gather_floats(np.ascontiguousarray(values), having, start, index, out)
+    return out

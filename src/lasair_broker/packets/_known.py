@@ -100,17 +100,23 @@ def _united(table: SourceTable, identity: str, rows: pa.Table, ids: Int64, newes
     withdrawn = _withdrawn(known)
     mine = (ids[object_of] == known.values["diaObjectId"]) & (time <= newest[object_of])
 
-    touched = np.zeros(len(ids), np.bool_)
-    touched[object_of[mine]] = True
-    own = np.flatnonzero(touched[table.object_row])
-    own_time, own_key = table.numpy("midpointMjdTai")[own], table.numpy(identity)[own].astype(np.int64)
+    there = np.flatnonzero(mine)
+    touched, mixed = np.zeros((2, len(ids)), np.bool_)
+    touched[object_of[there]] = True
+    all_time = table.numpy("midpointMjdTai")
+    begins = np.full(len(ids), np.inf)
+    told = np.diff(table.offsets) > 0
+    begins[told] = all_time[table.offsets[:-1][told]]
+    mixed[object_of[there][time[there] >= begins[object_of[there]]]] = True
+    # Own rows have to be sorted anew only where known ones come between them. Most often these are older.
+    own = np.flatnonzero(mixed[table.object_row])
+    own_time, own_key = all_time[own], table.numpy(identity)[own].astype(np.int64)
     own_withdrawn = (
         np.zeros(len(own), np.bool_)
         if identity == "band"
         else ~np.isnan(table.numpy("timeWithdrawnMjdTai")[own])
     )
-    # All rows of the objects concerned, one after the other: own ones, then known ones.
-    there = np.flatnonzero(mine)
+    # Rows of the objects concerned, one after the other: own ones, then known ones.
     row = np.concatenate([own, table.num_rows + there])
     objects = np.concatenate([table.object_row[own], object_of[there]])
     times = np.concatenate([own_time, time[there]])
@@ -126,7 +132,11 @@ def _united(table: SourceTable, identity: str, rows: pa.Table, ids: Int64, newes
         | (keys[order][1:] != keys[order][:-1])
     )
     chosen = order[first]
-    return table.with_rows(known, touched, row[chosen], objects[chosen])
+    later = np.flatnonzero((touched & ~mixed)[table.object_row])
+    row = np.concatenate([row[chosen], later])
+    objects = np.concatenate([objects[chosen], table.object_row[later]])
+    stands = np.argsort(objects, kind="stable")
+    return table.with_rows(known, touched, row[stands], objects[stands])
 
 
 def _keys(known: SourceColumns, identity: str) -> Int64:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ._columns import Column, Columns, arrow_array, band_codes, to_dtype
-from ._gather import gather
+from ._gather import gather, gather_floats
 
 __all__ = ["SourceTable"]
 
@@ -175,13 +175,29 @@ class SourceTable:
         out, present = gather(runs, index, dtype)
         return Column(out, present, tuple(words) if text else None)
 
+    def _float_runs(
+        self, name: str
+    ) -> list[tuple[int, npt.NDArray[Any], npt.NDArray[np.bool_] | None]] | None:
+        """Where column `name` begins in the parts that have it, its values and which are present; None unless
+        all are floating point."""
+        runs = []
+        for part, start in zip(self._parts, self._starts.tolist(), strict=False):
+            column = part.column(name)
+            if column is not None:
+                if column.words is not None or column.values.dtype.kind != "f":
+                    return None
+                runs.append((start, column.values, column.valid))
+        return runs
+
     def _kernel_form(self, name: str) -> npt.NDArray[Any]:
         kind = self.schema.field(name).type
         text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if pa.types.is_floating(kind) and name not in self._per_object:
+            runs = self._float_runs(name)
+            if runs is not None:
+                return gather_floats(runs, self._order, np.dtype(kind.to_pandas_dtype()))
         column = self._gather(name, None)
         if column is None:
-            if pa.types.is_floating(kind):
-                return np.full(len(self), np.nan, kind.to_pandas_dtype())
             if text:
                 return np.full(len(self), -1, np.int8 if name == "band" else np.int32)
             return np.zeros(len(self), np.dtype(kind.to_pandas_dtype()))
