@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from django.contrib.auth.models import AnonymousUser
 
 from lasair_broker.classify import taxonomy
 from lasair_broker.packets import BANDS, mjd_tai_now
 from lasair_broker.query import PUBLIC, parse
 from lasair_broker.settings import load
-from lasair_broker.web.accounts.models import User
-from lasair_broker.web.archive import archive, rows_for
+from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import NotFound
 from lasair_broker.web.objects.curves import FIT_COLUMNS
 from lasair_broker.web.objects.links import links_of
@@ -29,6 +27,8 @@ HEAD_COLUMNS = (
     *("latest_psfFlux", "peakPsfFlux", "peakMJD", "peakBand", "absMag", "absMagMJD"),
     *(f"{band}_{what}" for band in BANDS for what in ("psfFlux", "latestMJD")),
 )
+_SAID = ("classification", "description", "redshift", "redshiftKind")
+_PARTNER = ("partnerDiaObjectId", "partnerSurvey", "partnerName", "partnerRank", "separationArcsec")
 CLASS_NAMES = {
     "VS": "variable star",
     "HPMS": "star of high proper motion",
@@ -62,9 +62,10 @@ class Head:
     row
         `HEAD_COLUMNS` of its row in `objects`.
     sherlock, tns
-        Its row of `sherlock_classifications`; that of `crossmatch_tns` of its name. None without one.
+        Class, sentence and redshift of its row of `sherlock_classifications`; the row of `crossmatch_tns` of
+        its name. None without one.
     partners
-        Its rows in `partners`, the most likely first.
+        Number, name and separation of its partners, the most likely first.
     classes
         Of each model the newest probabilities, the highest first.
     links
@@ -132,17 +133,18 @@ def state_of(text: str, columns: tuple[str, ...] | None = None) -> dict[str, Any
     return row
 
 
-def head_of(user: User | AnonymousUser | None, text: str) -> Head:
-    """What the top of the page shows of an object, to this user."""
+def head_of(text: str) -> Head:
+    """What the top of the page shows of an object; it is the same for everybody."""
     row = state_of(text, HEAD_COLUMNS)
     key = [row["diaObjectId"]]
     newest = row["lastDiaSourceMjdTai"]
     return Head(
         row=row,
-        sherlock=_first(archive().rows_of_objects("sherlock_classifications", key)),
+        # Of tables of sixty columns the page needs a few, and what it does not read costs nothing.
+        sherlock=first_row(archive().rows_of_objects("sherlock_classifications", key, _SAID)),
         tns=tns_row(row["tns_name"]),
-        partners=archive().rows_of_objects("partners", key).sort_by("partnerRank").to_pylist(),
-        classes=newest_classes(rows_for(user, "classifications", key)),
+        partners=archive().rows_of_objects("partners", key, _PARTNER).sort_by("partnerRank").to_pylist(),
+        classes=newest_classes(archive().rows_of_objects("classifications", key, CLASS_COLUMNS)),
         links=links_of(row, load().site.links),
         days_ago=None if newest is None else max(0.0, mjd_tai_now() - newest),
     )
@@ -154,7 +156,11 @@ def tns_row(name: str | None) -> dict[str, Any] | None:
         return None
     quoted = name.replace("'", "''")
     query = parse(f"SELECT * FROM crossmatch_tns WHERE tns_name = '{quoted}'", PUBLIC)  # noqa: S608 - our own language, which is parsed, with a quoted text
-    return _first(archive().query(query.render(archive().engine), max_rows=1))
+    return first_row(archive().query(query.render(archive().engine), max_rows=1))
+
+
+CLASS_COLUMNS = ("model", "version", "computedMjdTai", *taxonomy().leaves)
+"""The columns of `classifications` that `newest_classes` needs."""
 
 
 def newest_classes(rows: pa.Table) -> list[Probability]:
@@ -172,6 +178,7 @@ def chart_columns() -> tuple[str, ...]:
     return (*HEAD_COLUMNS, *FIT_COLUMNS)
 
 
-def _first(rows: pa.Table) -> dict[str, Any] | None:
+def first_row(rows: pa.Table) -> dict[str, Any] | None:
+    """The first row; None if there is none."""
     found: list[dict[str, Any]] = rows.slice(0, 1).to_pylist()
     return found[0] if found else None

@@ -54,7 +54,7 @@ FORMATS = (("csv", "CSV"), ("json", "JSON"), ("votable", "VOTable"), ("fits", "F
 @require_safe
 def page(request: HttpRequest, key: str) -> HttpResponse:
     """An object, by number or name."""
-    head = head_of(request.user, key)
+    head = head_of(key)
     context: dict[str, Any] = {
         "head": head,
         "key": head.name,

@@ -22,7 +22,7 @@ from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import trying
 from lasair_broker.web.objects import belongings
 from lasair_broker.web.objects.finding_chart import finding_chart
-from lasair_broker.web.objects.head import head_of, key_of, newest_classes, state_of
+from lasair_broker.web.objects.head import first_row, head_of, key_of, newest_classes, state_of
 from lasair_broker.web.objects.observability import OBSERVATORIES, night_at
 from lasair_broker.web.objects.pictures import LIMITS, STRETCHES
 from lasair_broker.web.objects.provenance import with_images
@@ -81,10 +81,15 @@ def why(request: HttpRequest, key: str, filter_id: int) -> HttpResponse:
 
 
 def _context(request: HttpRequest, key: str) -> _Context:
-    head = head_of(request.user, key)
-    matches = archive().rows_of_objects("sherlock_crossmatches", [head.row["diaObjectId"]])
-    rows = matches.sort_by("rank").to_pylist()
-    return {"head": head, "said": head.sherlock, "matches": rows, "partners": head.partners, "tns": head.tns}
+    head = head_of(key)
+    own = [head.row["diaObjectId"]]
+    return {
+        "head": head,
+        "said": first_row(archive().rows_of_objects("sherlock_classifications", own)),
+        "matches": archive().rows_of_objects("sherlock_crossmatches", own).sort_by("rank").to_pylist(),
+        "partners": archive().rows_of_objects("partners", own).sort_by("partnerRank").to_pylist(),
+        "tns": head.tns,
+    }
 
 
 def _classes(request: HttpRequest, key: str) -> _Context:
