@@ -165,6 +165,20 @@ def test_the_command(house: dict[str, Places]) -> None:
         assert words in " ".join(done.output.split())
 
 
+def test_an_archive_is_made(
+    house: dict[str, Places], server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LASAIR_ARCHIVE__PACKS", str(tmp_path / "packs"))
+    folder = str(tmp_path / "made")
+    for where in (folder, house["postgresql"].url("made")):
+        done = CliRunner().invoke(app, ["archive", "init", "--archive", where])
+        assert done.exit_code == 0, done.output
+        assert "The archive is ready" in done.output
+    for where in (folder, house["postgresql"].url("made")):
+        done = CliRunner().invoke(app, ["archive", "init", "--distributed", "--archive", where])
+        assert done.exit_code == 1
+
+
 _value = st.one_of(st.none(), st.integers(-3, 3))
 _text = st.one_of(st.none(), st.text(max_size=4))
 _row = st.tuples(_value, st.one_of(st.none(), st.floats(width=32, allow_nan=False)), _text, _text)
