@@ -46,7 +46,8 @@ def test_alerts_go_through_the_stages_in_order(schemas: SchemaStore, supernova: 
     assert objects.num_rows == 1
     assert objects.column("nDiaSources").to_pylist()[0] >= 34
     report = pipeline.times.report()
-    assert list(report) == ["decode", "first", "known", "context", "lightcurve", "events", "partners", "last"]
+    stages = ["known", "context", "lightcurve", "movers", "classify", "messengers", "events", "partners"]
+    assert list(report) == ["decode", "first", *stages, "last"]
     assert all(stage.alerts == len(supernova) and stage.failures == 0 for stage in report.values())
     assert sum(pipeline.times.shares().values()) == pytest.approx(1)
 

@@ -251,7 +251,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "mine" in output
     assert "variable" in output
     assert run("check")[0] == 0
-    source.write_text("RAJ2000,DEJ2000,VarType\n10 0 0,+91 2 3,RR\n")
+    source.write_text("RAJ2000,DEJ2000,VarType\n10 0 0,+91 2 3,RR\n11 0 0,-4 5 6,M\n")
     code, output = run("add", "mine", str(source), "--mapping", str(tmp_path / "mine.yaml"))
     assert code == 1
     assert "line 2, column DEJ2000" in output

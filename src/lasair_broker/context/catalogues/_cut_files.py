@@ -82,7 +82,7 @@ class _Sigaction(ctypes.Structure):
 
 def _compiled() -> Any:
     """The handler, as a C function."""
-    from numba import carray, cfunc, types
+    from numba import carray, cfunc, types  # type: ignore[attr-defined]  # it is documented, not listed
     from numba.core import cgutils
     from numba.extending import intrinsic
 
@@ -107,7 +107,7 @@ def _compiled() -> Any:
 
     def handler(signal_number, info, context):  # type: ignore[no-untyped-def]
         address = carray(info, (3,), np.int64)[_ADDRESS_IN_SIGINFO]
-        ranges = carray(as_pointer(table), (most, 2), np.int64)
+        ranges = carray(as_pointer(table), (most, 2), np.int64)  # type: ignore[call-arg]  # numba gives the context
         for row in range(most):
             if ranges[row, 0] <= address < ranges[row, 1]:
                 put_page(address // page * page, page, readable, how, -1, 0)
