@@ -19,6 +19,7 @@ _FOLDERS = (_PACKAGE / "docs", _PACKAGE.parents[1] / "docs")
 """In an installed package, and in a checkout."""
 
 DOCUMENTS = {
+    "object-page": "The page of an object",
     "filters": "Filters",
     "query-language": "The query language",
     "lists": "Watchlists, watchmaps, annotators",
@@ -26,6 +27,7 @@ DOCUMENTS = {
     "api": "The API and the Python client",
     "context": "What is known at a place",
     "events": "Events and partners",
+    "messengers": "Gravitational waves, neutrinos, bursts",
     "catalogues": "Catalogues",
 }
 """Those that are for users: name and title."""
