@@ -7,7 +7,7 @@ from lasair_broker.classify._calibration import calibration_error
 from lasair_broker.classify._enrich import Classifiers, Verdict, classify, enrich
 from lasair_broker.classify._features import FEATURES, features
 from lasair_broker.classify._model import Model, ModelError, load_model, shipped_model
-from lasair_broker.classify._priors import Priors, load_priors
+from lasair_broker.classify._priors import Priors, PriorsError, load_priors
 from lasair_broker.classify._taxonomy import UNKNOWN, Node, Taxonomy, taxonomy
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ModelError",
     "Node",
     "Priors",
+    "PriorsError",
     "Taxonomy",
     "Verdict",
     "calibration_error",

@@ -16,13 +16,17 @@ import yaml
 
 from lasair_broker.classify._taxonomy import taxonomy
 
-__all__ = ["Priors", "load_priors", "shifted"]
+__all__ = ["Priors", "PriorsError", "load_priors", "shifted"]
 
 Float64 = npt.NDArray[np.float64]
 
 _R_BAND_EXTINCTION = 2.273
 _FAINTER = 0.6  # log10 of the number of galaxies gained a magnitude, Euclidean
 _STARS = "galactic"
+
+
+class PriorsError(ValueError):
+    """A file is none of priors; the text says which and why."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,16 @@ def load_priors(path: Path | None = None) -> Priors:
 
     Raises
     ------
-    ValueError
-        If the file names a class that is not in the taxonomy, or numbers that are no rates; with its place.
-    OSError
-        If it cannot be read.
+    PriorsError
+        If the file cannot be read, or names a class that is not in the taxonomy or numbers that are no rates;
+        with its place.
     """
-    return _shipped() if path is None else _read(path.read_text(), str(path))
+    if path is None:
+        return _shipped()
+    try:
+        return _read(path.read_text(), str(path))
+    except OSError as error:
+        raise PriorsError(f"{path}: it cannot be read: {error.strerror}") from error
 
 
 @cache
@@ -117,16 +125,16 @@ def _read(text: str, where: str) -> Priors:
             float(told["other"]),
         )
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{where}: not a file of priors: {error}") from error
+        raise PriorsError(f"{where}: not a file of priors: {error}") from error
     tree = taxonomy()
     for name in (*priors.rates, *priors.context):
         if name not in tree.nodes:
-            raise ValueError(f"{where}: {name!r} is no class; the classes are {', '.join(tree.nodes)}")
+            raise PriorsError(f"{where}: {name!r} is no class; the classes are {', '.join(tree.nodes)}")
     for name, rate in priors.rates.items():
         if name not in tree.leaves or not 0.0 <= rate < np.inf:
-            raise ValueError(
+            raise PriorsError(
                 f"{where}: rates: {name} must be a lowest class, its rate a number of at least 0"
             )
     if not priors.latitude_scale > 0.0:
-        raise ValueError(f"{where}: latitude_scale must be above 0")
+        raise PriorsError(f"{where}: latitude_scale must be above 0")
     return priors

@@ -132,7 +132,7 @@ def classifiers_of(settings: Settings) -> Classifiers:
 
     Raises
     ------
-    ModelError, ValueError, OSError
+    ModelError, PriorsError
         If a file that the settings name is missing or none of its kind.
     """
     from lasair_broker.classify import Classifiers, load_model, load_priors, shipped_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lasair_broker.archive import ArchiveError, ArchiveLockedError, QueryError
+from lasair_broker.classify import ModelError, PriorsError
 from lasair_broker.context import ContextError
 from lasair_broker.context.catalogues import CatalogueError
 from lasair_broker.packets import PacketFileError, SchemaFileError, UnknownSchemaError
@@ -15,7 +16,9 @@ _TOLD = (
     ArchiveError,
     CatalogueError,
     ContextError,
+    ModelError,
     PacketFileError,
+    PriorsError,
     QueryError,
     SchemaFileError,
     SettingsError,
