@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from lasair_broker.classify import taxonomy
-from lasair_broker.packets import BANDS, mjd_tai_now
+from lasair_broker.packets import mjd_tai_now
 from lasair_broker.query import PUBLIC, parse
 from lasair_broker.settings import load
 from lasair_broker.web.archive import archive
@@ -22,10 +22,9 @@ from lasair_broker.web.objects.places import Place
 _LARGEST_ID = 2**63 - 1
 _IMPROBABLE = 0.01  # a class below this is not shown
 HEAD_COLUMNS = (
-    *("diaObjectId", "objectName", "survey", "ra", "decl", "raErr", "decErr", "ebv", "glat", "tns_name"),
+    *("diaObjectId", "objectName", "survey", "ra", "decl", "ebv", "tns_name"),
     *("firstDiaSourceMjdTai", "lastDiaSourceMjdTai", "nDiaSources", "latestR", "medianR"),
-    *("latest_psfFlux", "peakPsfFlux", "peakMJD", "peakBand", "absMag", "absMagMJD"),
-    *(f"{band}_{what}" for band in BANDS for what in ("psfFlux", "latestMJD")),
+    *("peakPsfFlux", "peakMJD", "peakBand", "absMag"),
 )
 _SAID = ("classification", "description", "redshift", "redshiftKind")
 _PARTNER = ("partnerDiaObjectId", "partnerSurvey", "partnerName", "partnerRank", "separationArcsec")
