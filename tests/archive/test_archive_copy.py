@@ -71,7 +71,7 @@ def filled(archive: Archive) -> Model:
     return model
 
 
-@pytest.mark.parametrize(("source", "target"), product(["duckdb", "postgresql"], repeat=2))
+@pytest.mark.parametrize(("source", "target"), list(product(["duckdb", "postgresql"], repeat=2)))
 def test_a_copy_is_the_same_and_goes_on(house: dict[str, Places], source: str, target: str) -> None:
     with house[source]("source") as theirs:
         model = filled(theirs)

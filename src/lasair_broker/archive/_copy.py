@@ -183,8 +183,9 @@ def _values(column: pa.ChunkedArray) -> UInt64:
         _, offsets, data = whole.buffers()
         edges = np.zeros(1, np.int32) if offsets is None else np.frombuffer(offsets, np.int32)
         edges = edges[whole.offset : whole.offset + len(whole) + 1].astype(np.int64)
-        address = (0 if data is None else data.address) + edges[:-1]
-        bits = checksums(address, np.diff(edges)) if len(whole) else np.zeros(0, np.uint64)
+        address = edges[:-1] + (0 if data is None else data.address)
+        length: npt.NDArray[np.int64] = np.diff(edges)
+        bits = checksums(address, length) if len(whole) else np.zeros(0, np.uint64)
     else:
         if pa.types.is_timestamp(kind):
             whole = whole.cast(pa.int64())
