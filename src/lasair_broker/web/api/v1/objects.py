@@ -44,13 +44,13 @@ _OF_OBJECTS = (
 USUAL_COLUMNS: Mapping[str, Sequence[str]] = {
     "diaSources": (
         "diaSourceId", "diaObjectId", "midpointMjdTai", "band", "ra", "decl",
-        "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr", "snr", "reliability", "isNegative",
+        "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr", "reliability",
     ),
     "diaForcedSources": (
         "diaForcedSourceId", "diaObjectId", "midpointMjdTai", "band",
         "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr",
     ),
-    "diaNondetectionLimits": ("diaObjectId", "midpointMjdTai", "band", "limitingFlux", "diaNoise"),
+    "diaNondetectionLimits": ("diaObjectId", "midpointMjdTai", "band", "limitingFlux"),
 }  # fmt: skip
 """What a light curve has unless more is asked for: each of the hundred columns takes time to be read."""
 
