@@ -21,6 +21,8 @@ OBJECTS = "SELECT diaObjectId, ra, ra * 2 AS twice FROM objects ORDER BY diaObje
 class Stored:
     """An archive that answers each query with what it is told to."""
 
+    engine = "duckdb"
+
     def __init__(self) -> None:
         self.rows: pa.Table | Exception = pa.table(
             {"diaObjectId": range(25), "ra": [0.5] * 25, "twice": [1.0] * 25}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -36,11 +36,11 @@ class FilterQuerySet(SharedQuerySet["Filter"]):
 _EveryFilter = models.Manager.from_queryset(FilterQuerySet)
 
 
-class FilterManager(_EveryFilter):
+class FilterManager(_EveryFilter["Filter"]):
     """Filters that are not deleted; `Filter.everything` has those too."""
 
     def get_queryset(self) -> FilterQuerySet:
-        return super().get_queryset().filter(deleted=None)
+        return cast(FilterQuerySet, super().get_queryset().filter(deleted=None))
 
 
 class Filter(Shared):

@@ -1,1 +1,1 @@
-"""The pages of filters."""
+"""The pages of filters: what they find, how they fare, and how they are written."""
