@@ -25,7 +25,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipeline import fastavro_seconds
+from pipeline import fastavro_seconds, stages
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kafka"))
 
@@ -35,7 +35,7 @@ from lasair_broker.archive import open_archive
 from lasair_broker.packets import Messages, SchemaStore
 from lasair_broker.packets.simulator import Simulation
 from lasair_broker.settings import KafkaSettings, StreamSettings
-from lasair_broker.stream import KafkaSource, Pipeline, run, standard_stages, warm_up
+from lasair_broker.stream import KafkaSource, Pipeline, run, warm_up
 
 PARTITIONS, NIGHTS = 4, 4
 
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="visits of 1,000 alerts instead of 5,000")
     visit = 1_000 if parser.parse_args().quick else 5_000
     schemas = SchemaStore()
-    warm = Pipeline(schemas, standard_stages())
+    warm = Pipeline(schemas, stages())
     assert warm_up(warm), "the official schemas are needed: install the extra lsst-schemas"
     simulation = Simulation(num_fields=1, num_nights=NIGHTS, revisit_nights=1, alerts_per_visit=visit)
     visits = itertools.groupby(simulation.visit_alerts(), key=operator.itemgetter(0))
@@ -76,7 +76,7 @@ def main() -> None:
                 print(f"fastavro: {1e6 * reference:.0f} us CPU a message ({1 / reference:,.0f}/s/core)")
                 reading_only(source(bootstrap, topic), reference)
             del parts
-            pipeline = Pipeline(schemas, standard_stages())
+            pipeline = Pipeline(schemas, stages())
             cpu, wall = time.process_time(), time.perf_counter()
             done = run(source(bootstrap, topic), pipeline, archive)
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import numpy as np
@@ -32,6 +33,7 @@ import numpy.typing as npt
 
 from _synthetic_archive import Sky
 from lasair_broker.archive.duckdb import DuckDBArchive
+from lasair_broker.classify import Classifiers, shipped_model
 from lasair_broker.packets import Messages, SchemaStore, mjd_tai_now
 from lasair_broker.packets.simulator import Simulation
 from lasair_broker.settings import StreamSettings
@@ -40,6 +42,7 @@ from lasair_broker.stream import (
     Positions,
     Progress,
     SimulatorSource,
+    Stage,
     Taken,
     run,
     standard_stages,
@@ -101,6 +104,11 @@ class MemorySource:
         pass
 
 
+def stages() -> tuple[Stage[Any], ...]:
+    """The stages of an installation as it comes, with the classifier that is shipped."""
+    return standard_stages(classifiers=Classifiers(shipped_model()))
+
+
 def fastavro_seconds(values: Sequence[bytes], schema: dict[str, object]) -> float:
     """CPU seconds of fastavro for one message, a median."""
     parsed = fastavro.parse_schema(schema)
@@ -116,7 +124,7 @@ def measured(
     title: str, archive: DuckDBArchive, schemas: SchemaStore, parts: Sequence[Messages], reference: float
 ) -> None:
     """Run `parts` through the pipeline and say what it took."""
-    pipeline = Pipeline(schemas, standard_stages())
+    pipeline = Pipeline(schemas, stages())
     before = archive.status()
     cpu, wall = time.process_time(), time.perf_counter()
     done = run(MemorySource(parts, StreamSettings()), pipeline, archive)
@@ -140,7 +148,7 @@ def measured(
 
 def throughput(objects: int, alerts_per_visit: int) -> None:
     schemas = SchemaStore()
-    pipeline = Pipeline(schemas, standard_stages())
+    pipeline = Pipeline(schemas, stages())
     assert warm_up(pipeline), "the official schemas are needed: install the extra lsst-schemas"
     simulation = Simulation(
         num_fields=1,
@@ -186,7 +194,7 @@ def peak_bytes() -> int:
 def memory(count: int) -> None:
     """Stream simulated alerts and print, as JSON, how much memory this process came to hold (bytes)."""
     schemas = SchemaStore()
-    pipeline = Pipeline(schemas, standard_stages())
+    pipeline = Pipeline(schemas, stages())
     warm_up(pipeline)
     base = peak_bytes()
 
