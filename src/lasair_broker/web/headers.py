@@ -36,7 +36,8 @@ def _pages(image_hosts: Sequence[str], login_hosts: Sequence[str]) -> str:
     images = "".join(f" https://{host}" for host in image_hosts)
     logins = "".join(f" https://{host}" for host in login_hosts)
     return (
+        # Aladin Lite carries its WebAssembly in itself, and fetches it from there: connect-src data:
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data: blob:{images}; connect-src 'self'{images}; worker-src 'self' blob:; "
+        f"img-src 'self' data: blob:{images}; connect-src 'self' data:{images}; worker-src 'self' blob:; "
         f"object-src 'none'; base-uri 'none'; form-action 'self'{logins}; frame-ancestors 'none'"
     )
