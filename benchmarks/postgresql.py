@@ -1,6 +1,6 @@
 """The archive of a site: how fast two workers write to one PostgreSQL, and how fast others read meanwhile.
 
-python benchmarks/postgresql.py [--quick] [--url URL --packs FOLDER] [--fill] [--batch ALERTS] [--seconds N]
+python benchmarks/postgresql.py [--quick] [--url URL --packs FOLDER [--fill] [--skip N]] [--batch N]
 
 A private PostgreSQL is started and filled with invented objects (1 million with 10 detections and 10 forced
 measurements each; --quick: 100,000), or an archive of one's own is used (and filled: --fill). Two processes
@@ -111,18 +111,26 @@ def fill(url: str, packs: Path, sky: Sky, objects: int) -> None:
 
 
 def worker(
-    number: int, url: str, packs: str, objects: int, size: int, seconds: float, ready: Barrier, done: Event,
+    number: int,
+    url: str,
+    packs: str,
+    objects: int,
+    size: int,
+    skip: int,
+    seconds: float,
+    ready: Barrier,
+    done: Event,
     results: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Write batches for some seconds; puts alerts, seconds, CPU seconds and seconds of each step."""
     sky = Sky(objects + objects // 8, _SOURCES)
     random = np.random.default_rng(5)  # the same for both, so that each has objects of its own
     known = random.permutation(objects)[number::2]
     new = (objects + random.permutation(objects // 8))[number::2]
     packets = payloads(size, 58_000)
-    count = max(1, min(len(new) // (size // 8), int(seconds * 2500 / size)))
+    count = max(2, min(len(new) // (size // 8) - skip, int(seconds * 2500 / size)))
     batches = []
-    for n in range(count):
+    for n in range(skip, skip + count):
         mine = known[n * (size - size // 8) : (n + 1) * (size - size // 8)]
         some = np.sort(np.concatenate([mine, new[n * (size // 8) : (n + 1) * (size // 8)]]))
         batches.append(sky.batch(some, 0.01 * (2 * n + number), 4, packets))
@@ -229,12 +237,12 @@ def insert(connection: psycopg.Connection, name: str, key: list[str], rows: pa.T
         )
 
 
-def measure(url: str, packs: Path, objects: int, size: int, seconds: float) -> None:
+def measure(url: str, packs: Path, objects: int, size: int, skip: int, seconds: float) -> None:
     context = multiprocessing.get_context("spawn")
     ready, done, results = context.Barrier(3), context.Event(), context.Queue()
     workers = [
         context.Process(
-            target=worker, args=(n, url, str(packs), objects, size, seconds, ready, done, results)
+            target=worker, args=(n, url, str(packs), objects, size, skip, seconds, ready, done, results)
         )
         for n in range(2)
     ]
@@ -275,6 +283,7 @@ def main() -> None:
     parser.add_argument("--packs", type=Path)
     parser.add_argument("--fill", action="store_true")
     parser.add_argument("--batch", type=int, default=2000)
+    parser.add_argument("--skip", type=int, default=0, help="batches that an earlier run has written")
     parser.add_argument("--seconds", type=float, default=30.0)
     given = parser.parse_args()
     objects = 100_000 if given.quick else 1_000_000
@@ -284,13 +293,13 @@ def main() -> None:
             began = time.perf_counter()
             fill(given.url, given.packs, Sky(objects + objects // 8, _SOURCES), objects)
             print(f"filled in {time.perf_counter() - began:.0f} s")
-        measure(given.url, given.packs, objects, given.batch, seconds)
+        measure(given.url, given.packs, objects, given.batch, given.skip, seconds)
         return
     with server() as url, tempfile.TemporaryDirectory() as packs:
         began = time.perf_counter()
         fill(url, Path(packs), Sky(objects + objects // 8, _SOURCES), objects)
         print(f"filled in {time.perf_counter() - began:.0f} s")
-        measure(url, Path(packs), objects, given.batch, seconds)
+        measure(url, Path(packs), objects, given.batch, 0, seconds)
 
 
 if __name__ == "__main__":
