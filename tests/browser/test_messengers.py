@@ -94,7 +94,7 @@ def test_an_event_and_its_candidates(
     expect(page.locator("table").first.get_by_role("link").first).to_be_visible()
     axe(page)
     fits(page)
-    page.get_by_label("Objects").select_option("Seen before the event")
+    page.locator("#choose-show").select_option("Seen before the event")
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile("show=before"))
     with page.expect_download() as download:

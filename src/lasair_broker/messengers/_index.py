@@ -24,7 +24,8 @@ __all__ = ["LEVEL", "Chances", "MessengerIndex", "ReadMap", "drawn_region"]
 LEVEL = 0.99
 """Objects outside this credible region are not told."""
 
-ReadMap = Callable[[str], SkyMap]
+ReadMap = Callable[[str], SkyMap | None]
+"""Gives the map of a name; None if it is lost, so that the event is as it is without."""
 
 _P90 = math.sqrt(-2.0 * math.log(0.1))
 _FLOOR_DEG = 0.5 / 3600.0
@@ -109,6 +110,7 @@ class MessengerIndex:
         versions: pa.Table,
         read_map: ReadMap,
         *,
+        draw: Callable[[Mapping[str, Any]], SkyMap] | None = None,
         volumes_of: Callable[[SkyMap], VolumeLevels | None] = VolumeLevels.of,
         tests: bool = False,
         most: int = _MOST_EVENTS,
@@ -121,8 +123,9 @@ class MessengerIndex:
             Rows of `external_events` and `event_versions`.
         read_map
             The map of a name in column skymap; what it raises is passed on.
-        volumes_of
-            Credible volumes of a map; they take a while, so that a caller may keep them.
+        draw, volumes_of
+            `drawn_region`, and credible volumes of a map; they take a while, so that a caller may keep what
+            they give.
         tests
             Whether tests and made-up events count.
         """
@@ -135,7 +138,9 @@ class MessengerIndex:
         kept: list[int] = []
         notices = _notices_of(versions)
         for number, row in enumerate(rows.to_pylist()):
-            mine = _maps_of(row, notices.get((row["origin"], row["eventName"]), []), read_map)
+            mine = _maps_of(
+                row, notices.get((row["origin"], row["eventName"]), []), read_map, draw or drawn_region
+            )
             if mine:
                 place = len(kept)
                 kept.append(number)
@@ -249,7 +254,10 @@ def _notices_of(versions: pa.Table) -> dict[tuple[str, str], list[Mapping[str, A
 
 
 def _maps_of(
-    event: Mapping[str, Any], notices: list[Mapping[str, Any]], read_map: ReadMap
+    event: Mapping[str, Any],
+    notices: list[Mapping[str, Any]],
+    read_map: ReadMap,
+    draw: Callable[[Mapping[str, Any]], SkyMap],
 ) -> list[tuple[int, SkyMap]]:
     """The different maps of an event with the number of the notice that brought each; the newest last."""
     found: list[tuple[int, SkyMap]] = []
@@ -261,10 +269,11 @@ def _maps_of(
         if said == before:  # told again: it is as new as the newest notice that says so
             found[-1] = (row["version"], found[-1][1])
             continue
-        if row["skymap"] is not None:
-            found.append((row["version"], read_map(row["skymap"])))
+        skymap = None if row["skymap"] is None else read_map(row["skymap"])
+        if skymap is not None:
+            found.append((row["version"], skymap))
         elif row["errorRadius"] is not None and row["ra"] is not None:
-            found.append((row["version"], drawn_region(row)))
+            found.append((row["version"], draw(row)))
         else:
             continue
         before = said

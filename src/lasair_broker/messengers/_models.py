@@ -25,6 +25,11 @@ _LEAST = 0.002
 """Share of counterparts in classes that no model expects: contextual classes are sometimes wrong."""
 
 
+_LEAST_SHARE = 0.05
+"""Kinds of counterpart that are less likely than this are not looked for: a long window would bring very many
+objects for little."""
+
+
 @dataclass(frozen=True)
 class Model:
     """One kind of counterpart.
@@ -99,9 +104,8 @@ def models_of(event: Mapping[str, Any]) -> tuple[tuple[float, Model], ...]:
     with_star = real["BNS"] + real["NSBH"]
     remnant = event["HasRemnant"]
     bright = with_star if remnant is None else min(remnant * (1.0 - real["Terrestrial"]), with_star)
-    return tuple(
-        (weight, model) for weight, model in ((bright, KILONOVA), (real["BBH"], NUCLEAR_FLARE)) if weight > 0
-    )
+    kinds = ((bright, KILONOVA), (real["BBH"], NUCLEAR_FLARE))
+    return tuple((weight, model) for weight, model in kinds if weight >= _LEAST_SHARE)
 
 
 def class_codes(names: npt.NDArray[np.object_]) -> npt.NDArray[np.int8]:

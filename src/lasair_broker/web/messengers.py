@@ -48,6 +48,8 @@ _COLUMNS = (
 _COARSE = 5
 """Order of the cells by which it is told what the survey has covered: 1.8 degrees, half of Rubin's field."""
 
+_SHIFT = 2 * (29 - _COARSE)
+
 
 def event_of(viewer: Viewer, origin: str, name: str) -> dict[str, Any]:
     """A row of `external_events`.
@@ -104,17 +106,17 @@ def coverage(viewer: Viewer, event: Mapping[str, Any], skymap: SkyMap, days: int
     seen = np.full(12 << (2 * _COARSE), np.inf)
     for column in ("firstDiaSourceMjdTai", "lastDiaSourceMjdTai"):
         text = (
-            f"SELECT healpix29, {column} FROM objects WHERE {column} >= {since!r} "  # noqa: S608 - our own language, which is parsed
-            f"AND {column} < {since + days!r}"
+            f"SELECT cell, MIN(seen) AS seen FROM (SELECT FLOOR(healpix29 / {float(1 << _SHIFT)!r}) AS cell, "  # noqa: S608 - our own language, which is parsed
+            f"{column} AS seen FROM objects WHERE {column} >= {since!r} AND {column} < {since + days!r} "
+            "AND healpix29 >= 0) AS t GROUP BY cell"
         )
-        found = _rows(viewer, text, None)
-        cells = found["healpix29"].to_numpy() >> (2 * (29 - _COARSE))
-        np.minimum.at(seen, cells, found[column].to_numpy() - since)
+        found = _rows(viewer, text, len(seen))
+        cells = found["cell"].to_numpy().astype(np.int64)
+        seen[cells] = np.minimum(seen[cells], found["seen"].to_numpy() - since)
     probability = np.zeros(len(seen))
-    shift = 2 * (29 - _COARSE)
     # A cell of the map that is larger is spread over those that it holds.
-    pieces = np.maximum(skymap.size >> shift, 1)
-    which = np.repeat(skymap.start >> shift, pieces)
+    pieces = np.maximum(skymap.size >> _SHIFT, 1)
+    which = np.repeat(skymap.start >> _SHIFT, pieces)
     step = np.arange(len(which)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     np.add.at(probability, which + step, np.repeat(skymap.probability / pieces, pieces))
     return [float(probability[seen < day].sum()) for day in range(1, days + 1)]

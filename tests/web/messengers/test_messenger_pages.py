@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from astropy.time import Time
@@ -24,6 +25,7 @@ from lasair_broker.stream import Pipeline, run, standard_stages
 from lasair_broker.stream.context import ContextKeeper
 from lasair_broker.stream.messengers import MessengerChore, MessengerLoader
 from lasair_broker.web.archive import use
+from lasair_broker.web.watchmaps.models import Watchmap
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "stream"))  # for `stream_fixtures`
 from stream_fixtures import ListSource
@@ -96,7 +98,7 @@ def test_notices_through_the_api(
     address = f"/api/v1{PAGE}candidates/"
     assert client.get(address).json() == client.get(PAGE + "candidates.json").json()
     assert len(client.get(address + "?limit=1").json()["data"]["targets"]) == 1
-    notice = {"mission": "X", "id": "1", "ra": 1.0, "dec": 2.0, "ra_dec_error": 1.0}
+    notice = {"mission": "X", "id": uuid4().hex, "ra": 1.0, "dec": 2.0, "ra_dec_error": 1.0}
     send = {"notice": json.dumps(notice)}
     where = "/api/v1/messengers/notices/"
     assert client.post(where, send, content_type="application/json").status_code == 401
@@ -111,3 +113,18 @@ def test_notices_through_the_api(
     wrong = client.post(where, {"notice": "{}"}, content_type="application/json")
     assert wrong.status_code == 400
     assert "names no event" in wrong.content.decode()
+
+
+def test_a_region_becomes_a_watchmap(
+    client: Client, world: tuple[Archive, Path, dict[str, Any]], people: Any
+) -> None:
+    assert client.post(PAGE + "watchmap/").status_code == 302  # to where one logs in
+    assert not Watchmap.objects.exists()
+    client.force_login(people.ann)
+    made = client.post(PAGE + "watchmap/")
+    (found,) = Watchmap.objects.all()
+    assert made["Location"].endswith(f"/watchmaps/{found.pk}/")
+    assert found.owner == people.ann
+    again = client.post(PAGE + "watchmap/")
+    assert again["Location"].endswith(PAGE)  # it is there already, and the page says so
+    assert Watchmap.objects.count() == 1

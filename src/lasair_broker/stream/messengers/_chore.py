@@ -24,6 +24,7 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import arrow_schema, quoted
 
 from ..context._chore import Chore, Done, Due
+from ..context._sky import solar_system_objects
 from ..filters import FilterStage, State
 from ._loader import MessengerLoader
 from ._stage import made_up_to
@@ -119,7 +120,7 @@ class MessengerChore(Chore):
         index = loaded.index.only(set(changed["mw_id"].to_pylist()))
         told = rows.filter(pa.array(revisions(rows) > after))
         found = [arrow_schema("mma_hits").empty_table()]
-        for piece in range(_PIECES):
+        for piece in range(_PIECES if len(index) else 0):
             found.append(self._hits(index, self._near(index, piece)))
             yield piece + 1, _PIECES + 1
         hits = pa.concat_tables(found)
@@ -164,8 +165,6 @@ class MessengerChore(Chore):
 
     def _near(self, index: MessengerIndex, piece: int) -> pa.Table:
         """Objects of a piece of the sky that were seen when one of the events may have shown."""
-        if not len(index):
-            return self._query("FALSE")
         begin, end = index.window()
         since = index.events["eventMjdTai"].to_numpy()
         low, high = piece << _SHIFT, (piece + 1) << _SHIFT
@@ -196,7 +195,9 @@ class MessengerChore(Chore):
         some = objects.filter(
             pc.is_in(objects["diaObjectId"], value_set=first["diaObjectId"].combine_chunks())
         )
-        return associate(self._candidates(some), index)
+        hits = associate(self._candidates(some), index)
+        bodies = solar_system_objects(self._archive, np.unique(hits["diaObjectId"].to_numpy()))
+        return hits.filter(pc.invert(pc.is_in(hits["diaObjectId"], value_set=bodies)))
 
     # What is stored and told
 
@@ -204,10 +205,7 @@ class MessengerChore(Chore):
         folder = self._loader.folder
         assert folder is not None  # noqa: S101 - for the type checker
         versions = read_versions(folder)
-        names = pa.StructArray.from_arrays(
-            [told[name].combine_chunks() for name in ("origin", "eventName")], ["origin", "eventName"]
-        ).to_pylist()
-        wanted = {(row["origin"], row["eventName"]) for row in names}
+        wanted = set(zip(told["origin"].to_pylist(), told["eventName"].to_pylist(), strict=True))
         pairs = zip(versions["origin"].to_pylist(), versions["eventName"].to_pylist(), strict=True)
         versions = versions.filter(pa.array([pair in wanted for pair in pairs], pa.bool_()))
         tables = {"external_events": told, "event_versions": versions}

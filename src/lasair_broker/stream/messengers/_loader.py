@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from typing import Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import structlog
 
@@ -18,7 +19,7 @@ from lasair_broker.context.events import (
     read_versions,
     revisions,
 )
-from lasair_broker.messengers import Background, Chances, MessengerIndex
+from lasair_broker.messengers import Background, Chances, MessengerIndex, drawn_region
 from lasair_broker.sky import SkyMap, VolumeLevels
 
 __all__ = ["LoadedEvents", "MessengerLoader"]
@@ -26,6 +27,7 @@ __all__ = ["LoadedEvents", "MessengerLoader"]
 _log = structlog.get_logger(__name__)
 
 _Seen = tuple[int, int, int]
+_REGION = ("ra", "decl", "errorRadius", "errorMinor", "errorAngle")
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class MessengerLoader:
         self._background: Background | None = None
         self._chances: dict[object, Chances | None] = {}
         self._maps: dict[str, SkyMap] = {}
+        self._drawn: WeakValueDictionary[tuple[Any, ...], SkyMap] = WeakValueDictionary()
         self._volumes: WeakKeyDictionary[SkyMap, VolumeLevels | None] = WeakKeyDictionary()
 
     def current(self) -> LoadedEvents | None:
@@ -112,6 +115,7 @@ class MessengerLoader:
             events,
             read_versions(self.folder),
             self._reader(used),
+            draw=self._draw,
             volumes_of=self._volumes_of,
             tests=self._tests,
         )
@@ -120,17 +124,28 @@ class MessengerLoader:
             index = self._background.applied(index, self._chances)
         return LoadedEvents(index, int(revisions(events).max(initial=0)))
 
-    def _reader(self, used: dict[str, SkyMap]) -> Callable[[str], SkyMap]:
-        """Reads maps, those that are known already only once."""
+    def _reader(self, used: dict[str, SkyMap]) -> Callable[[str], SkyMap | None]:
+        """Reads maps, those that are known already only once. One that is lost is told and left out."""
         folder = self.folder
         assert folder is not None  # noqa: S101 - as above
 
-        def read(name: str) -> SkyMap:
+        def read(name: str) -> SkyMap | None:
             if name not in used:
-                used[name] = self._maps.get(name) or read_map(folder, name)
+                try:
+                    used[name] = self._maps.get(name) or read_map(folder, name)
+                except EventError as error:
+                    _log.error("a map cannot be read and is left out", reason=str(error))
+                    return None
             return used[name]
 
         return read
+
+    def _draw(self, row: Mapping[str, Any]) -> SkyMap:
+        key = tuple(row[name] for name in _REGION)
+        found = self._drawn.get(key)
+        if found is None:
+            found = self._drawn[key] = drawn_region(row)
+        return found
 
     def _volumes_of(self, skymap: SkyMap) -> VolumeLevels | None:
         if skymap not in self._volumes:

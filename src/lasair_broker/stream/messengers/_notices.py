@@ -96,10 +96,12 @@ class NoticeFollower:
         try:
             while not ended():
                 messages = consumer.consume(_AT_ONCE, _WAIT_SECONDS)
-                files = []
+                files: list[EventFile] = []
+                come = 0
                 for message in messages:
                     error = message.error()
                     if error is None:
+                        come += 1
                         where = f"{message.topic()}[{message.partition()}]@{message.offset()}"
                         files += self._read(message.value() or b"", where)
                     elif error.fatal():
@@ -110,7 +112,7 @@ class NoticeFollower:
                     report = take_in(self._folder, files)
                     self.taken += report.new + report.changed
                     _log.info("events taken in", new=report.new, changed=report.changed)
-                if messages:
+                if come:
                     consumer.commit(asynchronous=False)
         finally:
             consumer.close()

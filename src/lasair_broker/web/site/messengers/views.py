@@ -7,17 +7,21 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
 from lasair_broker.sky import SkyMap
+from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.messengers import CANDIDATES, coverage, event_of, map_of, versions_of
 from lasair_broker.web.site.all_sky import Picture, Region
 from lasair_broker.web.site.all_sky import region as cells_of
-from lasair_broker.web.site.lists.common import OBJECT_CELL, archive_table, quoted
+from lasair_broker.web.site.lists.common import OBJECT_CELL, archive_table, person, quoted
 from lasair_broker.web.site.sparklines import bars, sparklines
 from lasair_broker.web.site.tables import Column, Table
+from lasair_broker.web.watchmaps import services as watchmaps
 
 _KINDS = ("gw", "neutrino", "grb", "frb", "x-ray transient", "x-ray flare", "gamma-ray flare")
 _EVENTS = (
@@ -98,6 +102,28 @@ def page(request: HttpRequest, origin: str, event: str) -> HttpResponse:
         "circulars": "https://gcn.nasa.gov/circulars?" + urlencode({"query": row["eventName"]}),
     }
     return render(request, "site/messengers/event.html", context)
+
+
+@require_POST
+@login_required
+def watchmap(request: HttpRequest, origin: str, event: str) -> HttpResponse:
+    """Make a watchmap of the 90 per cent region."""
+    row = event_of(request.user, origin, event)
+    skymap = map_of(row)
+    if skymap is None:
+        raise NotFound("this event has no map or region")
+    name = f"{row['eventName']} 90 % ({row['alertType'] or 'notice'})"
+    try:
+        made = watchmaps.create_from_file(
+            person(request),
+            name,
+            skymap.region(0.9).to_fits(),
+            description=f"{row['kind']} of {row['origin']}",
+        )
+    except Invalid as error:
+        messages.error(request, str(error))
+        return redirect("messengers:event", origin, event)
+    return redirect("lists:watchmap", made.pk)
 
 
 def _candidates(request: HttpRequest, event: Mapping[str, Any], where: str) -> Table:
