@@ -21,7 +21,6 @@ interface Viewer {
 interface Aladin {
   init: Promise<void>;
   aladin(place: HTMLElement, options: Record<string, unknown>): Viewer;
-  HiPS(id: string, address: string, options: Record<string, unknown>): unknown;
   catalog(options: Record<string, unknown>): Catalogue;
   source(ra: number, decl: number, data: Record<string, unknown>): unknown;
 }
@@ -49,9 +48,8 @@ async function open(place: HTMLElement): Promise<void> {
   const target = place.querySelector<HTMLElement>(".aladin-place")!;
   target.hidden = false;
   place.querySelector(".finding-chart")?.remove();
-  const base = aladin.HiPS("lasair-density", new URL(density!, location.href).href, { name: "Objects of this broker", imgFormat: "png", maxOrder: 3, cooFrame: "equatorial" });
   const viewer = aladin.aladin(target, {
-    survey: base,
+    survey: new URL(density!, location.href).href, // by its address: a name would be looked up elsewhere
     target: `${ra} ${decl}`,
     fov: Number(field) / 3600,
     cooFrame: "ICRSd",
