@@ -62,7 +62,9 @@ def test_the_pages_look_right(
     expect(page.locator("[data-triage]").first).to_be_visible()
     for name in ("Cards", "Sky"):
         page.get_by_role("button", name=name).click()
-        expect(page.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
+        expect(page.get_by_role("button", name=name)).to_have_attribute(
+            "aria-pressed", "true", timeout=20_000
+        )
         axe(page)
         fits(page)
     page.goto("/filters/")

@@ -9,7 +9,8 @@ export function watchParts(): void {
     const address = pane instanceof HTMLElement ? pane.dataset["load"] : undefined;
     if (!address || !(pane instanceof HTMLElement) || !pane.querySelector("[data-waiting]") || pane.dataset["asked"]) return;
     pane.dataset["asked"] = "yes";
-    void htmx.ajax("get", address, { source: pane, target: pane, swap: "innerHTML" });
+    // What goes wrong is told by common/htmx.ts.
+    htmx.ajax("get", address, { source: pane, target: pane, swap: "innerHTML" }).catch(() => undefined);
   };
   document.addEventListener("shown.bs.tab", (event) => {
     load(document.querySelector((event.target as HTMLElement).dataset["bsTarget"] ?? "#none"));

@@ -1,5 +1,7 @@
 // What the filter in the editor would find, asked anew whenever its text has changed and says something.
+import { csrfToken } from "../common/api";
 import htmx from "../common/htmx";
+import { toast } from "../common/toast";
 
 const WAIT_MS = 500;
 
@@ -14,19 +16,32 @@ export function watchTrial(form: HTMLFormElement): Trial {
   const area = form.querySelector<HTMLTextAreaElement>("textarea[name=adql]");
   const editor = form.querySelector<HTMLElement>("[data-query-editor]");
   let timer = 0;
-  const now = (): void => {
+  let asked: AbortController | undefined;
+  const ask = async (): Promise<void> => {
     if (!place || !area) return;
     clearTimeout(timer);
+    asked?.abort(); // the server stops what nobody waits for
+    const mine = (asked = new AbortController());
     place.setAttribute("aria-busy", "true");
-    const values = { adql: area.value, night: night?.value ?? "", filter_id: editor?.dataset["filter"] ?? "" };
-    htmx.trigger(place, "htmx:abort", {});
-    void htmx.ajax("post", place.dataset["trial"] ?? "", { source: place, target: place, swap: "innerHTML", values });
+    const body = new URLSearchParams({ adql: area.value, night: night?.value ?? "", filter_id: editor?.dataset["filter"] ?? "" });
+    try {
+      const headers = { "X-CSRFToken": csrfToken() };
+      const answer = await fetch(place.dataset["trial"] ?? "", { method: "POST", credentials: "same-origin", headers, body, signal: mine.signal });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+      place.innerHTML = text; // made by the server, which escapes what users wrote
+      htmx.process(place);
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      toast(error instanceof Error ? error.message : String(error), "danger");
+    }
+    place.setAttribute("aria-busy", "false");
   };
+  const now = (): void => void ask();
   const soon = (): void => {
     clearTimeout(timer);
     timer = window.setTimeout(now, WAIT_MS);
   };
-  place?.addEventListener("htmx:afterSwap", () => place.setAttribute("aria-busy", "false"));
   night?.addEventListener("change", now);
 
   const rule = form.querySelector<HTMLSelectElement>("select[name=renotify]");
