@@ -23,7 +23,8 @@ BANDS = "ugrizy"
 PROMISED_TABLES = """
     objects diaSources diaForcedSources diaNondetectionLimits ssSources ssObjects mpc_orbits alerts
     cutouts avro_schemas rejected stream_positions object_ledger sherlock_classifications
-    sherlock_crossmatches crossmatch_tns external_events classifications classification_history annotations watchlist_hits
+    sherlock_crossmatches crossmatch_tns external_events classifications classification_history
+    annotations watchlist_hits
     area_hits mma_hits filter_hits watchlist_events watchlist_trigger_states event_hits partners chores
     event_versions
 """

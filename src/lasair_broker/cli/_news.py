@@ -67,9 +67,7 @@ def notices_of(settings: Settings) -> NoticeFollower | None:
     wanted = settings.messengers
     if not wanted.topics:
         return None
-    return NoticeFollower(
-        settings.context.catalogues, wanted.librdkafka(), wanted.topics, tests=wanted.tests
-    )
+    return NoticeFollower(settings.context.catalogues, wanted.librdkafka(), wanted.topics, tests=wanted.tests)
 
 
 def bring_up_to_date(archive: str | None, settings: Settings) -> None:

@@ -177,9 +177,7 @@ class MessengersSettings(KafkaConnection):
     token_url: str = Field(
         "https://auth.gcn.nasa.gov/oauth2/token", description="Where the client gets its tokens."
     )
-    tests: bool = Field(
-        False, description="Take in and match tests, injections and made-up events, too."
-    )
+    tests: bool = Field(False, description="Take in and match tests, injections and made-up events, too.")
 
     def librdkafka(self) -> dict[str, str | int | float | bool]:
         """The configuration of a librdkafka client, secrets in clear; `options` have the last word."""
@@ -364,7 +362,8 @@ class SiteSettings(_Section):
     user_requests: int = Field(1000, description="API requests an hour of a user.", ge=1)
     sign_up: bool = Field(
         True,
-        description="Anybody may open an account; needs a mail server (delivery.mail_host), to verify addresses.",
+        description="Anybody may open an account; needs a mail server (delivery.mail_host), to verify "
+        "addresses.",
     )
     orcid_client: str = Field("", description="Client ID for logging in with ORCID; none: not offered.")
     orcid_secret: SecretStr = Field(SecretStr(""), description="Its secret.")
@@ -378,12 +377,14 @@ class SiteSettings(_Section):
     image_service: str = Field(
         "",
         description="Address of a service that cuts pictures out of other surveys as CDS's hips2fits does, "
-        "https://alasky.cds.unistra.fr/hips-image-services/hips2fits say; its host must be among image_hosts.",
+        "https://alasky.cds.unistra.fr/hips-image-services/hips2fits say; its host must be among "
+        "image_hosts.",
         pattern=r"^(https://[^\s?#]+)?$",
     )
     links: dict[str, str] = Field(
         default_factory=dict,
-        description="More links of objects: addresses with {ra}, {decl}, {diaObjectId} or {objectName} in them, "
+        description="More links of objects: addresses with {ra}, {decl}, {diaObjectId} or {objectName} in "
+        "them, "
         "by name. One with the name of a link of ours replaces it; an empty address removes it.",
     )
     aladin: Path | None = Field(

@@ -257,9 +257,15 @@ def test_events(announced: Archive, logged_in: Callable[..., Client]) -> None:
     assert nobody.get("/events/Fermi/GRB1/").status_code == 200
     assert nobody.get("/events/Fermi/nothing/").status_code == 404
     assert nobody.get("/events/x'--/y/").status_code == 404
+    first = nobody.get("/api/v1/events/?limit=1").json()
+    assert [row["eventName"] for row in first["results"]] == [f"IC-1{EVIL}"]
+    second = nobody.get(first["next"]).json()
+    assert [row["eventName"] for row in second["results"]] == ["GRB1"]
+    assert nobody.get("/api/v1/events/1/hits/").json() == {"results": [], "next": None}
 
 
 def test_catalogues(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, logged_in: Callable[..., Client]) -> None:
+    from lasair_broker.web.api.v1 import sky as rest
     from lasair_broker.web.site.sky import catalogues
 
     table = Simulation.night(60, seed=4).catalogue()
@@ -267,6 +273,7 @@ def test_catalogues(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, logged_in: C
     add_catalogue(tmp_path / "c", "simulated", str(tmp_path / "sky.parquet"), read_description("simulated"))
     held = CatalogueSet.open(tmp_path / "c")
     monkeypatch.setattr(catalogues, "catalogues_in_use", lambda: held)
+    monkeypatch.setattr(rest, "catalogues_in_use", lambda: held)
     nobody = logged_in(None)
     listed = nobody.get("/catalogues/")
     assert listed.context["table"].rows[0]["rows"] == table.num_rows
@@ -280,6 +287,11 @@ def test_catalogues(tmp_path: Any, monkeypatch: pytest.MonkeyPatch, logged_in: C
     assert np.array_equal(counts, np.bincount(np.asarray(cells).astype(np.int64), minlength=192))
     assert nobody.get("/catalogues/../../etc/passwd/").status_code == 404
     assert nobody.get("/catalogues/nothing/").status_code == 404
+    (told,) = nobody.get("/api/v1/catalogues/").json()["results"]
+    assert told["rows"] == table.num_rows
+    assert told["coverage"] == (held["simulated"].counts(4) > 0).mean()
+    assert nobody.get("/api/v1/catalogues/simulated/").json() == told
+    assert nobody.get("/api/v1/catalogues/nothing/").status_code == 404
 
 
 def test_the_projection_is_that_of_mollweide() -> None:
