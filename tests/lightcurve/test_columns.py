@@ -19,6 +19,7 @@ OF_OTHERS = {"healpix29", "survey", "objectName", "tns_name", "timestamp", "vali
     "raErr",
     "decErr",
     "ra_dec_Cov",
+    "possibleSolarSystem",
 }
 
 

@@ -108,8 +108,10 @@ def test_private_things_show_on_no_page(people: Any, things: dict[str, Any]) -> 
 
 def test_the_owner_sees_every_page(people: Any, things: dict[str, Any]) -> None:
     client = client_as(people.ann)
+    # The stream of hits is there only with a browser output; two others want what they shall look at.
+    others = ("filters/{filter_id}/hits/", "query/check/", "query/form/")
     for route in routes():
-        if route in POST_ONLY or route in ("query/check/", "query/form/") or "result." in route:
+        if route in POST_ONLY or route in others or "result." in route:
             continue
         answer = client.get("/" + route.format(**things), {"object": "1"})
         assert answer.status_code == 200, (route, answer.status_code)
