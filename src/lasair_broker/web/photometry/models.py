@@ -61,7 +61,7 @@ class PhotometryPoint(models.Model):
     band = models.CharField(max_length=32)
     value = models.FloatField(help_text="As it was given, in `unit`.")
     error = models.FloatField(null=True, help_text="One sigma; NULL for a limit.")
-    unit = models.CharField(max_length=8)
+    unit = models.CharField(max_length=16)
     is_limit = models.BooleanField(default=False, help_text="Nothing was seen brighter than this.")
     time = models.FloatField(help_text="MJD as it was given, in `scale`.")
     scale = models.CharField(max_length=3)

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ("band", models.CharField(max_length=32)),
                 ("value", models.FloatField(help_text="As it was given, in `unit`.")),
                 ("error", models.FloatField(help_text="One sigma; NULL for a limit.", null=True)),
-                ("unit", models.CharField(max_length=8)),
+                ("unit", models.CharField(max_length=16)),
                 (
                     "is_limit",
                     models.BooleanField(default=False, help_text="Nothing was seen brighter than this."),
