@@ -7,9 +7,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 from confluent_kafka import Producer
+from kafka_broker import create_topic
 
 from lasair_broker.context.events import read_stored, read_versions
 from lasair_broker.stream.messengers import NoticeFollower
@@ -24,7 +24,7 @@ def until(found: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def test_notices_are_taken_in_and_bad_ones_stop_nobody(kafka: str, tmp_path: Path) -> None:
-    topic = f"notices-{uuid4().hex}"
+    topic = create_topic(kafka)
     notices = sorted((DATA / "messengers" / "gcn_notices").glob("*.json"))
     producer = Producer({"bootstrap.servers": kafka})
     changed = json.dumps({"mission": "X", "id": "1", "ra": {"new": "schema"}, "dec": 3})

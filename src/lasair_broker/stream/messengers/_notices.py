@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import structlog
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from lasair_broker.context.events import EventError, EventFile, read_notice, take_in
 
@@ -113,7 +113,7 @@ class NoticeFollower:
                     self.taken += report.new + report.changed
                     _log.info("events taken in", new=report.new, changed=report.changed)
                 if come:
-                    consumer.commit(asynchronous=False)
+                    _commit(consumer)
         finally:
             consumer.close()
 
@@ -130,3 +130,12 @@ class NoticeFollower:
             return [found]
         rows = found.rows.filter(pc.equal(found.rows["role"], "observation"))
         return [EventFile(rows, found.refused, found.maps)] if rows.num_rows else []
+
+
+def _commit(consumer: Consumer) -> None:
+    """Commit what was read; that there is nothing to commit, as after a rebalance, is no fault."""
+    try:
+        consumer.commit(asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._NO_OFFSET:
+            raise
