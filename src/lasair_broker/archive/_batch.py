@@ -27,6 +27,7 @@ __all__ = [
     "last_of",
     "newest_of",
     "placed_alerts",
+    "signed_fingerprint",
     "speaks_of_objects",
     "with_column",
 ]
@@ -104,6 +105,11 @@ def checked_list_hits(name: str, list_id: int, hits: pa.Table) -> tuple[pa.Table
     if not pc.all(pc.equal(rows.column(column), list_id), min_count=0).as_py():
         raise ValueError(f"some of the hits are not of {column} {list_id}")
     return rows, column
+
+
+def signed_fingerprint(batch: AlertBatch) -> int:
+    """The fingerprint of a batch's writer schema as the signed number that a column takes."""
+    return int(np.uint64(batch.payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
 
 
 def int64_column(rows: pa.Table, name: str) -> Int64:

@@ -17,6 +17,8 @@ import pyarrow as pa
 from lasair_broker.packets import AlertBatch, Payloads
 from lasair_broker.schema import Engine
 
+from ._images import png_of_fits
+
 __all__ = [
     "CONE_COLUMNS",
     "LIGHT_CURVE_TABLES",
@@ -404,10 +406,11 @@ class Archive(ABC):
             If the stored bytes cannot be read.
         """
 
-    @abstractmethod
     def cutout_png(self, diaSourceId: int, which: Cutout, size: int = 256) -> bytes | None:
         """An image of a detection for the eye: PNG, `size` pixels along the longer side; None if there is
         none."""
+        image = self.cutout(diaSourceId, which)
+        return None if image is None else png_of_fits(image, size)
 
     @abstractmethod
     def alert_bytes(self, diaSourceId: int) -> tuple[bytes, str] | None:

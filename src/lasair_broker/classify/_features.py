@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from lasair_broker.classify._kernel import BAND_VALUES, CURVE_VALUES, describe, unite
-from lasair_broker.packets import BANDS, AlertBatch, SourceTable
+from lasair_broker.packets import BANDS, AlertBatch, SourceTable, floats_of
 
 __all__ = ["FEATURES", "WINDOW", "distance_modulus", "features"]
 
@@ -69,8 +68,8 @@ def features(batch: AlertBatch) -> Float32:
     bands = np.empty((num_objects, len(BANDS), len(BAND_VALUES)))
     describe(*united, curve, bands)  # type: ignore[call-arg]  # as above
     columns = [f"{band}_{value}" for value in _FITTED_BY_BAND for band in BANDS]
-    fitted = [_column(batch.objects, name) for name in (*columns, *_FITTED)]
-    galactic, ebv = np.abs(_column(batch.objects, "glat")), _column(batch.objects, "ebv")
+    fitted = [floats_of(batch.objects, name) for name in (*columns, *_FITTED)]
+    galactic, ebv = np.abs(floats_of(batch.objects, "glat")), floats_of(batch.objects, "ebv")
     redshift, redshift_error = _redshifts(batch)
     found: Float32 = np.concatenate(
         [
@@ -95,13 +94,6 @@ def _rows(table: SourceTable) -> tuple[npt.NDArray[np.generic], ...]:
     )
 
 
-def _column(objects: pa.Table, name: str) -> Float64:
-    if name not in objects.column_names:
-        return np.full(objects.num_rows, np.nan)
-    values: Float64 = objects.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return values
-
-
 def _redshifts(batch: AlertBatch) -> tuple[Float64, Float64]:
     """The redshift that the context stage found for each object, and its error; NaN if none."""
     unknown = np.full(batch.objects.num_rows, np.nan)
@@ -113,7 +105,7 @@ def _redshifts(batch: AlertBatch) -> tuple[Float64, Float64]:
     )
     rows = pc.fill_null(found, -1).to_numpy()
     redshift, error = (
-        np.where(rows >= 0, _column(table, c)[rows], np.nan) for c in ("redshift", "redshiftErr")
+        np.where(rows >= 0, floats_of(table, c)[rows], np.nan) for c in ("redshift", "redshiftErr")
     )
     return np.where(redshift > 0.0, redshift, np.nan), error
 

@@ -20,7 +20,7 @@ from lasair_broker.lightcurve._positions import POSITION_VALUES, positions
 from lasair_broker.lightcurve._problems import may_be_transient
 from lasair_broker.lightcurve._resources import REFERENCE_BAND, FeatureResources
 from lasair_broker.lightcurve._statistics import STATISTICS, band_statistics
-from lasair_broker.packets import BANDS, AlertBatch
+from lasair_broker.packets import BANDS, AlertBatch, floats_of
 from lasair_broker.sky import galactic_latitude, htm16
 
 _FORCED_MEANS = ("fpFluxMean", "fpFluxMeanErr")
@@ -82,9 +82,7 @@ def enrich(batch: AlertBatch, resources: FeatureResources) -> AlertBatch:
 
 def _object_column(batch: AlertBatch, name: str) -> Float64:
     """A numeric column of the objects as doubles with NaN for NULL; all NaN if there is none."""
-    if name not in batch.objects.column_names:
-        return float64(np.full(batch.objects.num_rows, np.nan))
-    return float64(batch.objects.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False))
+    return float64(floats_of(batch.objects, name))
 
 
 def _counts(batch: AlertBatch, detections: Rows) -> Iterator[tuple[str, pa.Array]]:

@@ -14,7 +14,7 @@ from lasair_broker.lightcurve._cosmology import SPEED_OF_LIGHT
 from lasair_broker.lightcurve._curves import Float64, Measurements
 from lasair_broker.lightcurve._kernel import kernel
 from lasair_broker.lightcurve._resources import FeatureResources
-from lasair_broker.packets import AlertBatch
+from lasair_broker.packets import AlertBatch, floats_of
 
 ZERO_POINT = 31.4
 """AB magnitude of 1 nJy."""
@@ -72,14 +72,14 @@ def hosts(batch: AlertBatch, resources: FeatureResources) -> Hosts:
     classes = table.column("classification").to_numpy(zero_copy_only=False)[rows]
     with_host = found & np.isin(classes, _WITH_HOST)
     distance, distance_error, z, photo_z, photo_z_error = (
-        np.where(with_host, _floats(table, name)[rows], np.nan)
+        np.where(with_host, floats_of(table, name)[rows], np.nan)
         for name in ("best_distance", "best_distance_err", "z", "photoZ", "photoZErr")
     )
     if "redshiftKind" in table.column_names:
         # A redshift of the object itself goes before whatever is known of a host, and needs none.
         own = pc.fill_null(pc.equal(table.column("redshiftKind"), "tns"), False).to_numpy()[rows] & found
         own &= ~np.isin(classes, _NOT_TRANSIENT)
-        z = np.where(own, _floats(table, "redshift")[rows], z)
+        z = np.where(own, floats_of(table, "redshift")[rows], z)
         distance, distance_error = (np.where(own, np.nan, v) for v in (distance, distance_error))
     distance = np.where(distance > 0.0, distance, np.nan)
     spectroscopic = z > 0.0
@@ -104,14 +104,6 @@ def _rows_of_objects(objects: pa.ChunkedArray, others: pa.ChunkedArray) -> npt.N
     found = pc.index_in(objects, value_set=others.combine_chunks())
     rows: npt.NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return rows
-
-
-def _floats(table: pa.Table, name: str) -> Float64:
-    """A column as doubles with NaN for NULL, or all NaN if the table has no such column."""
-    if name not in table.column_names:
-        return np.full(table.num_rows, np.nan)
-    values: Float64 = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return values
 
 
 def absolute_magnitudes(

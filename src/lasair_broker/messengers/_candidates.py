@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from lasair_broker.lightcurve import Cosmology
 from lasair_broker.messengers._models import class_codes
+from lasair_broker.packets import floats_of
 from lasair_broker.sky import healpix29
 
 Float64 = npt.NDArray[np.float64]
@@ -85,9 +86,9 @@ class Candidates:
         Columns that are not there are unknown.
         """
         ids = objects["diaObjectId"].to_numpy()
-        ra, decl = _floats(objects, "ra"), _floats(objects, "decl")
-        first, gap = _floats(objects, "firstDiaSourceMjdTai"), _floats(objects, "nondetectionGap")
-        bands = np.stack([_floats(objects, f"{band}_preSnr") for band in _BANDS])
+        ra, decl = floats_of(objects, "ra"), floats_of(objects, "decl")
+        first, gap = floats_of(objects, "firstDiaSourceMjdTai"), floats_of(objects, "nondetectionGap")
+        bands = np.stack([floats_of(objects, f"{band}_preSnr") for band in _BANDS])
         known = ~np.isnan(bands).all(axis=0)
         pre_snr = np.full(len(ids), np.nan)
         pre_snr[known] = np.nanmax(bands[:, known], axis=0)
@@ -105,7 +106,7 @@ class Candidates:
         order = np.argsort(which, kind="stable")
         offset = np.searchsorted(which[order], np.arange(len(ids) + 1))
         return cls(
-            ids, ra, decl, healpix29(ra, decl), first, _floats(objects, "lastDiaSourceMjdTai"), first - gap,
+            ids, ra, decl, healpix29(ra, decl), first, floats_of(objects, "lastDiaSourceMjdTai"), first - gap,
             pre_snr, class_codes(names), offset, weight[order], distance[order], error[order],
         )  # fmt: skip
 
@@ -131,7 +132,7 @@ def _measured(there: Int64, rows: pa.Table, cosmology: Cosmology) -> _Parts:
         nothing = np.zeros(0)
         return np.zeros(0, np.int64), nothing, nothing, nothing
     own = pc.fill_null(pc.equal(rows["redshiftKind"], "tns"), False).to_numpy().astype(bool)
-    z, error = _floats(rows, "redshift")[own], _floats(rows, "redshiftErr")[own]
+    z, error = floats_of(rows, "redshift")[own], floats_of(rows, "redshiftErr")[own]
     own_rows = there[own]
     good = z > 0.0
     z, error, own_rows = z[good], error[good], own_rows[good]
@@ -146,8 +147,8 @@ def _measured(there: Int64, rows: pa.Table, cosmology: Cosmology) -> _Parts:
 def _hosts(ids: Int64, rows: pa.Table, measured: set[int]) -> _Parts:
     which, there = _candidates_of(ids, rows)
     rows = rows.take(pa.array(there))
-    weight, distance = _floats(rows, "hostProbability"), _floats(rows, "best_distance")
-    error = _floats(rows, "best_distance_err")
+    weight, distance = floats_of(rows, "hostProbability"), floats_of(rows, "best_distance")
+    error = floats_of(rows, "best_distance_err")
     error = np.where(error > 0.0, error, _DEFAULT_ERROR * distance)
     by_colours = pc.fill_null(pc.equal(rows["best_distance_flag"], "pz"), False).to_numpy().astype(bool)
     weight = np.where(by_colours, (1.0 - _OUTLIERS) * weight, weight)
@@ -173,10 +174,3 @@ def _candidates_of(ids: Int64, rows: pa.Table) -> tuple[Int64, Int64]:
     which = order[place]
     there = np.flatnonzero(ids[which] == theirs)
     return which[there], there
-
-
-def _floats(table: pa.Table, name: str) -> Float64:
-    """A column as doubles, NaN for NULL and where there is none."""
-    if name not in table.column_names:
-        return np.full(table.num_rows, np.nan)
-    return np.asarray(table.column(name).cast(pa.float64()).to_numpy(), np.float64)

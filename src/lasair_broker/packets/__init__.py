@@ -1,7 +1,7 @@
 """Wire formats of surveys, and the one canonical shape that every later stage takes."""
 
 from lasair_broker.packets._batch import AlertBatch, Messages, Payloads
-from lasair_broker.packets._columns import BANDS, Column, Columns, SourceColumns, band_codes
+from lasair_broker.packets._columns import BANDS, Column, Columns, SourceColumns, band_codes, floats_of
 from lasair_broker.packets._decode import decode, decode_datums
 from lasair_broker.packets._files import PacketFileError, read_files
 from lasair_broker.packets._known import with_known
@@ -32,6 +32,7 @@ __all__ = [
     "band_codes",
     "decode",
     "decode_datums",
+    "floats_of",
     "is_ztf_object_id",
     "jd_utc_to_mjd_tai",
     "mjd_tai_now",

@@ -10,7 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["BANDS", "Column", "Columns", "SourceColumns", "arrow_array", "band_codes", "finite", "to_dtype"]
+__all__ = [
+    "BANDS",
+    "Column",
+    "Columns",
+    "SourceColumns",
+    "arrow_array",
+    "band_codes",
+    "finite",
+    "floats_of",
+    "to_dtype",
+]
 
 BANDS = ("u", "g", "r", "i", "z", "y")
 """The bands in order of wavelength; a band's place here is its code in kernels. -1 is any other band."""
@@ -63,6 +73,15 @@ class SourceColumns:
 def band_codes(words: Sequence[str]) -> npt.NDArray[np.int8]:
     """The code of each band name in BANDS, -1 for others; one more -1 at the end, where code -1 points."""
     return np.array([BANDS.index(w) if w in BANDS else -1 for w in words] + [-1], np.int8)
+
+
+def floats_of(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    """Numeric column `name` of a table as doubles with NaN for NULL; all NaN if the table has no such
+    column."""
+    if name not in table.column_names:
+        return np.full(table.num_rows, np.nan)
+    values: npt.NDArray[np.float64] = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values
 
 
 def finite(values: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -29,6 +29,7 @@ from .._batch import (
     last_of,
     newest_of,
     placed_alerts,
+    signed_fingerprint,
     speaks_of_objects,
     with_column,
 )
@@ -172,7 +173,7 @@ class Writing:
         payloads = batch.payloads
         address, length = payloads.address[keep], payloads.length[keep]
         place = self._packs.reserve(length, self._now)
-        fingerprint = int(np.uint64(payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
+        fingerprint = signed_fingerprint(batch)
         self._pending.append(self._executor.submit(self._packs.write, place, address, length, fingerprint))
         self._touched_packs[place.pack] = place.end
         self._counts.pack_bytes += place.end - place.start
@@ -288,7 +289,7 @@ class Writing:
             )
 
     def _store_schema(self, batch: AlertBatch) -> None:
-        fingerprint = int(np.uint64(batch.payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
+        fingerprint = signed_fingerprint(batch)
         self._connection.execute(
             "INSERT INTO avro_schemas (fingerprint, json) SELECT ?, ? "
             "WHERE NOT EXISTS (SELECT 1 FROM avro_schemas WHERE fingerprint = ?)",

@@ -22,7 +22,7 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import Engine
 
 from .. import _check, _export, _replay
-from .._images import fits_bytes, png_of_fits
+from .._images import fits_bytes
 from ..errors import ArchiveError, ArchiveFullError
 from ..interface import (
     Archive,
@@ -309,10 +309,6 @@ class DuckDBArchive(Archive):
         with self._database.reader() as connection:
             place = _lookups.cutout_place(connection, diaSourceId, which)
         return None if place is None else fits_bytes(self._reader.read(*place))
-
-    def cutout_png(self, diaSourceId: int, which: Cutout, size: int = 256) -> bytes | None:
-        image = self.cutout(diaSourceId, which)
-        return None if image is None else png_of_fits(image, size)
 
     def alert_bytes(self, diaSourceId: int) -> tuple[bytes, str] | None:
         with self._database.reader() as connection:

@@ -30,6 +30,7 @@ from .._batch import (
     last_of,
     newest_of,
     placed_alerts,
+    signed_fingerprint,
     speaks_of_objects,
     with_column,
 )
@@ -182,7 +183,7 @@ class Writing:
         payloads = batch.payloads
         address, length = payloads.address[keep], payloads.length[keep]
         place = self._packs.reserve(length, self._now)
-        fingerprint = _fingerprint(batch)
+        fingerprint = signed_fingerprint(batch)
         self._pending.append(self._executor.submit(self._packs.write, place, address, length, fingerprint))
         self._touched_packs[place.pack] = place.end
         self._counts.pack_bytes += place.end - place.start
@@ -264,13 +265,8 @@ class Writing:
     def _store_schema(self, batch: AlertBatch) -> None:
         self._session.run(
             "INSERT INTO avro_schemas (fingerprint, json) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            [_fingerprint(batch), batch.payloads.schema_json],
+            [signed_fingerprint(batch), batch.payloads.schema_json],
         )
-
-
-def _fingerprint(batch: AlertBatch) -> int:
-    """The schema's fingerprint as the signed number that a column takes."""
-    return int(np.uint64(batch.payloads.schema_fingerprint & (2**64 - 1)).view(np.int64))
 
 
 def note_pack(session: Session, pack: str, length: int) -> None:

@@ -14,7 +14,7 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import Engine
 
 from .. import _check, _export, _replay
-from .._images import fits_bytes, png_of_fits
+from .._images import fits_bytes
 from ..errors import ArchiveError
 from ..interface import (
     Archive,
@@ -199,10 +199,6 @@ class PostgreSQLArchive(Archive):
         with self._pool.session() as session:
             place = _lookups.cutout_place(session, diaSourceId, which)
         return None if place is None else fits_bytes(self._reader.read(*place))
-
-    def cutout_png(self, diaSourceId: int, which: Cutout, size: int = 256) -> bytes | None:
-        image = self.cutout(diaSourceId, which)
-        return None if image is None else png_of_fits(image, size)
 
     def alert_bytes(self, diaSourceId: int) -> tuple[bytes, str] | None:
         with self._pool.session() as session:
