@@ -263,7 +263,8 @@ def produce(
     bootstrap: str, topic: str, values: Sequence[bytes], partitions: Sequence[int] | int = 0
 ) -> list[tuple[int, int]]:
     """Send `values` in order, each to its partition; returns (partition, offset) of each."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "acks": "all"})
+    # A new topic may not have a leader yet: without idempotence, what is tried again would lose its place.
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "enable.idempotence": True})
     to = [partitions] * len(values) if isinstance(partitions, int) else partitions
     places: list[tuple[int, int]] = [(-1, -1)] * len(values)
     for index, (value, partition) in enumerate(zip(values, to, strict=True)):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stream_fixtures import ListSource, assert_same, contents
 
 from lasair_broker.archive import Archive, open_archive
@@ -22,6 +24,7 @@ from lasair_broker.stream import (
     run,
     standard_stages,
 )
+from lasair_broker.stream._again import _position
 
 
 def test_alerts_whose_schema_was_unknown_are_stored_once_it_is_known(
@@ -187,6 +190,13 @@ def test_a_renewal_that_was_killed_goes_on(
     assert found == [1e9] * 9
     seen.clear()
     assert renew(archive, counting, resume=True).objects == 9, "the finished one is not resumed"
+
+
+@given(st.floats(50_000.0, 80_000.0))
+def test_a_renewal_goes_on_before_the_last_moment(arrivedMjdTai: float) -> None:
+    resumed = _position(arrivedMjdTai) / 86_400_000_000
+    assert resumed <= arrivedMjdTai, "another alert of that moment is not left out"
+    assert arrivedMjdTai - resumed < 3e-6 / 86400.0
 
 
 def test_some_of_them(archive: Archive, pipeline: Pipeline, supernova: list[bytes]) -> None:

@@ -13,7 +13,7 @@ from .interface import Archive
 
 __all__ = ["open_archive"]
 
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 10.0
 _PAUSE_SECONDS = 0.1
 
 
@@ -35,7 +35,7 @@ def open_archive(
     Raises
     ------
     ArchiveLockedError
-        If the embedded archive is open already.
+        If the embedded archive is open already, and still is after some seconds.
     ArchiveVersionError
         If it was written by a newer version of this program.
     ArchiveError
@@ -57,11 +57,12 @@ def open_archive(
         try:
             return _opened(folder, settings)
         except ArchiveLockedError:
-            if not read_only:
-                raise
             served = _served(folder)
-            if served is not None:
+            if served is not None and read_only:
                 return served
+            if served is not None:  # to whom it belongs for long
+                served.close()
+                raise
             # Some commands have it open for a moment only, and a worker serves it a moment after opening it.
             if time.monotonic() > end:
                 raise

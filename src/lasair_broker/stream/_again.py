@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -165,8 +166,7 @@ def renew(
     ):
         if stop is not None and stop.is_set():
             return RenewReport(done, renewed, complete=False)
-        # Rounded down, so that alerts which arrived at that very moment are not left out.
-        position = int(stored.alerts.column("arrivedMjdTai")[-1].as_py() * _DAY_MICROSECONDS)
+        position = _position(stored.alerts.column("arrivedMjdTai")[-1].as_py())
         batches = pipeline.process(stored).batches
         report = archive.write(batches, positions={key: position}, renew=True)
         done, left = done + stored.alerts.num_rows, stored.left
@@ -175,6 +175,12 @@ def renew(
             on_progress(done, done + left)
     archive.write([], positions={key: 0})
     return RenewReport(done, renewed, complete=True)
+
+
+def _position(arrivedMjdTai: float) -> int:
+    """Microseconds since MJD 0, surely before a moment: others may have arrived at the same, and doubles of
+    today's dates are not good to a microsecond."""
+    return math.floor(arrivedMjdTai * _DAY_MICROSECONDS) - 1
 
 
 def _number_of_choice(diaObjectIds: Sequence[int] | None, arrivedMjdTai: tuple[float, float]) -> int:

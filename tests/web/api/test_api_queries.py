@@ -337,11 +337,13 @@ def test_the_workers_run_what_is_in_the_line(site: Any) -> None:
     """A running `lasair serve` runs it, in a process with a queue, threads and an archive of its own: a
     query, and a filter over the past, in yet another process."""
     import time
+    from uuid import uuid4
 
     import requests
 
-    site.lasair("user", "create", "quinn")
-    token = site.lasair("user", "token", "quinn")
+    name = f"quinn-{uuid4().hex}"  # the site has a database of its own, whichever this process tries
+    site.lasair("user", "create", name)
+    token = site.lasair("user", "token", name)
     headers = {"Authorization": f"Token {token}"}
 
     def asked(path: str, body: dict[str, Any]) -> Any:
