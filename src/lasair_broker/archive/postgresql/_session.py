@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -113,6 +114,15 @@ class Session:
         """The result of a statement as Python values."""
         columns = [column.to_pylist() for column in self.table(sql, parameters).columns]
         return list(zip(*columns, strict=True))
+
+    def plan(self, sql: str) -> Any:
+        """How the server would run a statement, as EXPLAIN tells it in JSON."""
+        with self._cursor() as cursor:
+            # Which COPY, by which the driver takes results, does not know.
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}")
+            (found,) = _plain(cursor.fetch_arrow_table()).column(0).to_pylist()
+        return json.loads(found)[0]["Plan"]
 
     def batches(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[pa.RecordBatch]:
         """The result of a statement, piece by piece as the server sends it; the first may have no rows."""
