@@ -32,8 +32,15 @@ def _model(**settings: object) -> lgb.Booster:
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"extra_trees": True, "max_depth": 3}, {"use_missing": False}, {"objective": "binary"}],
-    ids=["plain", "extra trees", "nothing is missing", "binary"],
+    [
+        {},
+        {"extra_trees": True, "max_depth": 3},
+        {"use_missing": False},
+        {"objective": "binary"},
+        {"objective": "binary", "sigmoid": 0.3},
+        {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
+    ],
+    ids=["plain", "extra trees", "nothing is missing", "binary", "another sigmoid", "forest"],
 )
 def test_probabilities_are_those_of_lightgbm(settings: dict[str, object]) -> None:
     model = _model(**settings)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import struct
-import warnings
 import zlib
 
 import numpy as np
 import numpy.typing as npt
-from astropy.io import fits
 from astropy.visualization import ZScaleInterval
+
+from lasair_broker import packets
+from lasair_broker.packets import ImageError, fits_pixels
 
 from .errors import ArchiveCorruptError
 
 __all__ = ["fits_bytes", "png_of_fits"]
 
-_GZIP = b"\x1f\x8b"
-_FITS = b"SIMPLE  ="
 _SOFTENING = 0.1
 
 
@@ -30,14 +27,10 @@ def fits_bytes(image: bytes) -> bytes:
     ArchiveCorruptError
         If it is neither FITS nor gzip of it.
     """
-    if image.startswith(_GZIP):
-        try:
-            image = gzip.decompress(image)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ArchiveCorruptError(f"the image cannot be unpacked: {error}") from error
-    if not image.startswith(_FITS):
-        raise ArchiveCorruptError("the image is not a FITS file")
-    return image
+    try:
+        return packets.fits_bytes(image)
+    except ImageError as error:
+        raise ArchiveCorruptError(str(error)) from error
 
 
 def png_of_fits(image: bytes, size: int) -> bytes:
@@ -56,7 +49,10 @@ def png_of_fits(image: bytes, size: int) -> bytes:
     """
     if size < 1:
         raise ValueError(f"a picture must have at least 1 pixel, not {size}")
-    pixels = _pixels(image)
+    try:
+        pixels = fits_pixels(image)
+    except ImageError as error:
+        raise ArchiveCorruptError(str(error)) from error
     grey = _stretched(pixels)[::-1]
     scale = size / max(grey.shape)
     rows = np.minimum(
@@ -66,18 +62,6 @@ def png_of_fits(image: bytes, size: int) -> bytes:
         (np.arange(max(1, round(grey.shape[1] * scale))) / scale).astype(int), grey.shape[1] - 1
     )
     return _png(grey[np.ix_(rows, columns)])
-
-
-def _pixels(image: bytes) -> npt.NDArray[np.float64]:
-    try:
-        with warnings.catch_warnings(action="ignore"), fits.open(io.BytesIO(image), memmap=False) as units:
-            for unit in units:
-                if unit.is_image and unit.data is not None and unit.data.ndim >= 2 and unit.data.size:
-                    plane = unit.data.reshape(-1, *unit.data.shape[-2:])[0]
-                    return np.asarray(plane, np.float64)
-    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise ArchiveCorruptError(f"the FITS file cannot be read: {error}") from error
-    raise ArchiveCorruptError("the FITS file has no image")
 
 
 def _stretched(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:

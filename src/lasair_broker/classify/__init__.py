@@ -1,6 +1,6 @@
 """Probabilities of what an object is: the tree of classes, features, models, and the stage that applies them.
 
-`training` goes from labelled light curves to a model.
+`training` goes from labelled light curves to a model; `others` runs models that somebody else made.
 """
 
 from lasair_broker.classify._calibration import calibration_error

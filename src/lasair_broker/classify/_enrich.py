@@ -16,6 +16,7 @@ from lasair_broker.classify._kernel import CURVE_VALUES
 from lasair_broker.classify._model import Head, Model
 from lasair_broker.classify._priors import Priors, shifted
 from lasair_broker.classify._taxonomy import UNKNOWN, taxonomy
+from lasair_broker.classify.others import OtherModel, said_by
 from lasair_broker.packets import AlertBatch, mjd_tai_now
 from lasair_broker.schema import arrow_schema, conform
 
@@ -40,10 +41,13 @@ class Classifiers:
         Our own; None: the stage does nothing.
     priors
         What to expect at a place; None: probabilities are for the mixture that the model was trained on.
+    others
+        Models that somebody else made.
     """
 
     model: Model | None = None
     priors: Priors | None = None
+    others: Sequence[OtherModel] = ()
 
 
 @dataclass(frozen=True)
@@ -133,19 +137,22 @@ def enrich(batch: AlertBatch, classifiers: Classifiers) -> AlertBatch:
     batch
         With what the light curve stage adds, and the context stage, if there is one.
     classifiers
-        The model, and what to expect at a place.
+        The models, and what to expect at a place.
 
     Returns
     -------
-    The batch with one row in each table for each object that a model has something to say of.
+    The batch with one row in each table for each model and object that it has something to say of.
     """
-    model = classifiers.model
-    if model is None or not batch.objects.num_rows:
+    model, others = classifiers.model, classifiers.others
+    if (model is None and not others) or not batch.objects.num_rows:
         return batch
     rows = features(batch)
-    verdict = classify(model, batch.survey, rows, classifiers.priors, _context(batch))
-    found = np.flatnonzero(verdict.heads >= 0)
-    table = _table(batch, model, verdict, rows[:, _AGE], found)
+    said = [said_by(other, batch, rows) for other in others]
+    if model is not None:
+        verdict = classify(model, batch.survey, rows, classifiers.priors, _context(batch))
+        found = np.flatnonzero(verdict.heads >= 0)
+        said.insert(0, _table(batch, model, verdict, rows[:, _AGE], found))
+    table = pa.concat_tables(said)
     history = table.select(arrow_schema("classification_history").names)
     return batch.with_table("classifications", table).with_table("classification_history", history)
 

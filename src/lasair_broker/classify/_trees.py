@@ -39,6 +39,9 @@ class Trees:
         Of classes.
     objective
         As LightGBM names it: "multiclass", "binary"…
+    scale
+        What sums of leaves are multiplied by: for a forest one over its number of trees, for a binary model
+        its sigmoid's parameter.
     features
         Names of the columns that rows have.
     first, depth
@@ -55,6 +58,7 @@ class Trees:
 
     number: int
     objective: str
+    scale: float
     features: tuple[str, ...]
     first: Int32
     depth: Int32
@@ -79,7 +83,8 @@ class Trees:
         try:
             trees = [dict(_pairs(block.split("\n\n")[0])) for block in blocks]
             parts = [_one(tree) for tree in trees]
-            number, objective = int(told["num_tree_per_iteration"]), told["objective"].split()[0]
+            number = int(told["num_tree_per_iteration"])
+            objective, *settings = told["objective"].split()
             features = tuple(told["feature_names"].split())
         except TreesError:
             raise
@@ -87,13 +92,15 @@ class Trees:
             raise TreesError(f"not a model of LightGBM: {error}") from error
         if not parts:
             raise TreesError("not a model of LightGBM: it has no trees")
+        scale = number / len(parts) if "average_output" in head.splitlines() else 1.0
+        scale *= next((float(one[8:]) for one in settings if one.startswith("sigmoid:")), 1.0)
         first = np.cumsum([0, *(len(part[0]) for part in parts)]).astype(np.int32)
         depth = np.array([_depth(part[3]) for part in parts], np.int32)
         columns = [np.ascontiguousarray(np.concatenate(column)) for column in zip(*parts, strict=True)]
-        return cls(number, objective, features, first, depth, *columns)
+        return cls(number, objective, scale, features, first, depth, *columns)
 
     def raw(self, rows: Float32) -> Float64:
-        """Sums of the leaves that rows fall into, shape (rows, number)."""
+        """Sums of the leaves that rows fall into, shape (rows, number), before `scale`."""
         out = np.zeros((len(rows), self.number))
         _sum_leaves(
             np.ascontiguousarray(np.asarray(rows, np.float32).T),
@@ -119,9 +126,9 @@ class Trees:
             If the objective is neither multiclass nor binary.
         """
         if self.objective == "multiclass":
-            return softmax(self.raw(rows))
+            return softmax(self.scale * self.raw(rows))
         if self.objective == "binary":
-            return np.asarray(1.0 / (1.0 + np.exp(-self.raw(rows))))
+            return np.asarray(1.0 / (1.0 + np.exp(-self.scale * self.raw(rows))))
         raise TreesError(f"the objective {self.objective!r} gives no probabilities")
 
 

@@ -92,6 +92,7 @@ COMMANDS = {
         "Train the classifier: light curves, features as the stream has them, trees, calibration, "
         "evaluation.",
     ),
+    "model": _Command("_model", "app", "Models that give class probabilities: ours, and other people's."),
     "demo": _Command(
         "_demo",
         "demo",

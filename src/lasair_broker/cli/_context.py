@@ -133,15 +133,21 @@ def classifiers_of(settings: Settings) -> Classifiers:
     Raises
     ------
     ModelError, PriorsError
-        If a file that the settings name is missing or none of its kind.
+        If a file of ours that the settings name is missing or none of its kind. A model of somebody else
+        that cannot be used is left out and named in the log.
     """
     from lasair_broker.classify import Classifiers, load_model, load_priors, shipped_model
+    from lasair_broker.classify.others import load_other_models
 
     wanted = settings.classify
     if not wanted.enabled:
         return Classifiers()
     model = shipped_model() if wanted.model is None else load_model(wanted.model)
-    return Classifiers(model, load_priors(wanted.priors) if wanted.shift else None)
+    return Classifiers(
+        model,
+        load_priors(wanted.priors) if wanted.shift else None,
+        load_other_models(wanted.others, wanted.threads),
+    )
 
 
 def features_of(settings: Settings) -> FeatureResources:

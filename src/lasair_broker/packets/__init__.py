@@ -4,6 +4,7 @@ from lasair_broker.packets._batch import AlertBatch, Messages, Payloads
 from lasair_broker.packets._columns import BANDS, Column, Columns, SourceColumns, band_codes, floats_of
 from lasair_broker.packets._decode import decode, decode_datums
 from lasair_broker.packets._files import PacketFileError, read_files
+from lasair_broker.packets._images import ImageError, fits_bytes, fits_pixels
 from lasair_broker.packets._known import with_known
 from lasair_broker.packets._schema_files import SchemaFileError
 from lasair_broker.packets._schema_store import SchemaStore, UnknownSchemaError
@@ -21,6 +22,7 @@ __all__ = [
     "AlertBatch",
     "Column",
     "Columns",
+    "ImageError",
     "Messages",
     "PacketFileError",
     "Payloads",
@@ -32,6 +34,8 @@ __all__ = [
     "band_codes",
     "decode",
     "decode_datums",
+    "fits_bytes",
+    "fits_pixels",
     "floats_of",
     "is_ztf_object_id",
     "jd_utc_to_mjd_tai",

@@ -307,6 +307,11 @@ class ClassifySettings(_Section):
         description="Turn probabilities from the mixture that the model was trained on to that expected at "
         "the place, with what the context stage says.",
     )
+    others: tuple[Path, ...] = Field(
+        (),
+        description="YAML files of other people's models, which run beside ours; see `lasair model check`.",
+    )
+    threads: int = Field(1, description="Threads that an ONNX model may use for a batch.", ge=1, le=64)
 
 
 class TnsSettings(_Section):
