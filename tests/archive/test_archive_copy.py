@@ -140,10 +140,10 @@ def test_what_is_there_already_is_not_written_over(house: dict[str, Places]) -> 
 def test_a_pack_that_lost_its_end_is_told(house: dict[str, Places]) -> None:
     with house["duckdb"]("source") as theirs, house["postgresql"]("target") as ours:
         filled(theirs)
-        (pack,) = theirs.packs().folder.glob("*.pack")
+        (pack,) = (house["duckdb"].folder / "source").rglob("*.pack")
         with pack.open("r+b") as file:
             file.truncate(4096)
-        with pytest.raises(ArchiveError, match="lost its end"):
+        with pytest.raises(ArchiveError, match="ends before byte"):
             copy_archive(theirs, ours)
         assert ours.positions() == {}
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lasair_broker.archive import ArchiveCorruptError
-from lasair_broker.archive.packs import PackReader, PackWriter, same_bytes
+from lasair_broker.archive.packs import FolderReader, FolderWriter, same_bytes
 
 MJD = 61_000.7
 
@@ -28,7 +28,7 @@ def places(datums: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def append(writer: PackWriter, datums: list[bytes], mjd: float = MJD, fingerprint: int = 5):
+def append(writer: FolderWriter, datums: list[bytes], mjd: float = MJD, fingerprint: int = 5):
     address, length = places(datums)
     place = writer.reserve(length, mjd)
     writer.write(place, address, length, fingerprint)
@@ -43,7 +43,7 @@ def append(writer: PackWriter, datums: list[bytes], mjd: float = MJD, fingerprin
 def test_what_is_appended_is_read_back(tmp_path_factory, sizes, seed):
     folder = tmp_path_factory.mktemp("packs")
     random = np.random.default_rng(seed)
-    writer, reader = PackWriter(folder, {}, 1 << 20), PackReader(folder)
+    writer, reader = FolderWriter(folder, {}, 1 << 20), FolderReader(folder)
     frames = []
     for number, lengths in enumerate(sizes):
         datums = [random.bytes(length) for length in lengths]
@@ -69,7 +69,7 @@ def test_what_is_appended_is_read_back(tmp_path_factory, sizes, seed):
 def test_datums_larger_than_the_buffer_and_many_small_ones(tmp_path):
     random = np.random.default_rng(1)
     datums = [random.bytes(11_000_000), b"", random.bytes(3), *(bytes([n % 256]) for n in range(70_000))]
-    writer, reader = PackWriter(tmp_path, {}, 1 << 30), PackReader(tmp_path)
+    writer, reader = FolderWriter(tmp_path, {}, 1 << 30), FolderReader(tmp_path)
     place = append(writer, datums)
     for n in (0, 1, 2, 3, 70_002):
         assert reader.read(place.pack, int(place.offset[n]), len(datums[n])) == datums[n]
@@ -78,7 +78,7 @@ def test_datums_larger_than_the_buffer_and_many_small_ones(tmp_path):
 
 
 def test_packs_end_with_their_size_and_with_the_night(tmp_path):
-    writer = PackWriter(tmp_path, {}, 20_000)
+    writer = FolderWriter(tmp_path, {}, 20_000)
     noon = 61_000.5
     packs = [append(writer, [b"x" * 6000], noon + day).pack for day in (-0.01, 0.01, 0.02, 0.9, 1.01)]
     assert packs[0] != packs[1]
@@ -87,27 +87,27 @@ def test_packs_end_with_their_size_and_with_the_night(tmp_path):
 
 
 def test_without_a_commit_the_next_start_cuts_it_off(tmp_path):
-    writer = PackWriter(tmp_path, {}, 1 << 20)
+    writer = FolderWriter(tmp_path, {}, 1 << 20)
     first = append(writer, [b"kept"])
     writer.commit()
     append(writer, [b"lost" * 5000])
     assert (tmp_path / first.pack).stat().st_size > first.end
-    again = PackWriter(tmp_path, {first.pack: first.end}, 1 << 20)
+    again = FolderWriter(tmp_path, {first.pack: first.end}, 1 << 20)
     assert (tmp_path / first.pack).stat().st_size == first.end
     second = append(again, [b"new"])
     assert (second.pack, second.start) == (first.pack, first.end)
-    assert PackReader(tmp_path).read(first.pack, int(first.offset[0]), 4) == b"kept"
+    assert FolderReader(tmp_path).read(first.pack, int(first.offset[0]), 4) == b"kept"
 
 
 def test_rollback_takes_new_packs_away(tmp_path):
-    writer = PackWriter(tmp_path, {}, 1)
+    writer = FolderWriter(tmp_path, {}, 1)
     first = append(writer, [b"kept"])
     writer.commit()
     for _ in range(3):
         append(writer, [b"lost"])
-    assert len(PackReader(tmp_path).sizes()) == 4
+    assert len(FolderReader(tmp_path).sizes()) == 4
     writer.rollback({first.pack: first.end})
-    assert PackReader(tmp_path).sizes() == {first.pack: first.end}
+    assert FolderReader(tmp_path).sizes() == {first.pack: first.end}
     # The next one is again number two.
     assert append(writer, [b"more"]).pack.endswith("-000002.pack")
 
@@ -115,32 +115,32 @@ def test_rollback_takes_new_packs_away(tmp_path):
 def test_a_pack_that_nobody_knows_is_left_alone(tmp_path):
     """A crash may have left it, but it may also be newer than a back-up from which the database was
     restored."""
-    writer = PackWriter(tmp_path, {}, 1)
+    writer = FolderWriter(tmp_path, {}, 1)
     first = append(writer, [b"kept"])
     left = append(writer, [b"z" * 50_000])
-    again = PackWriter(tmp_path, {first.pack: first.end}, 1)
+    again = FolderWriter(tmp_path, {first.pack: first.end}, 1)
     second = append(again, [b"new"])
     assert second.pack not in (first.pack, left.pack)
-    assert PackReader(tmp_path).sizes()[left.pack] == left.end
+    assert FolderReader(tmp_path).sizes()[left.pack] == left.end
     again.rollback({first.pack: first.end})
-    assert set(PackReader(tmp_path).sizes()) == {first.pack, left.pack}
+    assert set(FolderReader(tmp_path).sizes()) == {first.pack, left.pack}
 
 
 def test_a_pack_that_lost_its_end_is_left_alone(tmp_path):
-    writer = PackWriter(tmp_path, {}, 1 << 20)
+    writer = FolderWriter(tmp_path, {}, 1 << 20)
     first = append(writer, [b"kept" * 3000])
     os.truncate(tmp_path / first.pack, 4096)
-    again = PackWriter(tmp_path, {first.pack: first.end}, 1 << 20)
+    again = FolderWriter(tmp_path, {first.pack: first.end}, 1 << 20)
     second = append(again, [b"new"])
     assert second.pack != first.pack
     assert (tmp_path / first.pack).stat().st_size == 4096
     with pytest.raises(ArchiveCorruptError):
-        PackReader(tmp_path).read(first.pack, int(first.offset[0]), 12_000)
+        FolderReader(tmp_path).read(first.pack, int(first.offset[0]), 12_000)
 
 
 def test_flipped_bits_are_found(tmp_path):
     random = np.random.default_rng(3)
-    writer, reader = PackWriter(tmp_path, {}, 1 << 20), PackReader(tmp_path)
+    writer, reader = FolderWriter(tmp_path, {}, 1 << 20), FolderReader(tmp_path)
     place = append(writer, [random.bytes(size) for size in (1000, 7, 50_000, 33)])
     following = append(writer, [b"after"])
     path = tmp_path / place.pack
@@ -162,7 +162,7 @@ def test_flipped_bits_are_found(tmp_path):
 
 
 def test_names_lead_nowhere_else(tmp_path):
-    reader = PackReader(tmp_path)
+    reader = FolderReader(tmp_path)
     for name in ("../secret.pack", "/etc/passwd", "raw.txt", "missing.pack"):
         with pytest.raises(ArchiveCorruptError):
             reader.read(name, 0, 1)
@@ -180,10 +180,10 @@ def test_a_file_system_without_direct_writes(tmp_path, monkeypatch):
         return ordinary(path, flags, *more, **named)
 
     monkeypatch.setattr(os, "open", refusing)
-    writer = PackWriter(tmp_path, {}, 1 << 20)
+    writer = FolderWriter(tmp_path, {}, 1 << 20)
     place = append(writer, [b"some", b"datums"])
     monkeypatch.undo()
-    assert PackReader(tmp_path).read(place.pack, int(place.offset[1]), 6) == b"datums"
+    assert FolderReader(tmp_path).read(place.pack, int(place.offset[1]), 6) == b"datums"
 
 
 def test_equal_bytes():
@@ -195,7 +195,7 @@ def test_equal_bytes():
 
 
 def test_files_kept_open_are_few(tmp_path: Path):
-    writer, reader = PackWriter(tmp_path, {}, 1), PackReader(tmp_path)
+    writer, reader = FolderWriter(tmp_path, {}, 1), FolderReader(tmp_path)
     placed = [append(writer, [f"datum {n}".encode()]) for n in range(80)]
     before = open_files()
     for n, place in enumerate(placed):

@@ -167,7 +167,7 @@ def test_what_a_snapshot_does_not_serve(
                     "ON o.diaObjectId = s.diaObjectId", ARCHIVE)  # fmt: skip
     found = archive.query(sources.render)
     assert (found.num_rows, found.schema.metadata) == (8, None)
-    monkeypatch.setattr(_columnar, "_DEAR", 30_000.0)
+    monkeypatch.setattr(_columnar, "_DEAR", 10_000.0)
     assert not archive.query(objects.render).schema.metadata, "so few are found faster by the server"
     monkeypatch.setattr(_columnar, "_DEAR", -1.0)
     monkeypatch.setattr(_columnar, "LASTS_SECONDS", -1.0)

@@ -39,10 +39,10 @@ def _kill_at(step: str, count: int) -> Callable[[str], None]:
 def _watch_the_archive(reached: Callable[[str], None]) -> None:
     """Have steps within the archive's one write reported too."""
     from lasair_broker.archive.duckdb._write import Writing
-    from lasair_broker.archive.packs import PackWriter
+    from lasair_broker.archive.packs import FolderWriter
     from lasair_broker.archive.postgresql._write import Writing as SiteWriting
 
-    append, finish, site_finish = PackWriter.write, Writing.finish, SiteWriting.finish
+    append, finish, site_finish = FolderWriter.write, Writing.finish, SiteWriting.finish
 
     def watched_append(self: Any, *arguments: Any) -> Any:
         reached("pack-begun")
@@ -59,7 +59,7 @@ def _watch_the_archive(reached: Callable[[str], None]) -> None:
 
         return watched_finish
 
-    PackWriter.write = watched_append  # type: ignore[method-assign]
+    FolderWriter.write = watched_append  # type: ignore[method-assign]
     Writing.finish = watched(finish)  # type: ignore[method-assign]
     SiteWriting.finish = watched(site_finish)  # type: ignore[method-assign]
 

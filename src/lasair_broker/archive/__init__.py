@@ -2,7 +2,9 @@
 
 from ._copy import Copied, copy_archive
 from ._open import open_archive
+from ._tidy import Retention, Tidied, tidy_archive
 from .errors import (
+    ArchiveAwayError,
     ArchiveCorruptError,
     ArchiveError,
     ArchiveFullError,
@@ -22,6 +24,7 @@ from .interface import (
     LightCurve,
     Progress,
     Rematch,
+    Rendered,
     Stored,
     TableStatus,
     WriteReport,
@@ -30,6 +33,7 @@ from .interface import (
 __all__ = [
     "CONE_COLUMNS",
     "Archive",
+    "ArchiveAwayError",
     "ArchiveCorruptError",
     "ArchiveError",
     "ArchiveFullError",
@@ -46,9 +50,13 @@ __all__ = [
     "QueryMemoryError",
     "QueryTimeoutError",
     "Rematch",
+    "Rendered",
+    "Retention",
     "Stored",
     "TableStatus",
+    "Tidied",
     "WriteReport",
     "copy_archive",
     "open_archive",
+    "tidy_archive",
 ]

@@ -165,9 +165,14 @@ def images_of(alerts: pa.Table, datum: Int64) -> pa.Table:
     for which in ("Difference", "Science", "Template"):
         offset, length = f"cutout{which}Offset", f"cutout{which}Length"
         if offset in alerts.column_names:
-            columns[offset] = pc.add(alerts.column(offset).cast(pa.int64()), datum)
-            columns[length] = alerts.column(length)
-            some |= alerts.column(offset).is_valid().to_numpy()
+            # An empty image is none: `lasair archive tidy` leaves such packets.
+            there = pc.greater(alerts.column(length), 0)
+            nothing = pa.scalar(None, pa.int64())
+            columns[offset] = pc.if_else(
+                there, pc.add(alerts.column(offset).cast(pa.int64()), datum), nothing
+            )
+            columns[length] = pc.if_else(there, alerts.column(length), pa.scalar(None, pa.int32()))
+            some |= pc.fill_null(there, False).to_numpy()
     return conform(pa.table(columns).filter(pa.array(some)), "cutouts")
 
 

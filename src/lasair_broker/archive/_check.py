@@ -129,6 +129,9 @@ def _packs(reading: Reading, packs: PackReader) -> Iterator[Finding]:
     committed = {row["pack"]: row["length"] for row in noted}
     sizes = packs.sizes()
     for pack, length in sorted(committed.items()):
+        if length == 0:
+            yield Finding("warning", pack, "nothing of it counts; lasair archive tidy removes it")
+            continue
         if pack not in sizes:
             yield Finding("error", pack, f"the pack is missing; it had {length} bytes")
             continue

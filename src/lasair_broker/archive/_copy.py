@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import operator
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +17,9 @@ import pyarrow as pa
 from lasair_broker.schema import TABLES, quoted
 
 from ._reading import column_list
-from .errors import ArchiveError
+from .errors import ArchiveCorruptError, ArchiveError
 from .interface import Archive, Packs, Progress
-from .packs import checksums
+from .packs import PackReader, checksums
 
 __all__ = ["Copied", "copy_archive", "digest"]
 
@@ -57,7 +56,8 @@ def copy_archive(source: Archive, target: Archive, progress: Progress | None = N
         If the target holds alerts of another archive, or a piece is not equal afterwards.
     """
     theirs, ours = source.packs(), target.packs()
-    strange = [name for name in ours.lengths if not _is_same_pack(theirs, ours, name)]
+    counting = [name for name, length in ours.lengths.items() if length]
+    strange = [name for name in counting if not _is_same_pack(theirs, ours, name)]
     if strange:
         raise ArchiveError(
             f"the archive to copy into holds alerts of its own (pack {min(strange)}): begin with an empty one"
@@ -71,7 +71,7 @@ def copy_archive(source: Archive, target: Archive, progress: Progress | None = N
             progress(name, number / (len(pieces) + 1))
         if name == _LAST:
             pack_bytes = _copy_packs(theirs, ours)
-            target.add_packs(theirs.lengths)
+            target.add_packs({name: length for name, length in theirs.lengths.items() if length})
         wanted = _read(source, name, cells)
         expected = digest(wanted)
         rows[name] += wanted.num_rows
@@ -116,46 +116,25 @@ def _is_same_pack(theirs: Packs, ours: Packs, name: str) -> bool:
     if theirs.lengths.get(name) != length:
         return False
     try:
-        with (theirs.folder / name).open("rb") as left, (ours.folder / name).open("rb") as right:
-            while length > 0:
-                piece = min(_PIECE_BYTES, length)
-                if left.read(piece) != right.read(piece):
-                    return False
-                length -= piece
-    except FileNotFoundError:
+        with closing(theirs.place.reader()) as left, closing(ours.place.reader()) as right:
+            return all(map(operator.eq, _pieces(left, name, length), _pieces(right, name, length)))
+    except ArchiveCorruptError:
         return False
-    return True
+
+
+def _pieces(reader: PackReader, name: str, length: int) -> Iterator[bytes]:
+    """The bytes of a pack that count."""
+    for start in range(0, length, _PIECE_BYTES):
+        yield reader.read(name, start, min(_PIECE_BYTES, length - start))
 
 
 def _copy_packs(theirs: Packs, ours: Packs) -> int:
     """Copy as much of each pack as counts, except those that count there already; the bytes copied."""
-    copied = 0
-    for name, length in theirs.lengths.items():
-        source, target = theirs.folder / name, ours.folder / name
-        if name in ours.lengths:
-            continue
-        if source.stat().st_size < length:
-            raise ArchiveError(
-                f"pack {name} has lost its end: {source.stat().st_size} of {length} bytes are left"
-            )
-        partial = target.with_suffix(".partial")
-        with source.open("rb") as file, partial.open("wb") as out:
-            shutil.copyfileobj(file, out, _PIECE_BYTES)
-            out.truncate(length)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(target)
-        _sync(target.parent)
-        copied += length
-    return copied
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    wanted = {name: length for name, length in theirs.lengths.items() if length and name not in ours.lengths}
+    with closing(theirs.place.reader()) as reader, closing(ours.place.writer({}, 1)) as writer:
+        for name, length in wanted.items():
+            writer.add(name, _pieces(reader, name, length))
+    return sum(wanted.values())
 
 
 def digest(rows: pa.Table) -> tuple[int, int]:

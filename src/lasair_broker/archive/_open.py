@@ -10,6 +10,7 @@ from lasair_broker.settings import ArchiveSettings
 
 from .errors import ArchiveError, ArchiveLockedError
 from .interface import Archive
+from .packs import PackPlace
 
 __all__ = ["open_archive"]
 
@@ -44,10 +45,14 @@ def open_archive(
     settings = where if isinstance(where, ArchiveSettings) else ArchiveSettings(url=str(where))
     scheme = re.match(r"([a-z][a-z0-9+]+)://", settings.url)
     if scheme is not None and scheme[1] in ("postgresql", "postgres"):
-        from .postgresql import PostgreSQLArchive
+        from .postgresql import PostgreSQLArchive, SnapshotPlace
 
         return PostgreSQLArchive(
-            settings.url, settings.packs, pack_bytes=settings.pack_bytes, distributed=distributed
+            settings.url,
+            PackPlace.of(settings),
+            pack_bytes=settings.pack_bytes,
+            distributed=distributed,
+            snapshot=SnapshotPlace.of(settings),
         )
     if scheme is not None and scheme[1] not in ("duckdb", "file"):
         raise ArchiveError(f"there is no archive engine for {scheme[1]}://, only folders and postgresql://")

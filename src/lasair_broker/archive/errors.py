@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ArchiveAwayError",
     "ArchiveCorruptError",
     "ArchiveError",
     "ArchiveFullError",
@@ -30,6 +31,11 @@ class ArchiveVersionError(ArchiveError):
 
 class ArchiveFullError(ArchiveError):
     """There is no room left on the disk; the batch was not written."""
+
+
+class ArchiveAwayError(ArchiveError):
+    """The archive's server, or the store of its packs, does not answer. What was on its way there may have
+    been kept or not; it can be tried again."""
 
 
 class ArchiveCorruptError(ArchiveError):

@@ -18,6 +18,7 @@ from lasair_broker.packets import AlertBatch, Payloads
 from lasair_broker.schema import Engine
 
 from ._images import png_of_fits
+from .packs import PackPlace
 
 __all__ = [
     "CONE_COLUMNS",
@@ -30,6 +31,7 @@ __all__ = [
     "Packs",
     "Progress",
     "Rematch",
+    "Rendered",
     "Stored",
     "TableStatus",
     "WriteReport",
@@ -37,6 +39,9 @@ __all__ = [
 
 Cutout = Literal["Difference", "Science", "Template"]
 """The three images of an alert."""
+
+Rendered = Callable[[Engine], str]
+"""A query that can be written for either engine, as `lasair_broker.query.Query.render` does."""
 
 Progress = Callable[[str, float], None]
 """Called in long work with what is being done and how much of all the work is done, 0 to 1."""
@@ -192,9 +197,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Packs:
-    """The packs of an archive: their folder, and the committed length of each in bytes."""
+    """The packs of an archive: where they are, and the committed length of each in bytes.
 
-    folder: Path
+    Of a pack of length 0 nothing counts any more; it waits to be removed.
+    """
+
+    place: PackPlace
     lengths: Mapping[str, int]
 
 
@@ -420,7 +428,7 @@ class Archive(ABC):
     @abstractmethod
     def query(
         self,
-        sql: str,
+        sql: str | Rendered,
         *,
         max_rows: int | None = 10_000,
         timeout: float | None = 60.0,
@@ -431,7 +439,8 @@ class Archive(ABC):
         Parameters
         ----------
         sql
-            The statement, as `lasair_broker.query` renders it.
+            The statement, as `lasair_broker.query` renders it for this engine; or what renders it for an
+            engine by name, for an archive that can choose between two.
         max_rows
             None: all, however large the result is.
         timeout
@@ -449,6 +458,11 @@ class Archive(ABC):
             If it needs more memory than a query may use beside the stream, or its result is too large.
         QueryError
             If it is not one SELECT statement, or fails.
+
+        Returns
+        -------
+        Its rows. Where the archive chose another way than usual, the schema's metadata say so as
+        "answered_by".
         """
 
     @abstractmethod
@@ -536,7 +550,31 @@ class Archive(ABC):
 
     @abstractmethod
     def add_packs(self, lengths: Mapping[str, int]) -> None:
-        """Let packs that have been put into the folder of `packs` count, by name and length in bytes."""
+        """Let packs that have been put into the place of `packs` count, by name and length in bytes."""
+
+    @abstractmethod
+    def move_alerts(self, pack: str, alerts: pa.Table, cutouts: pa.Table, lengths: Mapping[str, int]) -> None:
+        """Let alerts and images of a pack lie in other packs, or nowhere, and nothing of the pack count.
+
+        One transaction. For `tidy_archive`, which has written those packs.
+
+        Parameters
+        ----------
+        pack
+            The pack.
+        alerts
+            All of the pack: `diaSourceId`; `packOffset`, where it begins in the pack; `movedPack`,
+            `movedOffset` and `movedLength`, where it lies now, NULL if its bytes are not kept.
+        cutouts
+            `diaSourceId`, `movedPack` and where the three images begin in it (``cutout…Offset``); images that
+            are not named are kept no more.
+        lengths
+            The other packs, by name and length in bytes.
+        """
+
+    @abstractmethod
+    def remove_packs(self, packs: Collection[str]) -> None:
+        """Remove packs of which nothing counts any more (`move_alerts`), for good."""
 
     @abstractmethod
     def leads(self, chore: str) -> bool:

@@ -21,6 +21,7 @@ __all__ = [
     "DuckDBReading",
     "append_rows",
     "incoming",
+    "move_alerts",
     "read_places",
     "replace_range",
     "replace_rows",
@@ -118,3 +119,23 @@ def replace_range(connection: Any, table: str, rows: pa.Table, cells: tuple[int,
     if rows.num_rows:
         with incoming(connection, arrived=conform(rows, table)):
             connection.execute(f"INSERT INTO {quoted(parts(table)[0])} BY NAME SELECT * FROM arrived")
+
+
+def move_alerts(connection: Any, pack: str, alerts: pa.Table, cutouts: pa.Table) -> None:
+    """Let alerts and images of a pack lie elsewhere; see `Archive.move_alerts`."""
+    places = ", ".join(f"{quoted(name)} = m.{quoted(name)}" for name in cutouts.column_names[2:])
+    with incoming(connection, moved_alerts=alerts, moved_cutouts=cutouts):
+        for part in parts("alerts"):
+            connection.execute(
+                f'UPDATE {quoted(part)} a SET pack = m."movedPack", "packOffset" = m."movedOffset", '
+                '"packLength" = m."movedLength" FROM moved_alerts m '
+                'WHERE a.pack = ? AND a."packOffset" = m."packOffset"',
+                [pack],
+            )
+        for part in parts("cutouts"):
+            connection.execute(
+                f'UPDATE {quoted(part)} c SET pack = m."movedPack", {places} FROM moved_cutouts m '
+                'WHERE c.pack = ? AND c."diaSourceId" = m."diaSourceId"',
+                [pack],
+            )
+            connection.execute(f"DELETE FROM {quoted(part)} WHERE pack = ?", [pack])

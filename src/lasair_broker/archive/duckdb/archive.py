@@ -33,17 +33,18 @@ from ..interface import (
     Packs,
     Progress,
     Rematch,
+    Rendered,
     Stored,
     WriteReport,
 )
-from ..packs import PackReader, PackWriter
+from ..packs import PackPlace
 from ..serving import ArchiveServer
 from . import _hits, _lookups, _query, _status, _upkeep
 from ._beyond import light_curves_beyond
 from ._database import Database
 from ._hits import CommitTimes
 from ._rematch import rematch
-from ._rows import DuckDBReading, replace_range, replace_rows, snapshot
+from ._rows import DuckDBReading, move_alerts, replace_range, replace_rows, snapshot
 from ._write import Writing, replace_list_hits
 
 __all__ = ["DuckDBArchive"]
@@ -98,15 +99,16 @@ class DuckDBArchive(Archive):
         self._delivery_lock = threading.Lock()
         self._commit_times = CommitTimes()
         self._database = Database(self.folder, memory_limit, threads)
-        self._reader = PackReader(self.folder / "packs")
+        self._place = PackPlace(str(self.folder / "packs"))
+        self._reader = self._place.reader()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="packs")
         self._failed = False
         self._server: ArchiveServer | None = None
         try:
-            self._packs = PackWriter(self.folder / "packs", self._committed_packs(), pack_bytes)
+            self._packs = self._place.writer(self._committed_packs(), pack_bytes)
         except OSError as error:
             self._database.close()
-            raise ArchiveError(f"cannot open the packs in {self.folder / 'packs'}: {error}") from error
+            raise ArchiveError(f"cannot open the packs in {self._place.where}: {error}") from error
 
     def write(
         self,
@@ -320,14 +322,15 @@ class DuckDBArchive(Archive):
 
     def query(
         self,
-        sql: str,
+        sql: str | Rendered,
         *,
         max_rows: int | None = 10_000,
         timeout: float | None = 60.0,
         cancelled: threading.Event | None = None,
     ) -> pa.Table:
+        statement = sql if isinstance(sql, str) else sql(self.engine)
         with self._database.reader() as connection:
-            return _query.query(connection, sql, max_rows, timeout, cancelled)
+            return _query.query(connection, statement, max_rows, timeout, cancelled)
 
     def status(self) -> ArchiveStatus:
         with self._database.reader() as connection:
@@ -406,7 +409,7 @@ class DuckDBArchive(Archive):
     def packs(self) -> Packs:
         with self._write_lock, self._failing_well():
             self._recover_if_needed()
-            return Packs(self.folder / "packs", self._committed_packs())
+            return Packs(self._place, self._committed_packs())
 
     def add_packs(self, lengths: Mapping[str, int]) -> None:
         with self._transaction() as connection:
@@ -414,6 +417,20 @@ class DuckDBArchive(Archive):
             replace_rows(connection, ["archive_packs"], rows, ["pack"])
         with self._write_lock, self._failing_well():
             self._packs.rollback(self._committed_packs())  # new alerts go behind those of the newest pack
+
+    def move_alerts(self, pack: str, alerts: pa.Table, cutouts: pa.Table, lengths: Mapping[str, int]) -> None:
+        with self._transaction() as connection:
+            move_alerts(connection, pack, alerts, cutouts)
+            rows = {**lengths, pack: 0}
+            noted = pa.table({"pack": list(rows), "length": pa.array(rows.values(), pa.int64())})
+            replace_rows(connection, ["archive_packs"], noted, ["pack"])
+
+    def remove_packs(self, packs: Collection[str]) -> None:
+        with self._write_lock, self._failing_well():
+            self._packs.remove(packs)
+        with self._transaction() as connection:
+            for pack in packs:
+                connection.execute("DELETE FROM archive_packs WHERE pack = ? AND length = 0", [pack])
 
     def leads(self, chore: str) -> bool:
         return True

@@ -1,8 +1,21 @@
-"""Raw alerts, and with them their cut-outs, in append-only files beside the database."""
+"""Raw alerts, and with them their cut-outs, in files beside the database or in an object store."""
 
 from ._format import Frame, frames
+from ._interface import PackReader, PackWriter, Reserved
 from ._memory import checksums, same_bytes
-from ._reader import PackReader
-from ._writer import PackWriter, Reserved, in_use
+from ._place import PackPlace
+from ._reader import FolderReader
+from ._writer import FolderWriter
 
-__all__ = ["Frame", "PackReader", "PackWriter", "Reserved", "checksums", "frames", "in_use", "same_bytes"]
+__all__ = [
+    "FolderReader",
+    "FolderWriter",
+    "Frame",
+    "PackPlace",
+    "PackReader",
+    "PackWriter",
+    "Reserved",
+    "checksums",
+    "frames",
+    "same_bytes",
+]

@@ -1,7 +1,8 @@
-"""Reading from packs."""
+"""Reading from packs in a folder."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections import OrderedDict
@@ -11,16 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ArchiveCorruptError
-from ._format import Frame, frames
-from ._memory import checksums
+from ._interface import PackReader
 
-__all__ = ["PackReader"]
+__all__ = ["FolderReader", "checked_name"]
 
 _OPEN_FILES = 64
 
 
-class PackReader:
-    """Reads pieces of the packs of a folder; it may be used by many threads.
+class FolderReader(PackReader):
+    """Reads pieces of the packs of a folder.
 
     Parameters
     ----------
@@ -34,13 +34,6 @@ class PackReader:
         self._lock = threading.Lock()
 
     def read(self, pack: str, offset: int, length: int) -> bytes:
-        """`length` bytes of a pack from `offset` on.
-
-        Raises
-        ------
-        ArchiveCorruptError
-            If the pack is missing or too short.
-        """
         # The lock keeps another thread from closing the file while it is read.
         with self._lock:
             data = os.pread(self._open(pack), length, offset)
@@ -49,13 +42,6 @@ class PackReader:
         return data
 
     def map(self, pack: str) -> npt.NDArray[np.uint8]:
-        """A whole pack as it is now, mapped into memory (not read yet).
-
-        Raises
-        ------
-        ArchiveCorruptError
-            If the pack is missing.
-        """
         path = self._path(pack)
         try:
             if path.stat().st_size == 0:
@@ -64,31 +50,30 @@ class PackReader:
         except OSError as error:
             raise ArchiveCorruptError(f"pack {pack} cannot be read: {error.strerror}") from None
 
-    def frames(self, pack: str) -> list[Frame]:
-        """The whole frames of a pack, up to the first place where there is none."""
-        return list(frames(self.map(pack)))
-
-    def damaged(self, pack: str, frame: Frame) -> npt.NDArray[np.int64]:
-        """Which datums of a frame no longer have the checksum they were written with."""
-        memory = self.map(pack)
-        address = frame.offset + memory.ctypes.data
-        return np.flatnonzero(checksums(address, frame.length) != frame.checksum)
-
     def sizes(self) -> dict[str, int]:
-        """The packs of the folder and their sizes in bytes."""
         return {path.name: path.stat().st_size for path in sorted(self._folder.glob("*.pack"))}
 
+    def in_use(self, pack: str) -> bool:
+        try:
+            file = os.open(self._path(pack), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # who writes has a lock
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
+
     def close(self) -> None:
-        """Close all files."""
         with self._lock:
             for file in self._files.values():
                 os.close(file)
             self._files.clear()
 
     def _path(self, pack: str) -> Path:
-        if "/" in pack or not pack.endswith(".pack"):
-            raise ArchiveCorruptError(f"{pack!r} is not the name of a pack")
-        return self._folder / pack
+        return self._folder / checked_name(pack)
 
     def _open(self, pack: str) -> int:
         file = self._files.get(pack)
@@ -103,3 +88,10 @@ class PackReader:
         else:
             self._files.move_to_end(pack)
         return file
+
+
+def checked_name(pack: str) -> str:
+    """The name of a pack, which has to be one: nothing else is ever read or removed."""
+    if "/" in pack or not pack.endswith(".pack"):
+        raise ArchiveCorruptError(f"{pack!r} is not the name of a pack")
+    return pack

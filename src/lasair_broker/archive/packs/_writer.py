@@ -1,4 +1,4 @@
-"""Appending to packs so that a crash leaves nothing behind but bytes that nobody points to."""
+"""Appending to packs in a folder so that a crash leaves nothing behind but bytes that nobody points to."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ._format import blocks, frame_header, header_bytes
+from ._interface import PackWriter, Reserved
 from ._memory import fill
+from ._reader import checked_name
 
-__all__ = ["PackWriter", "Reserved", "in_use"]
+__all__ = ["FolderWriter"]
 
 Int64 = npt.NDArray[np.int64]
 
@@ -26,17 +27,7 @@ _NAME = re.compile(r"raw-(\d{5})-(\d{6,})\.pack")
 _BUFFER_BYTES = 4 * 1024**2
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """Room for a frame: its pack, where it begins, where each datum will begin, and where it ends."""
-
-    pack: str
-    start: int
-    offset: Int64
-    end: int
-
-
-class PackWriter:
+class FolderWriter(PackWriter):
     """Appends datums to the newest pack of a folder.
 
     What is written counts only after `commit`; `rollback`, or the next start after a crash, cuts it off. The
@@ -78,20 +69,6 @@ class PackWriter:
         return self._name, self._length
 
     def reserve(self, length: Int64, mjd: float) -> Reserved:
-        """Room for one frame of datums; it must be written with `write` before the next one is reserved.
-
-        Parameters
-        ----------
-        length
-            Length of each datum in bytes.
-        mjd
-            Now, MJD in days; a new night (from noon to noon UTC) begins a new pack.
-
-        Raises
-        ------
-        OSError
-            If a new pack cannot be made; call `rollback` then.
-        """
         night = int(mjd - 0.5)
         if self._file < 0 or night != self._night or self._length >= self._pack_bytes:
             self._next_pack(night)
@@ -102,22 +79,6 @@ class PackWriter:
         return Reserved(self._name, start, data + np.cumsum(length) - length, end)
 
     def write(self, place: Reserved, address: Int64, length: Int64, fingerprint: int) -> None:
-        """Write datums into reserved room and bring them to the disk.
-
-        Parameters
-        ----------
-        place
-            The room, as `reserve` gave it for these lengths.
-        address, length
-            Where the datums are in memory, and their lengths in bytes.
-        fingerprint
-            Fingerprint of their schema.
-
-        Raises
-        ------
-        OSError
-            If they could not be written; call `rollback` then.
-        """
         checksum = np.empty(len(address), np.uint64)
         position, datum, within = place.start + header_bytes(len(length)), 0, 0
         while datum < len(address):
@@ -135,23 +96,9 @@ class PackWriter:
         os.fdatasync(self._file)
 
     def commit(self) -> None:
-        """What was written counts from now on."""
         self._created.clear()
 
     def rollback(self, committed: Mapping[str, int]) -> None:
-        """Forget what was written since the last commit.
-
-        Parameters
-        ----------
-        committed
-            The committed length in bytes of each pack, as the caller's database has it.
-
-        Raises
-        ------
-        OSError
-            If a file cannot be cut. What was written is then left over, and the next frame is written over
-            it.
-        """
         self._close()
         for path in self._created:
             if path.name not in committed:
@@ -160,19 +107,22 @@ class PackWriter:
         self._resume(committed)
 
     def remove(self, packs: Iterable[str]) -> None:
-        """Remove whole packs, none of which has anything that counts.
-
-        Raises
-        ------
-        OSError
-            If one cannot be removed.
-        """
         for pack in packs:
-            (self._folder / pack).unlink(missing_ok=True)
+            (self._folder / checked_name(pack)).unlink(missing_ok=True)
+        self._sync_folder()
+
+    def add(self, pack: str, pieces: Iterable[bytes]) -> None:
+        path = self._folder / checked_name(pack)
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as out:
+            for piece in pieces:
+                out.write(piece)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(path)
         self._sync_folder()
 
     def close(self) -> None:
-        """Close the pack; what was not committed is cut off at the next start."""
         self._close()
 
     def _resume(self, committed: Mapping[str, int]) -> None:
@@ -238,21 +188,6 @@ class PackWriter:
                 if written == 0:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._folder / self._name))
                 done += written
-
-
-def in_use(path: Path) -> bool:
-    """Whether some process has this pack open to append to it."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
 
 
 def _open(path: Path, flags: int) -> int:

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from lasair_broker.packets import AlertBatch
 
 from ..errors import ArchiveError, ArchiveFullError
 from ..interface import WriteReport
-from ..packs import PackReader, PackWriter
+from ..packs import PackPlace, PackReader
 from ._migrations import migrate
 from ._session import ConflictError, Session
 from ._staging import Staging
@@ -55,7 +54,7 @@ class Committer:
 
     Parameters
     ----------
-    url, folder, pack_bytes, distributed
+    url, place, pack_bytes, distributed
         As of `PostgreSQLArchive`.
 
     Attributes
@@ -64,9 +63,9 @@ class Committer:
         The session that writes, its temporary tables, and where raw alerts go.
     """
 
-    def __init__(self, url: str, folder: Path, pack_bytes: int, *, distributed: bool) -> None:
+    def __init__(self, url: str, place: PackPlace, pack_bytes: int, *, distributed: bool) -> None:
         self._url = url
-        self._folder = folder
+        self._place = place
         self._pack_bytes = pack_bytes
         self._lock = threading.Lock()
         self._partitions: set[tuple[str, int]] = set()
@@ -76,10 +75,10 @@ class Committer:
         self.session = Session(url, WRITING)
         try:
             migrate(self.session, distributed=distributed)
-            self.packs = PackWriter(folder, {}, pack_bytes)
+            self.packs = place.writer({}, pack_bytes)
         except OSError as error:
             self.session.close()
-            raise ArchiveError(f"cannot open the packs in {folder}: {error}") from error
+            raise ArchiveError(f"cannot open the packs in {place.where}: {error}") from error
         except BaseException:
             self.session.close()
             raise
@@ -174,7 +173,7 @@ class Committer:
             self.session = Session(self._url, WRITING)
             self.staging = Staging(self.session)
             self.packs.close()
-            self.packs = PackWriter(self._folder, {}, self._pack_bytes)
+            self.packs = self._place.writer({}, self._pack_bytes)
             self._own_packs.clear()
         else:
             known = committed_packs(self.session)

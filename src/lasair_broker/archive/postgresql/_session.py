@@ -17,7 +17,7 @@ import adbc_driver_postgresql.dbapi
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import ArchiveError, ArchiveFullError
+from ..errors import ArchiveAwayError, ArchiveError, ArchiveFullError
 from ._tables import NAMESPACE
 
 __all__ = ["BrokenSessionError", "ConflictError", "Pool", "ServerError", "Session", "described"]
@@ -50,7 +50,7 @@ class ConflictError(ServerError):
     """Two transactions stood in each other's way, and this one was ended: it may be tried again."""
 
 
-class BrokenSessionError(ServerError):
+class BrokenSessionError(ServerError, ArchiveAwayError):
     """The connection to the server is gone."""
 
 

@@ -42,7 +42,7 @@ from ._light_curves import light_curve_news, lock_objects, store_ledger, store_r
 from ._session import Session
 from ._staging import Staging
 
-__all__ = ["Writing", "note_pack", "rematch", "replace_list_hits", "replace_range"]
+__all__ = ["Writing", "move_alerts", "note_pack", "rematch", "replace_list_hits", "replace_range"]
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -275,6 +275,39 @@ def note_pack(session: Session, pack: str, length: int) -> None:
         "INSERT INTO archive_packs VALUES ($1, $2) ON CONFLICT (pack) DO UPDATE SET length = $2",
         [pack, length],
     )
+
+
+def move_alerts(
+    session: Session,
+    staging: Staging,
+    pack: str,
+    alerts: pa.Table,
+    cutouts: pa.Table,
+    lengths: Mapping[str, int],
+) -> None:
+    """Let alerts and images of a pack lie elsewhere, within a transaction; see `Archive.move_alerts`."""
+    gone = moved = staging.put("moved_alerts", alerts)
+    session.run(
+        'UPDATE alerts a SET pack = m."movedPack", "packOffset" = m."movedOffset", '
+        f'"packLength" = m."movedLength" FROM {moved} m '
+        'WHERE a.pack = $1 AND a."packOffset" = m."packOffset"',
+        [pack],
+    )
+    if cutouts.num_rows:
+        moved = staging.put("moved_cutouts", cutouts)
+        places = ", ".join(f"{quoted(name)} = m.{quoted(name)}" for name in cutouts.column_names[2:])
+        session.run(
+            f'UPDATE cutouts c SET pack = m."movedPack", {places} FROM {moved} m '
+            'WHERE c.pack = $1 AND c."diaSourceId" = m."diaSourceId"',
+            [pack],
+        )
+    # By detection, of which there is an index.
+    session.run(
+        f'DELETE FROM cutouts c USING {gone} m WHERE c."diaSourceId" = m."diaSourceId" AND c.pack = $1',
+        [pack],
+    )
+    for name, length in {**lengths, pack: 0}.items():
+        note_pack(session, name, length)
 
 
 def rematch(session: Session, staging: Staging, matches: Mapping[str, Rematch]) -> None:

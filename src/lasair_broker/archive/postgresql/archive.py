@@ -25,10 +25,11 @@ from ..interface import (
     Packs,
     Progress,
     Rematch,
+    Rendered,
     Stored,
     WriteReport,
 )
-from ..packs import PackReader, in_use
+from ..packs import PackPlace
 from . import _hits, _lookups, _query, _status, _upkeep
 from ._committer import WRITING, Committer, committed_packs, failing_well
 from ._leading import Leading
@@ -36,13 +37,14 @@ from ._points import Points
 from ._session import Pool, Session, described
 from ._staging import Staging
 from ._tables import PARTITIONED, READING, partitions_of
-from ._write import Writing, note_pack, replace_list_hits, replace_range
+from ._write import Writing, move_alerts, note_pack, replace_list_hits, replace_range
+from .snapshot import Columnar, Refreshed, SnapshotPlace
 
 __all__ = ["PostgreSQLArchive"]
 
 
 class PostgreSQLArchive(Archive):
-    """An archive in the schema ``archive`` of a PostgreSQL database, and in a folder of packs.
+    """An archive in the schema ``archive`` of a PostgreSQL database, and in packs.
 
     Any number of processes may have it open and write. Two that meet the same object do so one after the
     other, and the newer state stays, whichever comes last.
@@ -53,11 +55,14 @@ class PostgreSQLArchive(Archive):
         ``postgresql://user@host/database``, as libpq reads it; what it does not say is taken from libpq's
         environment variables and password file.
     packs
-        The folder of the packs, made if it is not there. All machines of a site see the same one.
+        The folder of the packs, made if it is not there, or another place. All machines of a site see the
+        same one.
     pack_bytes
         A pack is closed when it has grown to this size.
     distributed
         Whether a new archive is spread over the servers of Citus.
+    snapshot
+        The columnar snapshot from which searches are answered; None for none.
 
     Raises
     ------
@@ -70,16 +75,23 @@ class PostgreSQLArchive(Archive):
     engine: Engine = "postgresql"
 
     def __init__(
-        self, url: str, packs: str | Path, *, pack_bytes: int = 512 * 1024**2, distributed: bool = False
+        self,
+        url: str,
+        packs: str | Path | PackPlace,
+        *,
+        pack_bytes: int = 512 * 1024**2,
+        distributed: bool = False,
+        snapshot: SnapshotPlace | None = None,
     ) -> None:
         self._url = url
-        self._folder = Path(packs)
+        self._place = packs if isinstance(packs, PackPlace) else PackPlace(str(packs))
         self._closed = False
-        self._committer = Committer(url, self._folder, pack_bytes, distributed=distributed)
+        self._committer = Committer(url, self._place, pack_bytes, distributed=distributed)
         self._pool = Pool(url, READING)
         self._points = Points(url, READING)
+        self._columnar = None if snapshot is None else Columnar(snapshot)
         self._leading = Leading(url, READING)
-        self._reader = PackReader(self._folder)
+        self._reader = self._place.reader()
         self._note_lock = threading.Lock()
         self._noter: tuple[Session, Staging] | None = None
 
@@ -210,18 +222,45 @@ class PostgreSQLArchive(Archive):
 
     def query(
         self,
-        sql: str,
+        sql: str | Rendered,
         *,
         max_rows: int | None = 10_000,
         timeout: float | None = 60.0,
         cancelled: threading.Event | None = None,
     ) -> pa.Table:
+        statement = sql if isinstance(sql, str) else sql(self.engine)
+        if self._columnar is not None and not isinstance(sql, str):
+            columnar = sql("duckdb")
+            with self._pool.snapshot() as session:
+                overlay = self._columnar.overlay(session, statement, columnar)
+            if overlay is not None:
+                return self._columnar.answer(overlay, columnar, max_rows, timeout, cancelled)
         with self._pool.session() as session:
-            return _query.query(session, sql, max_rows, timeout, cancelled)
+            return _query.query(session, statement, max_rows, timeout, cancelled)
+
+    def refresh_snapshot(self, progress: Progress | None = None) -> Refreshed | None:
+        """Make the columnar snapshot, or bring it up to date.
+
+        Returns
+        -------
+        What was done; None if another process is at it.
+
+        Raises
+        ------
+        ArchiveError
+            If the archive has no folder for one, or is spread over several servers.
+        """
+        if self._columnar is None:
+            raise ArchiveError("no folder for a snapshot is set: archive.snapshot names it")
+        session = Session(self._url, WRITING)
+        try:
+            return self._columnar.refresh(session, progress)
+        finally:
+            session.close()
 
     def status(self) -> ArchiveStatus:
         with self._pool.snapshot() as session:
-            return _status.status(session, described(self._url), self._reader.sizes())
+            return _status.status(session, described(self._url), committed_packs(session))
 
     def rejected(self, limit: int | None = None) -> pa.Table:
         with self._pool.session() as session:
@@ -257,9 +296,7 @@ class PostgreSQLArchive(Archive):
         with self._pool.session() as session:
             known = committed_packs(session)
         return {
-            pack: size
-            for pack, size in sizes.items()
-            if pack not in known and not in_use(self._folder / pack)
+            pack: size for pack, size in sizes.items() if pack not in known and not self._reader.in_use(pack)
         }
 
     def compact(self, progress: Progress | None = None, *, remove_unknown_packs: bool = False) -> None:
@@ -288,7 +325,7 @@ class PostgreSQLArchive(Archive):
 
     def packs(self) -> Packs:
         with self._pool.session() as session:
-            return Packs(self._folder, committed_packs(session))
+            return Packs(self._place, committed_packs(session))
 
     def add_packs(self, lengths: Mapping[str, int]) -> None:
         def add() -> None:
@@ -296,6 +333,23 @@ class PostgreSQLArchive(Archive):
                 note_pack(self._committer.session, pack, length)
 
         self._committer.transaction(add)
+
+    def move_alerts(self, pack: str, alerts: pa.Table, cutouts: pa.Table, lengths: Mapping[str, int]) -> None:
+        writes = self._committer
+        writes.transaction(
+            lambda: move_alerts(writes.session, writes.staging, pack, alerts, cutouts, lengths)
+        )
+
+    def remove_packs(self, packs: Collection[str]) -> None:
+        self._committer.remove_packs(lambda: packs)
+
+        def forget() -> None:
+            for pack in packs:
+                self._committer.session.run(
+                    "DELETE FROM archive_packs WHERE pack = $1 AND length = 0", [pack]
+                )
+
+        self._committer.transaction(forget)
 
     def leads(self, chore: str) -> bool:
         if self._closed:
@@ -307,6 +361,8 @@ class PostgreSQLArchive(Archive):
 
     def close(self) -> None:
         self._closed = True
+        if self._columnar is not None:
+            self._columnar.close()
         self._pool.close()
         self._points.close()
         self._leading.close()

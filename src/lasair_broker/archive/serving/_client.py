@@ -27,6 +27,7 @@ from ..interface import (
     Packs,
     Progress,
     Rematch,
+    Rendered,
     Stored,
     WriteReport,
 )
@@ -215,12 +216,13 @@ class RemoteArchive(Archive):
 
     def query(
         self,
-        sql: str,
+        sql: str | Rendered,
         *,
         max_rows: int | None = 10_000,
         timeout: float | None = 60.0,
         cancelled: threading.Event | None = None,
     ) -> pa.Table:
+        sql = sql if isinstance(sql, str) else sql(self.engine)
         return self._call("query", cancelled=cancelled, sql=sql, max_rows=max_rows, timeout=timeout)
 
     def status(self) -> ArchiveStatus:
@@ -301,6 +303,12 @@ class RemoteArchive(Archive):
         self._refused()
 
     def add_packs(self, lengths: Mapping[str, int]) -> None:
+        self._refused()
+
+    def move_alerts(self, pack: str, alerts: pa.Table, cutouts: pa.Table, lengths: Mapping[str, int]) -> None:
+        self._refused()
+
+    def remove_packs(self, packs: Collection[str]) -> None:
         self._refused()
 
     def leads(self, chore: str) -> bool:

@@ -1,0 +1,212 @@
+"""Packs in S3: what is committed is there, whatever happens, and no machine keeps more than a cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from archive_places import Places, Server
+from asking import ask
+from moto.server import ThreadedMotoServer
+from packets_model import Packet, Row, batch_of
+from typer.testing import CliRunner
+
+from lasair_broker.archive import ArchiveCorruptError, ArchiveError, copy_archive, open_archive
+from lasair_broker.archive.packs import PackPlace
+from lasair_broker.archive.postgresql import PostgreSQLArchive
+from lasair_broker.cli._app import app
+from lasair_broker.settings import load
+
+KEYS = {"aws_access_key_id": "some", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A private S3."""
+    store = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    store.start()
+    host, port = store.get_host_and_port()
+    yield f"http://{host}:{port}"
+    store.stop()
+
+
+@pytest.fixture
+def bucket(endpoint: str, request: pytest.FixtureRequest) -> Any:
+    """A bucket of this test's own."""
+    name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "").lower()[:60]
+    return boto3.resource("s3", endpoint_url=endpoint, **KEYS).create_bucket(Bucket=name)
+
+
+@pytest.fixture
+def place(endpoint: str, bucket: Any, tmp_path: Path) -> PackPlace:
+    options = {"endpoint_url": endpoint, "key": "some", "secret": "thing"}
+    return PackPlace(f"s3://{bucket.name}/packs/of/ours", tmp_path / "cache", 100_000, options)
+
+
+@pytest.fixture
+def site(server: Server, tmp_path: Path) -> Iterator[Places]:
+    places = Places("postgresql", tmp_path, server)
+    yield places
+    places.close()
+
+
+def packet(number: int, remark: str = "") -> Packet:
+    rows = (Row(number * 10, 61_000.0 + number),)
+    return Packet(number, number * 10, 61_000.0 + number, rows, remark=remark)
+
+
+def names(bucket: Any) -> list[str]:
+    return [entry.key for entry in bucket.objects.all()]
+
+
+def test_alerts_and_images_come_back_from_a_bucket(site: Places, place: PackPlace, bucket: Any) -> None:
+    packets = [packet(number) for number in range(1, 6)]
+    with PostgreSQLArchive(site.url(), place) as archive:
+        archive.write([batch_of(packets)])
+        (name,) = archive.packs().lengths
+        assert names(bucket) == [f"packs/of/ours/{name}"]
+        assert archive.status().pack_bytes == sum(entry.size for entry in bucket.objects.all())
+    with PostgreSQLArchive(site.url(), place) as other:  # another machine, say
+        for sent in packets:
+            assert other.cutout(sent.diaSourceId, "Template") == sent.image("Template")
+            stored = other.alert_bytes(sent.diaSourceId)
+            assert stored is not None
+            assert stored[0] == sent.datum()
+        assert not place.cache.exists()  # pieces are read by ranges
+        (again,) = other.replay()
+        assert again.alerts.num_rows == 5
+        assert other.write([batch_of(packets)]).duplicates == 5
+        assert other.check() == []
+
+
+def test_what_was_not_committed_is_taken_back(
+    site: Places, place: PackPlace, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PostgreSQLArchive(site.url(), place) as archive:
+        archive.write([batch_of([packet(1)])])
+        run = archive._committer.session.run
+
+        def refuse(sql: str, *arguments: Any) -> None:
+            if sql == "COMMIT":
+                assert len(names(bucket)) == 2  # it is there before the commit
+                raise ArchiveError("not now")
+            run(sql, *arguments)
+
+        monkeypatch.setattr(archive._committer.session, "run", refuse)
+        with pytest.raises(ArchiveError, match="not now"):
+            archive.write([batch_of([packet(2)])])
+        monkeypatch.undo()
+        assert len(names(bucket)) == 1
+        archive.write([batch_of([packet(2)])])
+        assert len(names(bucket)) == 2
+        assert archive.check() == []
+
+
+def test_what_a_crash_left_is_told_and_removed_when_it_is_old(
+    site: Places, place: PackPlace, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PostgreSQLArchive(site.url(), place) as archive:
+        archive.write([batch_of([packet(1)])])
+        length = np.array([4], np.int64)
+        datum = np.frombuffer(b"lost", np.uint8)
+        writer = place.writer({}, 1)
+        left = writer.reserve(length, 61_000.5)
+        writer.write(left, np.array([datum.ctypes.data], np.int64), length, 5)
+        assert archive.unknown_packs() == {}  # somebody may be about to commit it
+        monkeypatch.setattr("lasair_broker.archive.packs._bucket._SETTLED", timedelta(hours=-1))
+        assert archive.unknown_packs() == {left.pack: left.end}
+        archive.compact(remove_unknown_packs=True)
+        assert len(names(bucket)) == 1
+        assert archive.check() == []
+
+
+def test_a_store_that_is_away_is_an_error_and_then_no_more(
+    site: Places, place: PackPlace, bucket: Any, tmp_path: Path
+) -> None:
+    nowhere = PackPlace(place.where, place.cache, 1, {**place.options, "endpoint_url": "http://127.0.0.1:9"})
+    with PostgreSQLArchive(site.url(), nowhere) as archive:
+        for _ in range(2):
+            with pytest.raises(ArchiveError, match="pack"):
+                archive.write([batch_of([packet(1)])], None, {("alerts", 0): 1})
+        assert archive.positions() == {}
+    with PostgreSQLArchive(site.url(), place) as archive:
+        archive.write([batch_of([packet(1)])], None, {("alerts", 0): 1})
+        assert archive.positions() == {("alerts", 0): 1}
+        bucket.objects.all().delete()
+        with pytest.raises(ArchiveCorruptError, match="cannot be read"):
+            archive.cutout(10, "Science")
+        with pytest.raises(ArchiveCorruptError, match="cannot be read"):
+            list(archive.replay())
+        assert any("missing" in finding.message for finding in archive.check())
+
+
+def test_the_cache_is_bounded_and_keeps_what_is_used(place: PackPlace, bucket: Any) -> None:
+    writer, reader = place.writer({}, 1), place.reader()
+    length = np.array([45_000], np.int64)
+    content = np.frombuffer(bytes(45_000), np.uint8)
+    packs = []
+    for _ in range(3):
+        reserved = writer.reserve(length, 61_000.5)
+        writer.write(reserved, np.array([content.ctypes.data], np.int64), length, 5)
+        packs.append(reserved.pack)
+    maps = [reader.map(packs[0]), reader.map(packs[1])]
+    for seconds, pack in enumerate(packs[:2], 1):
+        os.utime(place.cache / pack, (seconds, seconds))
+    reader.map(packs[0])
+    maps.append(reader.map(packs[2]))
+    assert {path.name for path in place.cache.iterdir()} == {packs[0], packs[2]}
+    assert len({len(memory) for memory in maps}) == 1
+    assert maps[1][:8].tobytes() == b"LSRPACK1"  # what was mapped stays readable
+    bucket.objects.all().delete()
+    assert reader.read(packs[2], 4096, 10) == bytes(10)  # from the cache
+    with pytest.raises(ArchiveCorruptError):
+        reader.read(packs[1], 4096, 10)
+
+
+def test_copying_to_a_bucket_and_tidying_there(site: Places, place: PackPlace, bucket: Any) -> None:
+    packets = [packet(number) for number in range(1, 4)]
+    with site("local") as local, PostgreSQLArchive(site.url("remote"), place) as remote:
+        local.write([batch_of(packets)])
+        copied = copy_archive(local, remote)
+        assert copied.pack_bytes == sum(entry.size for entry in bucket.objects.all())
+        assert copy_archive(local, remote).pack_bytes == 0
+        assert remote.cutout(20, "Science") == packet(2).image("Science")
+        assert remote.check() == []
+
+
+def test_settings_name_the_bucket(
+    site: Places, place: PackPlace, endpoint: str, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "URL": site.url(),
+        "PACKS": place.where,
+        "PACK_CACHE": str(place.cache),
+        "S3_ENDPOINT": endpoint,
+        "S3_KEY": "some",
+        "S3_SECRET": "thing",
+        "KEEP_ALERTS_DAYS": '{"lsst": 30}',
+    }.items():
+        monkeypatch.setenv(f"LASAIR_ARCHIVE__{name}", value)
+    settings = load().archive
+    assert "thing" not in repr(PackPlace.of(settings))
+    with open_archive(settings) as archive:
+        archive.write([batch_of([packet(1)])])
+        assert archive.cutout(10, "Science") == packet(1).image("Science")
+        now = "lasair_broker.cli._archive.mjd_tai_now"
+        monkeypatch.setattr(now, lambda: 99_000.0)
+        done = CliRunner().invoke(app, ["archive", "tidy"])
+        assert done.exit_code == 0, done.output
+        assert names(bucket) == []
+        assert ask(archive, "SELECT pack FROM alerts").column(0).to_pylist() == [None]
+        assert archive.check() == []
+
+
+def test_an_address_that_nothing_reads_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match="packs cannot be kept at"):
+        PackPlace("nowhere://bucket/x", tmp_path).reader()
