@@ -26,7 +26,7 @@ PROMISED_TABLES = """
     sherlock_crossmatches crossmatch_tns external_events classifications classification_history
     annotations watchlist_hits
     area_hits mma_hits filter_hits watchlist_events watchlist_trigger_states event_hits partners chores
-    event_versions
+    event_versions stage_nights
 """
 
 # What users' saved queries name, with the type they expect. Times and positions are the exception: see below.

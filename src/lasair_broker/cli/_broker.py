@@ -12,6 +12,7 @@ from lasair_broker.context.catalogues import survive_cut_files
 from lasair_broker.settings import Settings
 from lasair_broker.stream import (
     Metrics,
+    NightKeeper,
     Progress,
     Source,
     SubscriptionFile,
@@ -83,14 +84,21 @@ def run_stream(
         if notices is not None:
             stack.enter_context(notices.running())
         stack.callback(filters.report)
+        nights = NightKeeper(archive, pipeline.times)
+        stack.callback(nights.finish)
         display = stack.enter_context(StreamDisplay(what, total))
+
+        def seen(progress: Progress) -> None:
+            display.show(progress)
+            nights.seen(progress)
+
         return run(
             source,
             pipeline,
             archive,
-            commit_stages=[keeper, filters, news],
+            commit_stages=[keeper, filters, news, nights],
             stop=stop,
-            on_progress=display.show,
+            on_progress=seen,
             metrics=metrics,
         )
 

@@ -20,6 +20,7 @@ _BOOKKEEPING = {
     "filter_hits",
     "watchlist_trigger_states",
     "chores",
+    "stage_nights",
 }
 
 

@@ -6,6 +6,7 @@ from ._files import FileSource
 from ._idle import IdleSource
 from ._kafka import KafkaSource
 from ._metrics import Metrics, serve_metrics
+from ._nights import NightKeeper
 from ._partners import KnownObjects, match_partners
 from ._pipeline import Pipeline, Processed, Resource, Stage, StageBrokenError
 from ._progress import OnProgress, Progress
@@ -14,7 +15,7 @@ from ._signals import stop_on_signals
 from ._simulated import SimulatorSource
 from ._source import Partition, Positions, Source, SourceError, Taken
 from ._stages import renewal_stages, standard_stages
-from ._subscription_file import SubscriptionFile, SubscriptionFileError
+from ._subscription_file import SubscriptionFile, SubscriptionFileError, WrittenFilter, WrittenRenotify
 from ._subscriptions import (
     ActiveFilter,
     ActiveFilters,
@@ -39,6 +40,7 @@ __all__ = [
     "KafkaSource",
     "KnownObjects",
     "Metrics",
+    "NightKeeper",
     "OnProgress",
     "Partition",
     "Pipeline",
@@ -61,6 +63,8 @@ __all__ = [
     "Subscriptions",
     "Taken",
     "TriggeredBy",
+    "WrittenFilter",
+    "WrittenRenotify",
     "match_partners",
     "renew",
     "renewal_stages",

@@ -40,7 +40,7 @@ from lasair_broker.sky import Moc, MocError, UploadError, WatchlistIndex, Watchm
 
 from ._subscriptions import ActiveFilter, ActiveFilters, ActiveLists, FilterRun, Renotify, TriggeredBy
 
-__all__ = ["SubscriptionFile", "SubscriptionFileError"]
+__all__ = ["SubscriptionFile", "SubscriptionFileError", "WrittenFilter", "WrittenRenotify"]
 
 _log = structlog.get_logger(__name__)
 
@@ -53,25 +53,31 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Renotify(_Entry):
+class WrittenRenotify(_Entry):
+    """When a filter in a file tells of an object again; see `Renotify`."""
+
     once: bool = False
     days: float | None = Field(None, gt=0)
     columns: tuple[str, ...] = ()
 
 
-class _Filter(_Entry):
+class WrittenFilter(_Entry):
+    """A filter in a file; what it is for and the note on its version are for people."""
+
     id: int = Field(ge=0)
     version: int = Field(1, ge=1)
     name: str
+    description: str = ""
+    comment: str = ""
     adql: str = ""
     selected: str = ""
     tables: str = "objects"
     conditions: str = ""
     trigger: Literal["alert", "annotation", "both", "context", "any"] = "alert"
-    renotify: _Renotify = _Renotify()
+    renotify: WrittenRenotify = WrittenRenotify()
 
     @model_validator(mode="after")
-    def _one_wording(self) -> _Filter:
+    def _one_wording(self) -> WrittenFilter:
         if bool(self.adql) == bool(self.selected):
             raise ValueError("give either adql, or selected (with tables and conditions)")
         return self
@@ -94,7 +100,7 @@ class _Map(_Entry):
 
 
 class _Contents(_Entry):
-    filters: tuple[_Filter, ...] = ()
+    filters: tuple[WrittenFilter, ...] = ()
     watchlists: tuple[_List, ...] = ()
     watchmaps: tuple[_Map, ...] = ()
 
@@ -211,7 +217,7 @@ def _contents(path: Path) -> _Contents:
         raise SubscriptionFileError(f"{path}: " + "; ".join(problems)) from None
 
 
-def _active(path: Path, entry: _Filter) -> ActiveFilter:
+def _active(path: Path, entry: WrittenFilter) -> ActiveFilter:
     try:
         query = entry.query()
     except QueryError as error:
