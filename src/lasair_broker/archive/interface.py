@@ -537,6 +537,26 @@ class Archive(ABC):
         """Write tables (all by default) as Parquet files; the rows of each table written."""
 
     @abstractmethod
+    def export_hats(
+        self,
+        folder: str | Path,
+        midpointMjdTai: tuple[float, float] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, int]:
+        """Write objects and their measurements as catalogues in HATS layout, a folder each; their rows.
+
+        Parameters
+        ----------
+        midpointMjdTai
+            Only measurements in this half-open time range, MJD TAI, and the objects detected in it.
+
+        Raises
+        ------
+        ArchiveError
+            If one of the catalogues is there already.
+        """
+
+    @abstractmethod
     def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
         """Put rows, as they are, in the place of all that a table has, or has in a half-open range of
         healpix29.

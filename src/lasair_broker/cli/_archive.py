@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,9 @@ from ._format import bytes_size
 from ._progress import work
 
 __all__ = ["app"]
+
+_MJD_0 = 678_576
+"""The day (Python's ordinal) on which MJD is 0."""
 
 app = typer.Typer(help="Look after the archive.", no_args_is_help=True)
 
@@ -191,8 +195,29 @@ def export(
     parquet: Annotated[
         bool, typer.Option("--parquet", help="As Parquet, a folder a table (the default).")
     ] = True,
+    hats: Annotated[
+        bool,
+        typer.Option("--hats", help="Objects and measurements in HATS layout, which LSDB reads, instead."),
+    ] = False,
+    night: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="With --hats: only what was measured in the night that begins at noon of this day (TAI), "
+            "into FOLDER/NIGHT.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Copy every table into Parquet files, for other programs."""
+    """Copy every table into Parquet files, for other programs; or the large ones in HATS layout, by night."""
+    if night is not None and not hats:
+        raise typer.BadParameter("--night goes with --hats")
     with opened(archive) as store, work("exporting") as progress:
+        if hats:
+            noon = None if night is None else night.toordinal() - _MJD_0 + 0.5
+            target = folder if night is None else folder / f"{night:%Y-%m-%d}"
+            rows = store.export_hats(target, None if noon is None else (noon, noon + 1.0), progress)
+            console.print(f"{sum(rows.values()):,} rows exported to {escape(str(target))}", highlight=False)
+            return
         store.export_parquet(folder, progress=progress)
     console.print(f"Exported to {escape(str(folder))}")

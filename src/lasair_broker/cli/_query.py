@@ -60,7 +60,8 @@ def run_query(
         errors.print(escape(error.pointed(text)), highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     with opened(archive, read_only=True) as store:
-        result = store.query(query.render(store.engine), max_rows=limit + 1, timeout=timeout)
+        result = store.query(query.render, max_rows=limit + 1, timeout=timeout)
+    answered_by = (result.schema.metadata or {}).get(b"answered_by", b"").decode()
     cut = result.num_rows > limit
     result = result.slice(0, limit)
     if chosen is Format.table:
@@ -75,6 +76,8 @@ def run_query(
     rows = f"{result.num_rows:,} row{'' if result.num_rows == 1 else 's'}"
     if cut:
         rows = f"the first {rows}; there are more (--limit)"
+    if answered_by:
+        rows += f", from the {answered_by}"
     errors.print(f"[dim]{rows}{f' written to {escape(str(output))}' if output else ''}[/]", highlight=False)
 
 

@@ -127,7 +127,7 @@ def ask(
     allowed, seconds = (limits.job_rows, limits.job_seconds) if background else (limits.rows, limits.seconds)
     most = allowed if limit is None else min(limit, allowed)
     rows = archive().query(
-        query.render(archive().engine), max_rows=offset + most + 1, timeout=seconds, cancelled=cancelled
+        query.render, max_rows=offset + most + 1, timeout=seconds, cancelled=cancelled
     )
     return rows.slice(offset, most), rows.num_rows > offset + most
 

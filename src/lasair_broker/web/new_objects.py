@@ -151,7 +151,7 @@ class ObjectWatch:
 def newest_commit(archive: Archive) -> float:
     """When the newest alert was committed, MJD TAI; 0 if there is none."""
     query = parse("SELECT MAX(committedMjdTai) AS newest FROM alerts", PUBLIC)
-    return archive.query(query.render(archive.engine))["newest"][0].as_py() or 0.0
+    return archive.query(query.render)["newest"][0].as_py() or 0.0
 
 
 def news_between(archive: Archive, after: float, until: float = math.inf) -> News | None:
@@ -162,7 +162,7 @@ def news_between(archive: Archive, after: float, until: float = math.inf) -> New
         f"WHERE diaObjectId IS NOT NULL AND committedMjdTai > {after!r}{within} GROUP BY diaObjectId",
         PUBLIC,
     )
-    came = archive.query(query.render(archive.engine), max_rows=None)
+    came = archive.query(query.render, max_rows=None)
     if not came.num_rows:
         return None
     newest = float(np.max(came["committed"].to_numpy()))

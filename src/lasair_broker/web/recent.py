@@ -65,7 +65,7 @@ def recent_objects(days: int) -> Recent:
         f"WHERE lastDiaSourceMjdTai > {after}{chosen} ORDER BY lastDiaSourceMjdTai DESC",
         PUBLIC,
     )
-    rows = archive().query(query.render(archive().engine), max_rows=MOST_SHOWN)
+    rows = archive().query(query.render, max_rows=MOST_SHOWN)
     said = archive().rows_of_objects(
         "sherlock_classifications", rows["diaObjectId"].to_pylist(), ["diaObjectId", "classification"]
     )
@@ -111,7 +111,7 @@ def hits_of_own_filters(user: User, limit: int = 10) -> list[dict[str, Any]]:
         f"WHERE filterId IN ({numbers}) ORDER BY committedMjdTai DESC, hitId DESC",
         ARCHIVE,
     )
-    rows: list[dict[str, Any]] = archive().query(query.render(archive().engine), max_rows=limit).to_pylist()
+    rows: list[dict[str, Any]] = archive().query(query.render, max_rows=limit).to_pylist()
     ids = sorted({row["diaObjectId"] for row in rows})
     named = archive().rows_of_objects("objects", ids, ["diaObjectId", "objectName"]).to_pylist()
     names = {row["diaObjectId"]: row["objectName"] for row in named}
@@ -127,6 +127,6 @@ def hits_of_own_filters(user: User, limit: int = 10) -> list[dict[str, Any]]:
 
 def _one(text: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = (
-        archive().query(parse(text, PUBLIC).render(archive().engine), max_rows=1).to_pylist()
+        archive().query(parse(text, PUBLIC).render, max_rows=1).to_pylist()
     )
     return found[0]

@@ -21,7 +21,7 @@ import pyarrow as pa
 from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import Engine
 
-from .. import _check, _export, _replay
+from .. import _check, _export, _hats, _replay
 from .._images import fits_bytes
 from ..errors import ArchiveError, ArchiveFullError
 from ..interface import (
@@ -399,6 +399,15 @@ class DuckDBArchive(Archive):
     ) -> dict[str, int]:
         with self._database.reader() as connection, snapshot(connection):
             return _export.export_parquet(DuckDBReading(connection), Path(folder), tables, progress)
+
+    def export_hats(
+        self,
+        folder: str | Path,
+        midpointMjdTai: tuple[float, float] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, int]:
+        with self._database.reader() as connection, snapshot(connection):
+            return _hats.export_hats(DuckDBReading(connection), Path(folder), midpointMjdTai, progress)
 
     def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
         with self._transaction() as connection:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import Engine
 
-from .. import _check, _export, _replay
+from .. import _check, _export, _hats, _replay
 from .._images import fits_bytes
 from ..errors import ArchiveError
 from ..interface import (
@@ -310,6 +310,15 @@ class PostgreSQLArchive(Archive):
     ) -> dict[str, int]:
         with self._pool.snapshot() as session:
             return _export.export_parquet(session, Path(folder), tables, progress)
+
+    def export_hats(
+        self,
+        folder: str | Path,
+        midpointMjdTai: tuple[float, float] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, int]:
+        with self._pool.snapshot() as session:
+            return _hats.export_hats(session, Path(folder), midpointMjdTai, progress)
 
     def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
         writes = self._committer

@@ -296,6 +296,14 @@ class RemoteArchive(Archive):
     ) -> dict[str, int]:
         self._refused()
 
+    def export_hats(
+        self,
+        folder: str | Path,
+        midpointMjdTai: tuple[float, float] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, int]:
+        self._refused()
+
     def replace_rows(self, name: str, rows: pa.Table, cells: tuple[int, int] | None = None) -> None:
         self._refused()
 

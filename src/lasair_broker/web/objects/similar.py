@@ -97,7 +97,7 @@ def similar_to(known: Mapping[str, Any], count: int = 12) -> Similar:
         f"AND diaObjectId <> {int(known['diaObjectId'])} AND survey = '{known['survey']}' ORDER BY distance",
         PUBLIC,
     )
-    return Similar(chosen, archive().query(query.render(archive().engine), timeout=20.0).to_pylist())
+    return Similar(chosen, archive().query(query.render, timeout=20.0).to_pylist())
 
 
 def spread_of_features() -> dict[str, float]:
@@ -112,7 +112,7 @@ def spread_of_features() -> dict[str, float]:
                 usable = f"CASE WHEN {name} > 0 THEN {_written(name)} END" if how == "log" else name
                 parts.append(f"AVG({usable}) AS {name}_mean, AVG(POWER({usable}, 2)) AS {name}_square")
             query = parse(f"SELECT {', '.join(parts)} FROM objects", PUBLIC)  # noqa: S608 - our own language; names are ours
-            row = archive().query(query.render(archive().engine), timeout=20.0).to_pylist()[0]
+            row = archive().query(query.render, timeout=20.0).to_pylist()[0]
             spreads = {name: _spread(row[f"{name}_mean"], row[f"{name}_square"]) for name in FEATURES}
             _spreads = (time.monotonic(), spreads)
         return spreads

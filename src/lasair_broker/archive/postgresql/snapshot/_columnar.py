@@ -34,7 +34,7 @@ __all__ = ["Columnar", "Overlay", "SnapshotPlace"]
 
 _log = structlog.get_logger(__name__)
 
-_DEAR = 30_000.0
+_DEAR = 10_000.0
 """Cost, in the server's units (a page read), from which a search is worth the reading of what changed."""
 
 _MOST_CHANGED = 300_000
@@ -202,7 +202,7 @@ class Columnar:
                 }
                 root = duckdb.connect(":memory:", config=config)
                 root.execute("SET GLOBAL TimeZone = 'UTC'")
-                root.execute("SET parquet_metadata_cache = true")
+                root.execute("SET GLOBAL parquet_metadata_cache = true")
                 root.execute(f"SET allowed_directories = ['{folder}']")
                 root.execute("SET enable_external_access = false")
                 root.execute("SET lock_configuration = true")

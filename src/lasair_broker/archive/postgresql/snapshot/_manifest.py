@@ -48,6 +48,8 @@ class Manifest:
         When, by the server's clock, seconds since 1970 UTC.
     number
         Counts the refreshes.
+    order
+        HEALPix order of the cells.
     files
         For each table the files of each sky cell, relative to the folder.
     superseded
@@ -59,6 +61,7 @@ class Manifest:
     state: str
     taken: float
     number: int
+    order: int
     files: dict[str, dict[int, list[str]]]
     superseded: dict[str, float] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import shutil
 import time
@@ -30,11 +31,9 @@ from ._manifest import NOWHERE, Manifest, layout
 
 __all__ = ["LASTS_SECONDS", "Refreshed", "refresh"]
 
-ORDER = 2
-"""HEALPix order of the cells: 192, so that a cell of ten million objects is one file of convenient size."""
-
-_CELL_BITS = 2 * (29 - ORDER)
-_CELLS = 12 * 4**ORDER
+_CELL_OBJECTS = 200_000
+"""Objects of a cell, about: with fewer, searches would be busy opening files, with more, a refresh writes
+much for little."""
 
 LASTS_SECONDS = 86_400.0
 """An older snapshot does not count: the server forgets a day later what has changed since."""
@@ -111,13 +110,14 @@ def refresh(
                 or _changes.count_changed(session, old.state) > _MOST_CHANGED
             ):
                 old = None
-            with _Writer(folder, old, memory_limit, threads) as writer:
+            order = old.order if old is not None else _order_for(session)
+            with _Writer(folder, old, order, memory_limit, threads) as writer:
                 objects = (
                     _everything(session, writer, progress)
                     if old is None
                     else _changed(session, writer, old, progress)
                 )
-        _publish(folder, old or Manifest.read(folder), writer.files, archive, state, float(now))
+        _publish(folder, old or Manifest.read(folder), writer, archive, state, float(now))
         _changes.forget_changes(session)
         return Refreshed(old is None, objects, writer.written, time.monotonic() - started)
 
@@ -140,12 +140,12 @@ def _alone(folder: Path) -> Iterator[bool]:
 def _publish(
     folder: Path,
     old: Manifest | None,
-    files: dict[str, dict[int, list[str]]],
+    writer: _Writer,
     archive: str,
     state: str,
     now: float,
 ) -> None:
-    kept = {file for cells in files.values() for some in cells.values() for file in some}
+    kept = {file for cells in writer.files.values() for some in cells.values() for file in some}
     superseded: dict[str, float] = {}
     if old is not None:
         superseded = {
@@ -154,19 +154,26 @@ def _publish(
         before = {file for cells in old.files.values() for some in cells.values() for file in some}
         superseded |= dict.fromkeys(before - kept, now)
     number = old.number + 1 if old is not None else 1
-    new = Manifest(archive, layout(), state, now, number, files, superseded)
+    new = Manifest(archive, layout(), state, now, number, writer.order, writer.files, superseded)
     new.write(folder)
     new.tidy(folder)
+
+
+def _order_for(session: Session) -> int:
+    """The HEALPix order at which cells of today's archive are of convenient size."""
+    ((objects,),) = session.rows("SELECT count(*) FROM objects")
+    return min(4, max(0, round(math.log(max(1, objects) / (12 * _CELL_OBJECTS), 4))))
 
 
 def _everything(session: Session, writer: _Writer, progress: Progress | None) -> int:
     """Read the archive: objects cell by cell, then what is said of them."""
     columns = ", ".join(f"t.{quoted(column.name)}" for column in TABLES["objects"].columns)
     objects = 0
-    for cell in range(_CELLS):
+    number = 12 * 4**writer.order
+    for cell in range(number):
         if progress is not None:
-            progress("objects", 0.7 * cell / _CELLS)
-        low, high = cell << _CELL_BITS, (cell + 1) << _CELL_BITS
+            progress("objects", 0.7 * cell / number)
+        low, high = cell << writer.bits, (cell + 1) << writer.bits
         rows = session.table(
             f'SELECT {columns} FROM objects t WHERE "healpix29" >= {low} AND "healpix29" < {high}'
         )
@@ -195,7 +202,7 @@ def _changed(session: Session, writer: _Writer, old: Manifest, progress: Progres
             cells = pa.table(
                 {
                     "diaObjectId": rows.column("diaObjectId"),
-                    "cell": pc.shift_right(rows.column("healpix29"), pa.scalar(_CELL_BITS, pa.int64())),
+                    "cell": pc.shift_right(rows.column("healpix29"), pa.scalar(writer.bits, pa.int64())),
                 }
             )
         writer.replace(name, ids, cells, rows)
@@ -211,9 +218,15 @@ class _Writer:
         For each table the files of each cell, those that are kept and those that were written.
     written
         How many were written.
+    order, bits
+        HEALPix order of the cells, and the bits by which a number of order 29 is shifted to give the cell's.
     """
 
-    def __init__(self, folder: Path, old: Manifest | None, memory_limit: str, threads: int) -> None:
+    def __init__(
+        self, folder: Path, old: Manifest | None, order: int, memory_limit: str, threads: int
+    ) -> None:
+        self.order = order
+        self.bits = 2 * (29 - order)
         self.files = {name: dict(old.files.get(name, {}) if old is not None else {}) for name in KEPT}
         self.written = 0
         self._folder = folder
@@ -265,7 +278,7 @@ class _Writer:
         )
         with self._registered(arrived=reader):
             self._connection.execute(
-                f"COPY (SELECT a.*, coalesce(o.healpix29 >> {_CELL_BITS}, {NOWHERE}) AS cell FROM arrived a "
+                f"COPY (SELECT a.*, coalesce(o.healpix29 >> {self.bits}, {NOWHERE}) AS cell FROM arrived a "
                 f"LEFT JOIN (SELECT diaObjectId, healpix29 FROM {source}) o USING (diaObjectId)) "
                 f"TO '{_escaped(aside)}' (FORMAT parquet, PARTITION_BY (cell))"
             )
