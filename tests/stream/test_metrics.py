@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stream_fixtures import ListSource
 
 from lasair_broker.archive import Archive, WriteReport
-from lasair_broker.stream import Metrics, Pipeline, Progress, StageTimes, run, serve_metrics
+from lasair_broker.stream import Metrics, Pipeline, Progress, StageTimes, run, serve_operations
 from lasair_broker.stream._outage import Outage
 from lasair_broker.stream._progress import Tally
 
@@ -27,7 +27,7 @@ def _page(port: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 def test_the_page_shows_what_was_done(archive: Archive, pipeline: Pipeline, supernova: list[bytes]) -> None:
     metrics = Metrics(pipeline.times)
-    server = serve_metrics(metrics, 0)
+    server = serve_operations([metrics], list, 0, "127.0.0.1")
     try:
         assert _page(server.server_port)["lasair_alerts_total", ()] == 0
         run(ListSource([*supernova, b"garbage"], size=20), pipeline, archive, metrics=metrics)

@@ -13,12 +13,14 @@ from lasair_broker.settings import Settings
 from lasair_broker.stream import (
     Metrics,
     NightKeeper,
+    OutageMetrics,
     Progress,
     Source,
     SubscriptionFile,
     Subscriptions,
+    failing_parts,
     run,
-    serve_metrics,
+    serve_operations,
     stop_on_signals,
     warm_up,
 )
@@ -76,7 +78,8 @@ def run_stream(
         follower = follower_of(settings) if deliver else None
         news = context_keeper(archive, settings, catalogues, filters, follower, messengers)
         metrics = Metrics(pipeline.times)
-        stack.enter_context(_served(settings, [metrics, filters.metrics, ContextMetrics(news), *counted]))
+        counted += [metrics, filters.metrics, ContextMetrics(news)]
+        stack.enter_context(_served(settings, archive, counted))
         stack.enter_context(keeper.running())
         if follower is not None:
             stack.enter_context(follower.running())
@@ -144,13 +147,17 @@ def _delivering(archive: Archive, settings: Settings) -> Iterator[tuple[Deliveri
 
 
 @contextmanager
-def _served(settings: Settings, collectors: Sequence[Collector]) -> Iterator[None]:
-    """The page of metrics, if the settings want one."""
+def _served(settings: Settings, archive: Archive, collectors: Sequence[Collector]) -> Iterator[None]:
+    """The pages of metrics and health, if the settings want them."""
     if settings.metrics.port is None:
         yield
         return
-    first, *more = collectors
-    server = serve_metrics(first, settings.metrics.port, settings.metrics.address, more=more)
+    server = serve_operations(
+        [*collectors, OutageMetrics()],
+        lambda: failing_parts(archive),
+        settings.metrics.port,
+        settings.metrics.address,
+    )
     console.print(
         f"metrics at http://{settings.metrics.address}:{server.server_port}/metrics", highlight=False
     )
@@ -158,6 +165,7 @@ def _served(settings: Settings, collectors: Sequence[Collector]) -> Iterator[Non
         yield
     finally:
         server.shutdown()
+        server.server_close()
 
 
 def _budget(settings: Settings) -> Budget:

@@ -7,13 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from prometheus_client import CollectorRegistry, start_http_server
 from rich.markup import escape
 from rich.table import Table
 
 from lasair_broker.archive import ArchiveLockedError, open_archive
 from lasair_broker.packets import mjd_tai_now
-from lasair_broker.stream import stop_on_signals
+from lasair_broker.stream import OutageMetrics, failing_parts, serve_operations, stop_on_signals
 from lasair_broker.stream.delivery import DeliveryError, DeliveryMetrics, KafkaAccess
 
 from ._context import ArchiveOption, console, fail, settings_for
@@ -37,7 +36,9 @@ def deliver(
     context: typer.Context,
     metrics_port: Annotated[
         int | None,
-        typer.Option(metavar="PORT", help="Serve Prometheus metrics at /metrics.", min=0, max=65535),
+        typer.Option(
+            metavar="PORT", help="Serve /metrics, /health/live and /health/ready.", min=0, max=65535
+        ),
     ] = None,
     archive: ArchiveOption = None,
 ) -> None:
@@ -65,14 +66,15 @@ def deliver(
     with opened as store, stop_on_signals() as stop, deliveries(store, settings.delivery, metrics):
         server = None
         if port is not None:
-            registry = CollectorRegistry()
-            registry.register(metrics)
-            server, _ = start_http_server(port, addr=settings.metrics.address, registry=registry)
+            server = serve_operations(
+                [metrics, OutageMetrics()], lambda: failing_parts(store), port, settings.metrics.address
+            )
         console.print("delivering; Ctrl-C stops it, and loses nothing", highlight=False)
         while not stop.wait(1.0):
             pass
         if server is not None:
             server.shutdown()
+            server.server_close()
 
 
 @app.command("test")

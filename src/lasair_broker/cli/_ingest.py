@@ -40,10 +40,10 @@ def ingest(
 ) -> None:
     """Take alerts from files, from Kafka or from the simulator into the archive.
 
-    Lists are matched and filters run on them; what filters find is stored, and delivered by `lasair run` or
-    `lasair deliver`. An interrupted ingest goes on exactly where the archive stands when the command is given
-    again. Ctrl-C (or SIGTERM) finishes the batch in hand and stops; a second one stops at once, and loses
-    nothing either.
+    Without a source it is the Kafka of the settings. Lists are matched and filters run on the alerts; what
+    filters find is stored, and delivered by `lasair run` or `lasair deliver`. An interrupted ingest goes on
+    exactly where the archive stands when the command is given again. Ctrl-C (or SIGTERM) finishes the batch
+    in hand and stops; a second one stops at once, and loses nothing either.
     """
     chosen = Chosen.by(
         archive, files, kafka, topic, group, start, until_end, simulate, seed, paced, again, metrics_port

@@ -69,7 +69,7 @@ Paced = Annotated[
 Again = Annotated[bool, typer.Option(help="Read files again that have been read before.")]
 MetricsPort = Annotated[
     int | None,
-    typer.Option(metavar="PORT", help="Serve Prometheus metrics at /metrics.", min=0, max=65535),
+    typer.Option(metavar="PORT", help="Serve /metrics, /health/live and /health/ready.", min=0, max=65535),
 ]
 
 
@@ -128,11 +128,11 @@ class Chosen:
             night = Simulation.night(simulate, seed=seed)
             source = SimulatorSource(night, settings.stream, alerts_per_second=pace)
             return cls(source, settings, "simulation", simulate)
-        if kafka or (may_be_idle and settings.kafka.bootstrap):
+        if settings.kafka.bootstrap:
             if not settings.kafka.topics:
                 raise typer.BadParameter("which topic? Give --topic, or the setting kafka.topics")
             reader = KafkaSource(settings.kafka, settings.stream, until_end=until_end)
             return cls(reader, settings, f"Kafka {settings.kafka.bootstrap}")
         if may_be_idle:
             return cls(IdleSource(), settings, "no source")
-        raise typer.BadParameter("give one of FILES, --kafka or --simulate")
+        raise typer.BadParameter("give one of FILES, --kafka or --simulate, or the setting kafka.bootstrap")

@@ -5,8 +5,9 @@ from ._commit_stage import CommitStage
 from ._files import FileSource
 from ._idle import IdleSource
 from ._kafka import KafkaSource
-from ._metrics import Metrics, serve_metrics
+from ._metrics import Metrics
 from ._nights import NightKeeper
+from ._operations import OutageMetrics, failing_parts, serve_operations
 from ._partners import KnownObjects, match_partners
 from ._pipeline import Pipeline, Processed, Resource, Stage, StageBrokenError
 from ._progress import OnProgress, Progress
@@ -42,6 +43,7 @@ __all__ = [
     "Metrics",
     "NightKeeper",
     "OnProgress",
+    "OutageMetrics",
     "Partition",
     "Pipeline",
     "Positions",
@@ -65,13 +67,14 @@ __all__ = [
     "TriggeredBy",
     "WrittenFilter",
     "WrittenRenotify",
+    "failing_parts",
     "match_partners",
     "renew",
     "renewal_stages",
     "replay",
     "retry_rejected",
     "run",
-    "serve_metrics",
+    "serve_operations",
     "standard_stages",
     "stop_on_signals",
     "warm_up",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from wsgiref.simple_server import WSGIServer
+import time
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -16,7 +15,7 @@ from prometheus_client.registry import Collector
 from ._progress import Progress
 from ._times import StageTimes
 
-__all__ = ["Metrics", "serve_metrics"]
+__all__ = ["Metrics"]
 
 _LATENCY_BOUNDS = np.array([0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800, 3600, 86400], np.float64)
 
@@ -40,24 +39,26 @@ class _Latencies:
 
 
 class Metrics(Collector):
-    """What Prometheus is shown; register it, or let `serve_metrics` do so."""
+    """What Prometheus is shown; register it, or let `serve_operations` do so."""
 
     def __init__(self, times: StageTimes) -> None:
         self._times = times
         self._lock = threading.Lock()
         self._progress = Progress()
+        self._last_commit = 0.0
         self._latencies = {"arrival": _Latencies(), "exposure_end": _Latencies()}
 
     def update(self, progress: Progress, latencies: Mapping[str, npt.NDArray[np.float64]]) -> None:
         """Take over the state after a commit, and the latencies (s) of its alerts by what they count from."""
         with self._lock:
             self._progress = progress
+            self._last_commit = time.time()
             for since, seconds in latencies.items():
                 self._latencies[since].add(seconds)
 
     def collect(self) -> Iterator[Metric]:
         with self._lock:
-            progress = self._progress
+            progress, last_commit = self._progress, self._last_commit
             latencies = {since: found.buckets() for since, found in self._latencies.items()}
         yield from self._counts(progress)
         yield from self._stages()
@@ -67,6 +68,11 @@ class Metrics(Collector):
         for (topic, partition), waiting in progress.lag.items():
             lag.add_metric([topic, str(partition)], waiting)
         yield lag
+        yield GaugeMetricFamily(
+            "lasair_last_commit_timestamp_seconds",
+            "When this process committed last, seconds since 1970; 0: not yet.",
+            value=last_commit,
+        )
         latency = HistogramMetricFamily(
             "lasair_commit_latency_seconds", "Time until an alert was safe in the archive.", labels=["since"]
         )
@@ -93,26 +99,9 @@ class Metrics(Collector):
         seconds = CounterMetricFamily("lasair_stage_seconds", "Wall time of a stage.", labels=["stage"])
         cpu = CounterMetricFamily("lasair_stage_cpu_seconds", "CPU time of a stage.", labels=["stage"])
         failures = CounterMetricFamily("lasair_stage_failures", "Times a stage raised.", labels=["stage"])
-        for name, time in self._times.report().items():
-            alerts.add_metric([name], time.alerts)
-            seconds.add_metric([name], time.seconds)
-            cpu.add_metric([name], time.cpu_seconds)
-            failures.add_metric([name], time.failures)
+        for name, spent in self._times.report().items():
+            alerts.add_metric([name], spent.alerts)
+            seconds.add_metric([name], spent.seconds)
+            cpu.add_metric([name], spent.cpu_seconds)
+            failures.add_metric([name], spent.failures)
         yield from (alerts, seconds, cpu, failures)
-
-
-def serve_metrics(
-    metrics: Collector, port: int, address: str = "127.0.0.1", *, more: Iterable[Collector] = ()
-) -> WSGIServer:
-    """Serve /metrics from a thread; `server.server_port` is the port, `server.shutdown()` ends it.
-
-    Raises
-    ------
-    OSError
-        If the port is taken.
-    """
-    registry = CollectorRegistry()
-    for collector in (metrics, *more):
-        registry.register(collector)
-    server, _ = start_http_server(port, addr=address, registry=registry)
-    return server

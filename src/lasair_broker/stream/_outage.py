@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
-__all__ = ["Outage"]
+__all__ = ["Ongoing", "Outage", "ongoing_outages"]
 
 _log = structlog.get_logger(__name__)
+
+_all: weakref.WeakSet[Outage] = weakref.WeakSet()
+_all_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Ongoing:
+    """Something that is away: what, and for how many seconds by now."""
+
+    what: str
+    seconds: float
+
+
+def ongoing_outages() -> list[Ongoing]:
+    """What this process waits for now."""
+    with _all_lock:
+        outages = list(_all)
+    found = [outage.now() for outage in outages]
+    return sorted((some for some in found if some is not None), key=lambda some: some.what)
 
 
 class Outage:
@@ -35,6 +56,13 @@ class Outage:
         self._next = 0.0
         self._wait = 1.0
         self.reason = ""
+        with _all_lock:
+            _all.add(self)
+
+    def now(self) -> Ongoing | None:
+        """What is away, and for how long; None if it is there."""
+        since = self._since
+        return None if since is None else Ongoing(self._what, self._clock() - since)
 
     @property
     def ongoing(self) -> bool:

@@ -139,7 +139,12 @@ class Pipeline:
         except _StageFailedError as failure:
             count = len(undecoded)
             if count == 1:
-                _log.error("a stage failed on an alert", reason=str(failure), **undecoded.place())
+                _log.error(
+                    "a stage failed on an alert",
+                    reason=str(failure),
+                    **undecoded.place(),
+                    **self._ids(undecoded),
+                )
                 poison.append(undecoded.rejected(str(failure)))
                 if len(poison) > self._poison_limit:
                     most = f"more than {self._poison_limit} alerts of a batch"
@@ -147,6 +152,20 @@ class Pipeline:
                 return []
             first = self._process(undecoded.part(0, count // 2), poison)
             return first + self._process(undecoded.part(count // 2, count), poison)
+
+    def _ids(self, undecoded: Undecoded) -> dict[str, Any]:
+        """The numbers by which people know a single alert, if it can be decoded."""
+        try:
+            batches, _ = undecoded.decode(self.schemas)
+        except (ValueError, KeyError, TypeError, pa.ArrowException):  # it may be what the stage failed on
+            return {}
+        names = ("survey", "diaSourceId", "diaObjectId", "ssObjectId")
+        return {
+            name: value
+            for batch in batches
+            for name, value in batch.alerts.select(names).slice(0, 1).to_pylist()[0].items()
+            if value is not None
+        }
 
     def _attempt(self, undecoded: Undecoded) -> Processed:
         stage = "decode"

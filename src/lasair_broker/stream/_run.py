@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import structlog
 
-from lasair_broker.archive import Archive, ArchiveFullError, WriteReport
+from lasair_broker.archive import Archive, ArchiveAwayError, ArchiveError, ArchiveFullError, WriteReport
 from lasair_broker.packets import mjd_tai_now
 
 from ._commit_stage import CommitStage
@@ -21,7 +23,7 @@ from ._metrics import Metrics
 from ._outage import Outage
 from ._pipeline import Pipeline, Processed
 from ._progress import OnProgress, Progress, Tally
-from ._source import Source, Taken, positions_after, select
+from ._source import Positions, Source, Taken, positions_after, select
 
 __all__ = ["AtStep", "run"]
 
@@ -32,9 +34,14 @@ AtStep = Callable[[str], None]
 
 _DAY_SECONDS = 86400.0
 
+T = TypeVar("T")
+
 
 _IN_HAND = 2
 """Batches in hand at once: one being read and processed, one being committed."""
+
+_SHORTEST_WAIT = 0.5
+"""Seconds before the archive is asked again when it is away or full, at first."""
 
 _IDLE_SECONDS = 0.5
 """How often commit stages get their turn while no batch comes."""
@@ -84,7 +91,8 @@ def run(
     whenever this is killed the archive says what is next. Two batches are in hand at most: one being read and
     processed, one being committed.
 
-    While the disk is full the loop waits (and says so) and tries again; nothing is lost.
+    While the disk is full, or the archive's server or the store of its packs is away, the loop waits (and
+    says so) and tries again; nothing is lost.
 
     Parameters
     ----------
@@ -119,7 +127,7 @@ def run(
     )
     try:
         pipeline.read_known(archive)
-        source.open(archive.positions)
+        source.open(loop.positions)
         for ready in loop.batches():
             progress, latencies = loop.commit(ready)
             del ready  # or its messages would stay until the next batch is there
@@ -152,6 +160,7 @@ class _Loop:
         self._archive = archive
         self._commit_stages = tuple(commit_stages)
         self._full = Outage("room on the archive's disk")
+        self._away = Outage("the archive's server")
         self._stop = _Either(stop)
         self._at_step = at_step
         self._queue: queue.Queue[_Ready | BaseException | None] = queue.Queue(1)
@@ -159,17 +168,47 @@ class _Loop:
         self._thread = threading.Thread(target=self._read, name="lasair-read", daemon=True)
         self.tally = Tally()
 
+    def positions(self) -> Positions:
+        """Where the archive stands, also if it is away just now."""
+        return self._patiently(self._archive.positions, lambda: None)  # the source asks: it is at work
+
+    def _patiently(self, ask: Callable[[], T], idle: Callable[[], None]) -> T:
+        """What the archive answers, once it does; `idle` is called while waiting."""
+        wait = _SHORTEST_WAIT
+        while True:
+            try:
+                found = ask()
+            except ArchiveAwayError as error:
+                self._away.failed(str(error))
+                if not self._sleep(wait, idle):
+                    raise
+                wait = min(2 * wait, 10.0)
+            else:
+                self._away.ended()
+                return found
+
+    def _sleep(self, seconds: float, idle: Callable[[], None]) -> bool:
+        """Wait, and let the source know from time to time that we live; False if told to stop meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._stop.wait(min(left, 0.2)):
+                return False
+            idle()
+        return True
+
     def batches(self) -> _Batches:
         self._thread.start()
         return _Batches(self._queue, self.idle)
 
     def idle(self) -> None:
-        """Let the commit stages commit what is theirs; without room on the disk, they try again later."""
+        """Let the commit stages commit what is theirs; if the archive cannot take it now, they try again."""
         for stage in self._commit_stages:
             try:
                 stage.idle()
             except ArchiveFullError as error:
                 self._full.failed(str(error))
+            except ArchiveAwayError as error:
+                self._away.failed(str(error))
 
     def end(self) -> None:
         """Make the reading thread leave, whatever it is at."""
@@ -195,7 +234,8 @@ class _Loop:
                 worked = time.thread_time() - started
                 self._pipeline.times.add("read", len(taken.messages), worked, worked)
                 self._at_step("read")
-                processed = self._pipeline.process(taken.messages)
+                messages = taken.messages
+                processed = self._patiently(partial(self._pipeline.process, messages), self._source.idle)
                 self._at_step("processed")
                 self._queue.put(_Ready(taken, processed))
         except BaseException as error:
@@ -241,26 +281,46 @@ class _Loop:
         return Taken(messages, positions_after(messages)), self._pipeline.process(messages)
 
     def _write(self, ready: _Ready) -> tuple[Taken, Processed, WriteReport]:
-        """Store a batch; returns what of it was ours to store. Waits while the disk is full."""
-        wait = 1.0
+        """Store a batch; returns what of it was ours to store. Waits while the archive cannot take it."""
+        wait = _SHORTEST_WAIT
+        unsure = False
         while True:
-            taken, processed = self._still_held(ready)
             try:
+                taken, processed = self._still_held(ready)
+                if unsure and self._came_through(taken):
+                    report = WriteReport(alerts=processed.alerts, rejected=processed.rejected.num_rows)
+                    self._written()
+                    return taken, processed, report
                 tables = self._tables(processed)
                 with self._pipeline.times.measure("archive", len(taken.messages)):
                     report = self._archive.write(
                         processed.batches, processed.rejected, taken.positions, tables
                     )
-            except ArchiveFullError as error:
-                self._full.failed(str(error))
+            except (ArchiveFullError, ArchiveAwayError) as error:
+                self._outage_of(error).failed(str(error))
+                unsure = unsure or isinstance(error, ArchiveAwayError)
                 if self._stop.wait(wait):
                     raise
                 wait = min(2 * wait, 30.0)
             else:
-                self._full.ended()
-                for stage in self._commit_stages:
-                    stage.committed()
+                self._written()
                 return taken, processed, report
+
+    def _outage_of(self, error: ArchiveError) -> Outage:
+        return self._full if isinstance(error, ArchiveFullError) else self._away
+
+    def _written(self) -> None:
+        self._full.ended()
+        self._away.ended()
+        for stage in self._commit_stages:
+            stage.committed()
+
+    def _came_through(self, taken: Taken) -> bool:
+        """Whether a batch is stored although the answer to its commit was lost."""
+        stored = self._archive.positions()
+        return bool(taken.positions) and all(
+            stored.get(partition, -1) >= position for partition, position in taken.positions.items()
+        )
 
     def _tables(self, processed: Processed) -> dict[str, pa.Table]:
         """What the commit stages add to the commit."""

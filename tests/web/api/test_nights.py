@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from lasair_broker.archive import Archive
 from lasair_broker.settings import MetricsSettings
-from lasair_broker.stream import serve_metrics
+from lasair_broker.stream import serve_operations
 from lasair_broker.web import nights as module
 from lasair_broker.web.kept import kept
 from lasair_broker.web.nights import Latencies, nights, rates, running, seconds_of
@@ -59,7 +59,7 @@ class Told(Collector):
 
 
 def test_the_stream_that_runs_is_read() -> None:
-    server = serve_metrics(Told(), 0)
+    server = serve_operations([Told()], list, 0, "127.0.0.1")
     try:
         found = running(MetricsSettings(port=server.server_port))
     finally:

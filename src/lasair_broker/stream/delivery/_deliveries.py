@@ -92,6 +92,8 @@ class Deliveries:
         self._attempts = Attempts(archive, self._hits, senders, settings.budget)
         self._looked_at: dict[int, float] = {}
         self._unsettled: list[Outcome] = []
+        self._behind: dict[int, tuple[Channel, float]] = {}
+        self._metrics.follow(self.backlog)
         self._thread = threading.Thread(target=self._run, name="lasair-deliver", daemon=True)
 
     def start(self) -> None:
@@ -161,15 +163,35 @@ class Deliveries:
         """Give the workers what waits and nobody is at."""
         self._hits.look()
         self._renew()
-        waiting = [output.output_id for output in self._outputs.due() if self._waits(output)]
+        waiting = {output.output_id: output.channel for output in self._outputs.due() if self._waits(output)}
+        self._note_behind(waiting)
         if not waiting:
             return
-        for output in self._outputs.take(waiting, self._holder, _LEASE_SECONDS):
+        for output in self._outputs.take(tuple(waiting), self._holder, _LEASE_SECONDS):
             lane = self._busy[output.output_id] = output.channel, output.output_id in self._slow
             self._looked_at[output.output_id] = self._hits.newest(output.filter_id)
             if lane not in self._lanes:
                 self._lanes[lane] = ThreadPoolExecutor(self._workers, f"lasair-deliver-{lane[0]}")
             self._lanes[lane].submit(self._serve, output)
+
+    def _note_behind(self, waiting: Mapping[int, Channel]) -> None:
+        """Keep in mind since when each output has hits to be sent."""
+        now = time.monotonic()
+        channels = {**waiting, **{output_id: lane[0] for output_id, lane in self._busy.items()}}
+        since = self._behind
+        self._behind = {
+            output_id: (channel, since[output_id][1] if output_id in since else now)
+            for output_id, channel in channels.items()
+        }
+
+    def backlog(self) -> dict[str, tuple[int, float]]:
+        """By channel: how many outputs have hits to be sent, and seconds since the first of them has."""
+        found: dict[str, tuple[int, float]] = {}
+        now = time.monotonic()
+        for channel, since in self._behind.values():
+            count, longest = found.get(str(channel), (0, 0.0))
+            found[str(channel)] = count + 1, max(longest, now - since)
+        return found
 
     def _renew(self) -> None:
         """Keep the outputs that are being served ours."""

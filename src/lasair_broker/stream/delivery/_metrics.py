@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -24,11 +24,16 @@ class DeliveryMetrics(Collector):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._backlog: Callable[[], Mapping[str, tuple[int, float]]] = dict
         self._attempts: Counter[tuple[str, str]] = Counter()
         self._hits: Counter[str] = Counter()
         self._held_back: Counter[str] = Counter()
         self._counts: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
         self._sums: defaultdict[tuple[str, str], float] = defaultdict(float)
+
+    def follow(self, backlog: Callable[[], Mapping[str, tuple[int, float]]]) -> None:
+        """Show a backlog, too: outputs that wait, and seconds since the first of them does, by channel."""
+        self._backlog = backlog
 
     def add(self, outcomes: Sequence[Outcome]) -> None:
         """Count what became of attempts."""
@@ -75,3 +80,12 @@ class DeliveryMetrics(Collector):
             cumulative = np.cumsum(counts).astype(float).tolist()
             histogram.add_metric(list(key), list(zip(bounds, cumulative, strict=True)), sums[key])
         yield histogram
+        backlog = self._backlog()
+        for name, meaning, place in (
+            ("lasair_outbox_outputs", "Outputs that have hits to be sent.", 0),
+            ("lasair_outbox_seconds", "How long the output that waits longest has waited here.", 1),
+        ):
+            gauge = GaugeMetricFamily(name, meaning, labels=["channel"])
+            for channel, found in backlog.items():
+                gauge.add_metric([channel], found[place])
+            yield gauge
