@@ -144,6 +144,7 @@ def new_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         watches.append(_Watch(context, urlsplit(site.address).netloc))
         page = context.new_page()
         page.allowed_faults = watches[-1].allowed  # type: ignore[attr-defined]  # for `allow_fault`
+        page.allowed_hosts = watches[-1].hosts  # type: ignore[attr-defined]  # for `allow_host`
         return page
 
     yield make
@@ -215,13 +216,23 @@ def allow_fault() -> Callable[[Page, int], None]:
     return allow
 
 
+@pytest.fixture
+def allow_host() -> Callable[[Page, str], None]:
+    """Let pages ask another host, ``localhost:21012`` say: one that the test itself has started."""
+
+    def allow(page: Page, host: str) -> None:
+        page.allowed_hosts.add(host)  # type: ignore[attr-defined]  # see `new_page`
+
+    return allow
+
+
 class _Watch:
     """What goes wrong in the pages of a browser profile."""
 
     def __init__(self, context: BrowserContext, host: str) -> None:
         self.wrong: list[str] = []
         self.allowed: set[int] = set()
-        self._host = host
+        self.hosts = {host}
         context.on("console", self._said)
         context.on("weberror", lambda error: self.wrong.append(f"script: {error.error}"))
         context.on("request", lambda request: self._asked(request.url))
@@ -235,5 +246,5 @@ class _Watch:
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != self._host:
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc not in self.hosts:
             self.wrong.append(f"asked another host: {url}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -60,6 +61,8 @@ def test_the_pages_look_right(
     page.get_by_role("tab", name="Results").click()
     page.get_by_role("button", name="In the archive now").click()
     expect(page.locator("[data-triage]").first).to_be_visible()
+    axe(page)
+    fits(page)
     for name in ("Cards", "Sky"):
         page.get_by_role("button", name=name).click()
         expect(page.get_by_role("button", name=name)).to_have_attribute(
@@ -134,6 +137,47 @@ def test_going_through_results_by_keys(page: Page, signed_in: Callable[..., Page
     expect(page.get_by_role("link", name=number or "")).to_be_visible()
     page.get_by_role("button", name="Keep it no longer").click()
     expect(page.get_by_role("link", name=number or "")).to_have_count(0)
+
+
+def test_results_are_sorted_searched_and_taken_away(page: Page, signed_in: Callable[..., Page]) -> None:
+    saved(signed_in(page, "ann"), "Sorted", 300.0)
+    page.get_by_role("button", name="In the archive now").click()
+    table = page.locator("#table-results")
+    number = table.locator("[data-triage]").first.get_attribute("data-object") or ""
+    table.get_by_role("link", name="diaObjectId", exact=True).click()
+    expect(table.get_by_role("columnheader", name="diaObjectId")).to_have_attribute("aria-sort", "ascending")
+    shown = [item.get_attribute("data-object") or "" for item in table.locator("[data-triage]").all()]
+    assert [int(each) for each in shown] == sorted(map(int, shown))
+    table.get_by_role("searchbox").fill(f"diaObjectId = {number}")
+    expect(table.locator("[data-triage]")).to_have_count(1)
+    table.get_by_role("button", name="Download").click()
+    with page.expect_download() as waited:
+        table.get_by_role("link", name="CSV").click()
+    assert len(Path(waited.value.path()).read_text().splitlines()) == 2
+
+
+def test_a_filter_goes_out_as_a_file_and_comes_back(
+    page: Page,
+    signed_in: Callable[..., Page],
+    axe: Callable[..., None],
+    fits: Callable[[Page], None],
+    allow_fault: Callable[[Page, int], None],
+) -> None:
+    saved(signed_in(page, "xaver"), "Goes round")
+    page.get_by_role("tab", name="Query and versions").click()
+    with page.expect_download() as waited:
+        page.locator("#versions").get_by_role("link", name="Export").click()
+    page.goto("/filters/")
+    page.get_by_role("link", name="Import").click()
+    axe(page)
+    fits(page)
+    allow_fault(page, 400)
+    page.get_by_label("Or the text").fill("filters: [{name: x}]")
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_text("give either adql")).to_be_visible()
+    page.get_by_label("File").set_input_files(waited.value.path())
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Goes round (2)")
 
 
 def test_outputs(page: Page, signed_in: Callable[..., Page]) -> None:

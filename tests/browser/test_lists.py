@@ -137,6 +137,25 @@ def test_a_map_from_a_file_is_copied(page: Page, signed_in: Callable[..., Page],
     page.get_by_role("link", name="Remove").click()
     page.get_by_role("button", name="Remove it").click()
     expect(page.get_by_role("status")).to_contain_text("field (copy) is removed")
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("field (copy)")
+
+
+def test_what_was_removed_is_listed_and_had_back(
+    page: Page, signed_in: Callable[..., Page], axe: Callable[..., None], fits: Callable[[Page], None]
+) -> None:
+    signed_in(page, "rita").goto("/annotators/new/")
+    page.get_by_label("Topic").fill("ritas_topic")
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("link", name="Remove", exact=True).click()
+    page.get_by_role("button", name="Remove it").click()
+    page.goto("/account/")
+    page.get_by_role("link", name="Removed").click()
+    expect(page.get_by_role("cell", name="ritas_topic")).to_be_visible()
+    axe(page)
+    fits(page)
+    page.get_by_role("button", name="Restore ritas_topic").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("ritas_topic")
 
 
 def test_an_annotator_speaks(

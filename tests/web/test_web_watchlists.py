@@ -18,7 +18,7 @@ from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.list_matching import UserListMatching
 from lasair_broker.web.watchlists import rows as stored
 from lasair_broker.web.watchlists import running, services
-from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger, WatchlistVersion
+from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger
 from lasair_broker.web.watchlists.services import RowsRefused
 
 
@@ -184,7 +184,8 @@ def test_what_others_may(people: Any, stars: Watchlist, team: Any) -> None:
     with pytest.raises(NotFound):
         services.rows(people.ann, mine.pk)
     services.delete(people.ann, stars.pk)
-    assert not WatchlistVersion.objects.filter(watchlist_id=stars.pk).exists()
+    with pytest.raises(NotFound):
+        services.get(people.ann, stars.pk)
 
 
 # ---- the stream ----

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from . import _filter_output, _filter_past
+from . import _filter_file, _filter_output, _filter_past
 from ._context import ArchiveOption, console, fail
 from ._filter_wording import (
     AdqlOption,
@@ -33,6 +33,7 @@ __all__ = ["app"]
 app = typer.Typer(help="Filters: queries that run on the stream.", no_args_is_help=True)
 app.add_typer(_filter_output.app, name="output")
 _filter_past.add_to(app)
+_filter_file.add_to(app)
 
 FilterArgument = Annotated[int, typer.Argument(metavar="FILTER", help="Number of the filter.")]
 VersionArgument = Annotated[

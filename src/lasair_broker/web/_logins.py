@@ -48,7 +48,11 @@ def settings(lasair: Settings) -> dict[str, Any]:
         "ACCOUNT_REAUTHENTICATION_METHODS": ("password", "mfa", *["code"] * mails),
         "ACCOUNT_EMAIL_NOTIFICATIONS": mails,
         "ACCOUNT_PREVENT_ENUMERATION": True,
-        "ACCOUNT_RATE_LIMITS": {"signup": "10/h/ip", "reset_password": "10/h/ip,3/h/key"},
+        "ACCOUNT_RATE_LIMITS": {
+            "signup": "10/h/ip",
+            "reset_password": "10/h/ip,3/h/key",
+            "token": "10/10m/ip,10/10m/key",  # ours, of the API's auth-token
+        },
         "ALLAUTH_TRUSTED_PROXY_COUNT": site.proxies,
         "PASSWORD_RESET_TIMEOUT": 3600,
         "MFA_SUPPORTED_TYPES": ["totp", "recovery_codes"],

@@ -10,6 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from lasair_broker.web._logins import hosts_of_providers
 
 _DATA = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_SAMP = "http://localhost:21012"
+"""The hub of SAMP's web profile on the user's own machine, to which a button sends tables."""
+
 _NOTHING_NEEDED = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -38,6 +41,7 @@ def _pages(image_hosts: Sequence[str], login_hosts: Sequence[str]) -> str:
     return (
         # Aladin Lite carries its WebAssembly in itself, and fetches it from there: connect-src data:
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-        f"img-src 'self' data: blob:{images}; connect-src 'self' data:{images}; worker-src 'self' blob:; "
-        f"object-src 'none'; base-uri 'none'; form-action 'self'{logins}; frame-ancestors 'none'"
+        f"img-src 'self' data: blob:{images}; connect-src 'self' data: {_SAMP}{images}; "
+        f"worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'{logins}; "
+        "frame-ancestors 'none'"
     )

@@ -59,27 +59,6 @@ class Latencies:
 
 
 @dataclass(frozen=True)
-class Night:
-    """A night, from noon to noon in Chile (UTC - 12 h, as Rubin counts days of observing).
-
-    Attributes
-    ----------
-    mjd
-        The MJD of its date.
-    alerts, objects
-        How many there were.
-    since_arrival, since_exposure
-        Until alerts were in the archive: after they had reached us, and after the exposure had ended.
-    """
-
-    mjd: int
-    alerts: int
-    objects: int
-    since_arrival: Latencies
-    since_exposure: Latencies
-
-
-@dataclass(frozen=True)
 class Stage:
     """What a stage of the stream has done since the stream began."""
 
@@ -93,6 +72,73 @@ class Stage:
     def microseconds(self) -> float | None:
         """Of wall time for an alert."""
         return 1e6 * self.seconds / self.alerts if self.alerts else None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the stream did in a night, by when it worked.
+
+    Attributes
+    ----------
+    stages
+        What took longest first.
+    lag_mean, lag_max
+        Messages that waited after a commit; None if the source does not tell.
+    """
+
+    stages: Sequence[Stage] = ()
+    lag_mean: float | None = None
+    lag_max: int | None = None
+
+    @property
+    def microseconds(self) -> float | None:
+        """Of wall time of all stages for an alert."""
+        alerts = max((stage.alerts for stage in self.stages), default=0.0)
+        return 1e6 * sum(stage.seconds for stage in self.stages) / alerts if alerts else None
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night, from noon to noon in Chile (UTC - 12 h, as Rubin counts days of observing).
+
+    Attributes
+    ----------
+    mjd
+        The MJD of its date.
+    alerts, objects
+        How many there were.
+    since_arrival, since_exposure
+        Until alerts were in the archive: after they had reached us, and after the exposure had ended.
+    work
+        What the stream did while that night lasted.
+    """
+
+    mjd: int
+    alerts: int
+    objects: int
+    since_arrival: Latencies
+    since_exposure: Latencies
+    work: Work = field(default_factory=Work)
+
+    @property
+    def microseconds(self) -> float | None:
+        """Of wall time of all stages for an alert, in what the stream did in that night."""
+        return self.work.microseconds
+
+    @property
+    def lag_max(self) -> int | None:
+        """The most messages that waited."""
+        return self.work.lag_max
+
+    @property
+    def half(self) -> float | None:
+        """The time (s) after their arrival within which half of the alerts were in the archive."""
+        return self.since_arrival.quantile(0.5)
+
+    @property
+    def most(self) -> float | None:
+        """The same of 95 in a hundred."""
+        return self.since_arrival.quantile(0.95)
 
 
 @dataclass(frozen=True)
@@ -125,16 +171,50 @@ def nights() -> list[Night]:
     arrival = _latencies(night, "committedMjdTai - arrivedMjdTai", since)
     exposure = _latencies(night, "committedMjdTai - exposureEndMjdTai", since)
     none = Latencies(np.empty(0, np.int64), np.empty(0, np.int64))
-    return [
-        Night(
-            int(row["night"]),
+    worked = work()
+    observed = [int(row["night"]) for row in counts]
+    found = {
+        night: Night(
+            night,
             row["alerts"],
             row["objects"],
-            arrival.get(int(row["night"]), none),
-            exposure.get(int(row["night"]), none),
+            arrival.get(night, none),
+            exposure.get(night, none),
+            worked.get(night, Work()),
         )
-        for row in counts
+        for night, row in zip(observed, counts, strict=True)
+    }
+    # Alerts of the past may be taken in in a night of which there are none.
+    found |= {night: Night(night, 0, 0, none, none, of) for night, of in worked.items() if night not in found}
+    return [found[night] for night in sorted(found, reverse=True)[:NIGHTS]]
+
+
+@kept(_KEPT_SECONDS)
+def work() -> dict[int, Work]:
+    """What the stream did in each of the newest nights, all its processes together."""
+    rows = _rows(
+        "SELECT night, stage, SUM(alerts) AS alerts, SUM(seconds) AS seconds, SUM(cpuSeconds) AS cpu, "
+        "SUM(failures) AS failures, AVG(lagMean) AS lagMean, MAX(lagMax) AS lagMax "
+        "FROM stage_nights GROUP BY night, stage ORDER BY night DESC"
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["night"] in found or len(found) < NIGHTS:
+            found.setdefault(row["night"], []).append(row)
+    return {night: _work_of(of) for night, of in found.items()}
+
+
+def _work_of(rows: Sequence[Mapping[str, Any]]) -> Work:
+    stages = [
+        Stage(row["stage"], float(row["alerts"]), row["seconds"], row["cpu"], float(row["failures"]))
+        for row in rows
     ]
+    reading = next((row for row in rows if row["lagMax"] is not None), None)
+    return Work(
+        sorted(stages, key=lambda stage: -stage.seconds),
+        None if reading is None else reading["lagMean"],
+        None if reading is None else int(reading["lagMax"]),
+    )
 
 
 @kept(_KEPT_SECONDS)

@@ -86,6 +86,13 @@ ROOT_URLCONF = "lasair_broker.web.urls"
 WSGI_APPLICATION = "lasair_broker.web.wsgi.application"
 
 DATABASES = {"default": database()}
+CACHES = {
+    "default": {  # in it django-allauth counts attempts, of all processes together
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "lasair_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"

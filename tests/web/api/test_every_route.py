@@ -33,17 +33,17 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"(api/v1/)?watchlists/<\w+:list_id>/", "owned"),
     (r"(api/v1/)?watchmaps/<\w+:map_id>/", "owned"),
     (r"(api/v1/)?annotators/<\w+:topic>/", "owned"),
-    (r"api/v1/(comments|photometry|jobs|queries|tags|tokens)/<", "owned"),
+    (r"api/v1/(comments|photometry|jobs|queries|tags|tokens|removed)/<", "owned"),
     (r"query/(jobs|saved)/<", "owned"),
-    (r"objects/<object:key>/(comments|points|filters)/<", "owned"),
-    (r"account/(tokens|mails)/<", "owned"),
+    (r"objects/<object:key>/(comments|points|filters|tags)/<", "owned"),
+    (r"account/(tokens|mails|removed)/<", "owned"),
     (r"(account|api/v1)/collaborations/<", "owned"),
     # What needs somebody, who then sees what is theirs.
     (r"account/", "somebody"),
-    (r"api/v1/(tokens|jobs|tags)/", "somebody"),
+    (r"api/v1/(tokens|jobs|tags|removed)/", "somebody"),
     (r"(watchlists|watchmaps|annotators|filters)/new/$", "somebody"),
     (r"query/(jobs|saved/new)/", "somebody"),
-    (r"filters/saved/$", "somebody"),
+    (r"filters/(saved|export|import)/$", "somebody"),
     (r"admin/", "staff"),
     # Pages of the library that logs people in; they have tests of their own.
     (r"accounts/", "entry"),
@@ -223,7 +223,8 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
             "set_id": added.pk, "query_id": kept.pk, "job_id": job.pk, "tag_id": tag.pk, "token_id": token.pk,
             "slug": group.slug, "username": "owner", "key": number, "diaSourceId": source, "ending": "csv",
             "which": "Science", "origin": "IceCube", "event": "nothing", "token": "x", "order": 0,
-            "folder": 0, "cell": 0, "survey": "lsst", "section": "x", "mw_id": 1, "level": 90,
+            "kind": "watchlists", "number": watchlist.pk, "folder": 0, "cell": 0,
+            "survey": "lsst", "section": "x", "mw_id": 1, "level": 90,
         },
         {"owner": owner},
     )  # fmt: skip
@@ -253,7 +254,7 @@ def addresses(route: str, values: dict[str, Any]) -> list[str]:
 
 def address_of_nothing(route: str, address: str, values: dict[str, Any]) -> str:
     """The same address with numbers and names that nothing has; the object is there."""
-    numbers = {name: 987654 for name in values if name.endswith("_id")}
+    numbers = {name: 987654 for name in values if name == "number" or name.endswith("_id")}
     nothing = values | numbers | {"topic": "no_such_topic", "slug": "no-such-team"}
     return dict(zip(addresses(route, values), addresses(route, nothing), strict=True))[address]
 

@@ -52,3 +52,21 @@ def test_a_notebook_runs(
     told = [output for cell in done.cells for output in cell.get("outputs", [])]
     assert told
     assert not any(output.output_type == "error" for output in told)
+
+
+def test_the_notebook_of_an_object_runs(
+    site: Site, token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"adql": "SELECT TOP 1 diaObjectId FROM objects ORDER BY nDiaSources DESC"}
+    rows = requests.post(f"{site.address}/api/v1/query/", json=asked, timeout=60).json()["rows"]
+    number = rows[0]["diaObjectId"]
+    given = requests.get(f"{site.address}/objects/{number}/notebook.ipynb", timeout=60)
+    monkeypatch.setenv("LASAIR_TOKEN", token)
+    monkeypatch.delenv("LASAIR_ADDRESS", raising=False)  # it has that of the site it is from
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = nbformat.reads(given.text, as_version=4)
+    nbformat.validate(notebook)
+    done = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    told = [output for cell in done.cells for output in cell.get("outputs", [])]
+    assert len(told) >= 3
+    assert not any(output.output_type == "error" for output in told)

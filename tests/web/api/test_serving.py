@@ -31,6 +31,21 @@ def started(environment: dict[str, str], *arguments: str) -> Iterator[str]:
     assert code == 0
 
 
+def test_attempts_are_counted_by_all_processes_together(tmp_path: Path) -> None:
+    environment = {**os.environ, "LASAIR_ARCHIVE__URL": str(tmp_path / "archive"), "COLUMNS": "200"}
+    environment.pop("LASAIR_USER_DATABASE", None)
+    waiting = ("run", "--port", "0")
+    given = {"username": "somebody", "password": "guessed"}
+    with started(environment, *waiting) as running, started(environment, "serve", "--port", "0") as beside:
+        answers = [
+            requests.post(f"{address}/api/auth-token/", data=given, timeout=20)
+            for _ in range(6)
+            for address in (running, beside)
+        ]
+    assert [answer.status_code for answer in answers] == [400] * 10 + [429] * 2
+    assert answers[-1].headers["Retry-After"] == "600"
+
+
 def test_run_and_serve_side_by_side(tmp_path: Path) -> None:
     environment = {**os.environ, "LASAIR_ARCHIVE__URL": str(tmp_path / "archive"), "COLUMNS": "200"}
     environment.pop("LASAIR_USER_DATABASE", None)

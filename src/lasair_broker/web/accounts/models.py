@@ -139,6 +139,21 @@ class Membership(models.Model):
         return f"{self.user} in {self.collaboration}"
 
 
+class CacheEntry(models.Model):
+    """What Django's cache keeps, so that all processes of the site count attempts together; the columns are
+    those that its database backend wants."""
+
+    cache_key = models.CharField(max_length=255, primary_key=True)
+    value = models.TextField()
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "lasair_cache"
+
+    def __str__(self) -> str:
+        return self.cache_key
+
+
 class UserDatabase(models.Model):
     """This database among all others: one row, with a number drawn when it was first used with an archive,
     which keeps it, too."""

@@ -9,7 +9,8 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by
+from lasair_broker.web.sharing import SharedQuerySet, edited_by
+from lasair_broker.web.trash import Kept, Removable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -37,8 +38,19 @@ class AnnotatorQuerySet(SharedQuerySet["Annotator"]):
         return self.filter(edited_by(user) | Q(writers=user.pk), active=True).distinct()
 
 
-class Annotator(Shared):
-    """A topic of annotations, and who may speak under it."""
+_EveryAnnotator = models.Manager.from_queryset(AnnotatorQuerySet)
+
+
+class AnnotatorManager(Kept, _EveryAnnotator["Annotator"]):
+    """Those that are not removed; `Annotator.everything` has the others, too."""
+
+
+class Annotator(Removable):
+    """A topic of annotations, and who may speak under it.
+
+    It stays when it is removed, even for good: the archive has what was said under the topic, which nobody
+    else is to have.
+    """
 
     class Kind(models.TextChoices):
         """Who speaks."""
@@ -58,7 +70,8 @@ class Annotator(Shared):
     active = models.BooleanField(default=True)
     writers = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="writes_as")
 
-    objects: ClassVar[AnnotatorQuerySet] = AnnotatorQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[AnnotatorQuerySet] = AnnotatorManager()  # type: ignore[assignment]
+    everything: ClassVar[AnnotatorQuerySet] = AnnotatorQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [

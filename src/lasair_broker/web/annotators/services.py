@@ -10,7 +10,7 @@ from django.db import transaction
 
 from lasair_broker.archive import Archive
 from lasair_broker.query import QueryError, triple
-from lasair_broker.web import sharing
+from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.annotators import inbox
 from lasair_broker.web.annotators.models import Annotator
@@ -30,7 +30,7 @@ def create(user: User, topic: str, **values: Any) -> Annotator:
     """
     _only_settable(values)
     made = Annotator(owner=user, topic=topic.strip(), **values)
-    if Annotator.objects.filter(topic__iexact=made.topic).exists():
+    if Annotator.everything.filter(topic__iexact=made.topic).exists():
         raise Invalid({"topic": "is taken; choose another"})
     sharing.save_checked(made)
     try:
@@ -90,6 +90,13 @@ def writable(user: User | AnonymousUser | None, topic: str) -> Annotator:
 def share(user: User, topic: str, visibility: str, collaboration: Collaboration | None = None) -> Annotator:
     """Make an annotator private, public, or its collaboration's; see `sharing.share`."""
     return sharing.share(user, Annotator.objects.all(), _visible(user, topic).pk, visibility, collaboration)
+
+
+@transaction.atomic
+def remove(user: User, topic: str) -> None:
+    """Remove an annotator: nobody speaks under it any more, or sees what was said. Only its owner may;
+    `trash.restore` brings it back. The topic stays taken."""
+    trash.remove(user, _editable(user, topic), for_good=False)
 
 
 def visible(user: User | AnonymousUser | None) -> list[Annotator]:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from allauth.core.ratelimit import consume
 from django.http import HttpRequest
 from rest_framework.throttling import BaseThrottle
 
@@ -63,13 +64,11 @@ class SlidingWindow:
 
 
 _requests = SlidingWindow(3600.0)
-_attempts = SlidingWindow(600.0)
 
 
 def forget() -> None:
     """Begin to count anew; for tests."""
-    for window in (_requests, _attempts):
-        window._counts.clear()
+    _requests._counts.clear()
 
 
 def wait_for_page(request: HttpRequest) -> float:
@@ -96,17 +95,11 @@ class HourlyThrottle(BaseThrottle):
 
 
 class LoginThrottle(BaseThrottle):
-    """Ten passwords in ten minutes, from an address and for an account."""
-
-    seconds = 0.0
+    """Ten passwords in ten minutes, from an address and for an account; all processes count together."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         account = str(request.data.get("username", ""))[:200].strip().lower()
-        waits = [
-            _attempts.wait(key, 10) for key in (f"address {self.get_ident(request)}", f"account {account}")
-        ]
-        self.seconds = max(waits)
-        return self.seconds == 0.0
+        return consume(request._request, action="token", key=account) is not None
 
     def wait(self) -> float:
-        return self.seconds
+        return 600.0

@@ -34,6 +34,9 @@ class Comment(Shared):
 
     diaObjectId = models.BigIntegerField(db_index=True, editable=False)  # as Rubin spells it
     text = models.TextField(max_length=4096, help_text="Plain text.")
+    period = models.FloatField(
+        null=True, editable=False, help_text="Days; of a light curve that folds well on it."
+    )
     edited = models.DateTimeField(null=True, editable=False, help_text="When the text was last changed.")
     removed = models.DateTimeField(
         null=True, editable=False, help_text="When it was removed; kept to be undone."

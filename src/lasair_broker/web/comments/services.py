@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 from django.contrib.auth.models import AnonymousUser
@@ -36,10 +37,16 @@ def add(
     key: int | str,
     text: str,
     *,
+    period: float | None = None,
     visibility: str = Visibility.PRIVATE,
     collaboration: Collaboration | None = None,
 ) -> Comment:
     """Comment on an object, by number or name.
+
+    Parameters
+    ----------
+    period
+        A period (d) on which its light curve folds, to be kept with the comment.
 
     Raises
     ------
@@ -48,9 +55,11 @@ def add(
     NotAllowed
         If the user is no member of the collaboration.
     Invalid
-        If there is no text, or it is too long.
+        If there is no text, or it is too long, or the period is none.
     """
-    made = Comment(owner=user, diaObjectId=object_number(key), text=_checked(text))
+    if period is not None and not 0.0 < period < math.inf:
+        raise Invalid({"period": "give days, above 0"})
+    made = Comment(owner=user, diaObjectId=object_number(key), text=_checked(text), period=period)
     sharing.save_checked(made)
     if visibility == Visibility.PRIVATE:
         return made

@@ -179,7 +179,7 @@ def fork(user: User, filter_id: int, name: str = "") -> Filter:
         raise NotFound(f"filter {filter_id} has not published a version yet")
     copy = Filter(
         owner=user,
-        name=name.strip() or _free_name(user, source.name),
+        name=name.strip() or free_name(user, source.name),
         description=source.description,
         forked_from=source,
         topic=_topic(user, name or source.name),
@@ -221,7 +221,7 @@ def restore(user: User, filter_id: int) -> Filter:
     found = deleted_by(user).filter(pk=filter_id).first()
     if found is None:
         raise NotFound(f"there is no deleted filter {filter_id}")
-    found.name = _free_name(found.owner, found.name)
+    found.name = free_name(found.owner, found.name)
     found.deleted = None
     found.save(update_fields=["name", "deleted"])
     return found
@@ -284,7 +284,8 @@ def _topic(user: User, name: str) -> str:
     return topic
 
 
-def _free_name(user: User, name: str) -> str:
+def free_name(user: User, name: str) -> str:
+    """The name, or with a number behind it if the user has a filter of that name."""
     free, count = name, 1
     while Filter.objects.filter(owner=user, name=free).exists():
         count += 1

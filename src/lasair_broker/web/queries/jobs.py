@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.utils import timezone
@@ -128,19 +127,9 @@ def rename(user: User, job_id: int, name: str) -> Job:
 
 
 def rows(
-    user: User | AnonymousUser | None,
-    job_id: int,
-    first: int = 0,
-    count: int | None = None,
-    *,
-    order: tuple[str, bool] | None = None,
+    user: User | AnonymousUser | None, job_id: int, first: int = 0, count: int | None = None
 ) -> pa.Table:
     """Rows of the result of a job, from the number `first` on.
-
-    Parameters
-    ----------
-    order
-        A column, and whether its largest values come first; None: as the query gave them.
 
     Raises
     ------
@@ -151,15 +140,7 @@ def rows(
     if job.phase != Phase.COMPLETED:
         why = "is not there yet" if job.phase in UNDER_WAY else "is not there"
         raise NotFound(f"the result of query {job_id} {why}: {job.get_phase_display()}")
-    if order is None:
-        return results.rows_of(job.pk, first, count)
-    found = results.rows_of(job.pk)
-    column, descending = order
-    if column not in found.column_names:
-        raise NotFound(f"the result has no column {column[:100]}")
-    how = "descending" if descending else "ascending"
-    places = pc.array_sort_indices(found[column].combine_chunks(), order=how)
-    return found.take(places[first : None if count is None else first + count])
+    return results.rows_of(job.pk, first, count)
 
 
 def before(job: Job) -> int:

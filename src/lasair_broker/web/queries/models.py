@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from lasair_broker.web.sharing import Shared, SharedQuerySet
+from lasair_broker.web.sharing import SharedQuerySet
+from lasair_broker.web.trash import Kept, Removable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -106,20 +107,30 @@ class Job(QueryText):
         return self.name or f"query {self.pk}"
 
 
-class SavedQuery(QueryText, Shared):
+_EverySavedQuery = models.Manager.from_queryset(SharedQuerySet)
+
+
+class SavedQueryManager(Kept, _EverySavedQuery["SavedQuery"]):
+    """Those that are not removed; `SavedQuery.everything` has the others, too."""
+
+
+class SavedQuery(QueryText, Removable):
     """A query with a name, to be run again, and to be shared as filters are."""
 
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True, max_length=4096)
 
-    objects: ClassVar[SharedQuerySet[SavedQuery]] = SharedQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[SharedQuerySet[SavedQuery]] = SavedQueryManager()  # type: ignore[assignment]
+    everything: ClassVar[SharedQuerySet[SavedQuery]] = SharedQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = "saved query"
         verbose_name_plural = "saved queries"
         constraints: ClassVar = [
             adql_or_triple("queries_saved_adql_or_triple"),
-            models.UniqueConstraint(fields=["owner", "name"], name="queries_saved_name_once"),
+            models.UniqueConstraint(
+                fields=["owner", "name"], condition=Q(deleted=None), name="queries_saved_name_once"
+            ),
             models.CheckConstraint(
                 condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
                 name="queries_saved_private_is_alone",

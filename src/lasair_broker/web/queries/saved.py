@@ -10,9 +10,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
 from lasair_broker.query import QueryError
-from lasair_broker.web import sharing
+from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
-from lasair_broker.web.errors import Invalid, NotAllowed
+from lasair_broker.web.errors import Invalid
 from lasair_broker.web.queries.models import SavedQuery
 from lasair_broker.web.queries.texts import Text, query_of
 
@@ -58,11 +58,8 @@ def visible(user: User | AnonymousUser | None, query_id: int) -> SavedQuery:
 
 @transaction.atomic
 def remove(user: User, query_id: int) -> None:
-    """Remove a saved query. Only its owner may."""
-    found = sharing.editable(SavedQuery.objects.all(), user, query_id, lock=True)
-    if not (user.is_superuser or found.owner_id == user.pk):
-        raise NotAllowed(f"only its owner, {found.owner.username}, may remove it")
-    found.delete()
+    """Remove a saved query. Only its owner may; `trash.restore` brings it back."""
+    trash.remove(user, sharing.editable(SavedQuery.objects.all(), user, query_id, lock=True))
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from lasair_broker.context import ContextError
 from lasair_broker.stream.delivery import DeliveryError
 from lasair_broker.web import errors
 from lasair_broker.web.archive import let_go
+from lasair_broker.web.site.contents import InsteadOfPage
 
 _log = structlog.get_logger(__name__)
 
@@ -53,8 +54,10 @@ class Faults:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self._get_response(request)
 
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """Django's hook."""
+        if isinstance(error, InsteadOfPage):
+            return error.response
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
         if status is None:
             return None

@@ -1,14 +1,14 @@
 """Tables that page, sort and search on the server.
 
-A view says which columns there are, reads what is asked with `asked`, gets the rows of that page in its own
-way, and gives the template a `Table`, which ``{% table t %}`` shows. The links of the table are ordinary
-addresses of the page with other parameters; htmx fetches the page and takes the table out of it, so that a
-view needs no second template. Two tables of one page have different names, with which their parameters begin.
+A view says which columns there are and where the rows are (`site.contents`), and gives the template the
+`Table` that comes of it, which ``{% table t %}`` shows. The links of the table are ordinary addresses of the
+page with other parameters; htmx fetches the page and takes the table out of it, so that a view needs no
+second template. Two tables of one page have different names, with which their parameters begin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,10 @@ class Column:
         Significant digits of numbers that are not whole; None: as they are.
     template
         Of a cell, which has `row`, `value` and `column`; none: the value as text.
+    plain
+        What files have of a row, and searches in memory look at, where that is not the value.
+    filed
+        Whether files have it; what is only to be looked at or pressed is in none.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Column:
     digits: int | None = None
     sortable: bool = False
     template: str = ""
+    plain: Callable[[Any], Any] | None = None
+    filed: bool = True
 
     def value(self, row: Any) -> Any:
         """What a row has in this column."""
@@ -136,6 +142,10 @@ class Table:
         Whether the page's own address follows what the table shows; not if it is fetched into another page.
     searchable
         Whether there is a box for words; its label is `search_label`.
+    path
+        Of the page that shows it.
+    row_attributes
+        A template of what the element of a row has.
     """
 
     name: str
@@ -152,6 +162,8 @@ class Table:
     search_label: str = "Search"
     title: bool = False
     in_address: bool = True
+    path: str = ""
+    row_attributes: str = ""
 
     @property
     def element(self) -> str:
@@ -176,18 +188,18 @@ class Table:
     @property
     def previous_address(self) -> str:
         """The address of the page before; "" on the first."""
-        return self._with(page=str(self.asked.page - 1)) if self.asked.page > 1 else ""
+        return self.address(page=str(self.asked.page - 1)) if self.asked.page > 1 else ""
 
     @property
     def next_address(self) -> str:
         """The address of the page after; "" on the last."""
         more = self.more if self.total is None else self.last < self.total
-        return self._with(page=str(self.asked.page + 1)) if more and self.rows else ""
+        return self.address(page=str(self.asked.page + 1)) if more and self.rows else ""
 
     @property
     def sizes(self) -> list[tuple[int, str]]:
         """Each size of a page, and its address."""
-        return [(size, self._with(size=str(size), page=None)) for size in SIZES]
+        return [(size, self.address(size=str(size), page=None)) for size in SIZES]
 
     @property
     def kept(self) -> list[tuple[str, str]]:
@@ -197,6 +209,15 @@ class Table:
             (key, value) for key, values in self.parameters.lists() for value in values if key not in gone
         ]
 
+    def address(self, **changed: str | None) -> str:
+        """Of the table with some of its parameters changed; None takes one away."""
+        parameters = self.parameters.copy()
+        for word, value in changed.items():
+            parameters.pop(f"{self.name}-{word}", None)
+            if value is not None:
+                parameters[f"{self.name}-{word}"] = value
+        return f"?{parameters.urlencode()}"
+
     def _order(self, column: Column) -> str:
         if column.name != self.asked.sort:
             return ""
@@ -205,12 +226,6 @@ class Table:
     def _sorting(self, column: Column) -> str:
         if not column.sortable:
             return ""
-        return self._with(sort=f"{'-' if self._order(column) == 'ascending' else ''}{column.name}", page=None)
-
-    def _with(self, **changed: str | None) -> str:
-        parameters = self.parameters.copy()
-        for word, value in changed.items():
-            parameters.pop(f"{self.name}-{word}", None)
-            if value is not None:
-                parameters[f"{self.name}-{word}"] = value
-        return f"?{parameters.urlencode()}"
+        return self.address(
+            sort=f"{'-' if self._order(column) == 'ascending' else ''}{column.name}", page=None
+        )

@@ -11,7 +11,8 @@ from django.db import models
 from django.db.models import Q
 
 from lasair_broker import sky
-from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by, seen_by
+from lasair_broker.web.sharing import SharedQuerySet, edited_by, seen_by
+from lasair_broker.web.trash import Kept, Removable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -29,7 +30,14 @@ class WatchlistQuerySet(SharedQuerySet["Watchlist"]):
         return self.filter(active=True, current__isnull=False, owner__is_active=True)
 
 
-class Watchlist(Shared):
+_EveryWatchlist = models.Manager.from_queryset(WatchlistQuerySet)
+
+
+class WatchlistManager(Kept, _EveryWatchlist["Watchlist"]):
+    """Those that are not removed; `Watchlist.everything` has the others, too."""
+
+
+class Watchlist(Removable):
     """Positions that somebody watches."""
 
     name = models.CharField(max_length=200)
@@ -49,11 +57,14 @@ class Watchlist(Shared):
         "self", models.SET_NULL, null=True, blank=True, editable=False, related_name="copies"
     )
 
-    objects: ClassVar[WatchlistQuerySet] = WatchlistQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[WatchlistQuerySet] = WatchlistManager()  # type: ignore[assignment]
+    everything: ClassVar[WatchlistQuerySet] = WatchlistQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["owner", "name"], name="watchlists_watchlist_name_once"),
+            models.UniqueConstraint(
+                fields=["owner", "name"], condition=Q(deleted=None), name="watchlists_watchlist_name_once"
+            ),
             models.CheckConstraint(
                 condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
                 name="watchlists_watchlist_private_is_alone",
@@ -161,11 +172,11 @@ class WatchlistTriggerQuerySet(models.QuerySet["WatchlistTrigger"]):
 
     def visible_to(self, user: User | AnonymousUser | None) -> WatchlistTriggerQuerySet:
         """Triggers of lists the user may see."""
-        return self.filter(seen_by(user, "watchlist__"))
+        return self.filter(seen_by(user, "watchlist__"), watchlist__deleted=None)
 
     def editable_by(self, user: User | AnonymousUser | None) -> WatchlistTriggerQuerySet:
         """Triggers of lists the user may change."""
-        return self.filter(edited_by(user, "watchlist__"))
+        return self.filter(edited_by(user, "watchlist__"), watchlist__deleted=None)
 
 
 class WatchlistTrigger(models.Model):

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from lasair_broker.sky import UploadError, WatchlistUpload, read_watchlist
-from lasair_broker.web import sharing
+from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.watchlists import rows as stored_rows
@@ -266,13 +266,8 @@ def share(user: User, list_id: int, visibility: str, collaboration: Collaboratio
 
 @transaction.atomic
 def delete(user: User, list_id: int) -> None:
-    """Remove a list with its rows. Only its owner may."""
-    found = _editable(user, list_id)
-    if not (user.is_superuser or found.owner_id == user.pk):
-        raise NotAllowed(f"only its owner, {found.owner.username}, may delete it")
-    found.current = None
-    found.save(update_fields=["current"])
-    found.delete()
+    """Remove a list with its rows. Only its owner may; `trash.restore` brings it back."""
+    trash.remove(user, _editable(user, list_id))
 
 
 @transaction.atomic

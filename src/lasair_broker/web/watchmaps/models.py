@@ -7,7 +7,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from lasair_broker.web.sharing import Shared, SharedQuerySet
+from lasair_broker.web.sharing import SharedQuerySet
+from lasair_broker.web.trash import Kept, Removable
 
 
 class WatchmapQuerySet(SharedQuerySet["Watchmap"]):
@@ -18,7 +19,14 @@ class WatchmapQuerySet(SharedQuerySet["Watchmap"]):
         return self.filter(active=True, owner__is_active=True)
 
 
-class Watchmap(Shared):
+_EveryWatchmap = models.Manager.from_queryset(WatchmapQuerySet)
+
+
+class WatchmapManager(Kept, _EveryWatchmap["Watchmap"]):
+    """Those that are not removed; `Watchmap.everything` has the others, too."""
+
+
+class Watchmap(Removable):
     """A region of the sky as a MOC."""
 
     class Origin(models.TextChoices):
@@ -52,11 +60,14 @@ class Watchmap(Shared):
     match_hits = models.PositiveBigIntegerField(default=0, editable=False)
     match_message = models.TextField(blank=True, editable=False)
 
-    objects: ClassVar[WatchmapQuerySet] = WatchmapQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[WatchmapQuerySet] = WatchmapManager()  # type: ignore[assignment]
+    everything: ClassVar[WatchmapQuerySet] = WatchmapQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["owner", "name"], name="watchmaps_watchmap_name_once"),
+            models.UniqueConstraint(
+                fields=["owner", "name"], condition=Q(deleted=None), name="watchmaps_watchmap_name_once"
+            ),
             models.CheckConstraint(
                 condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
                 name="watchmaps_watchmap_private_is_alone",

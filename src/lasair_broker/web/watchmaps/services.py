@@ -9,9 +9,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
 from lasair_broker.sky import Moc, MocError
-from lasair_broker.web import sharing
+from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
-from lasair_broker.web.errors import Invalid, NotAllowed
+from lasair_broker.web.errors import Invalid
 from lasair_broker.web.watchmaps.models import Watchmap
 
 Origin = Watchmap.Origin
@@ -126,11 +126,8 @@ def share(user: User, map_id: int, visibility: str, collaboration: Collaboration
 
 @transaction.atomic
 def delete(user: User, map_id: int) -> None:
-    """Remove a map. Only its owner may."""
-    found = sharing.editable(Watchmap.objects.all(), user, map_id)
-    if not (user.is_superuser or found.owner_id == user.pk):
-        raise NotAllowed(f"only its owner, {found.owner.username}, may delete it")
-    found.delete()
+    """Remove a map. Only its owner may; `trash.restore` brings it back."""
+    trash.remove(user, sharing.editable(Watchmap.objects.all(), user, map_id, lock=True))
 
 
 @transaction.atomic

@@ -114,6 +114,11 @@ class AnnotatorView(APIView):
         made = services.describe(person(request), topic, **checked(AnnotatorChange, request))
         return Response(AnnotatorOut(made).data)
 
+    @described(status=204, summary="Remove an annotator; its topic stays taken")
+    def delete(self, request: Request, topic: str) -> Response:
+        services.remove(person(request), topic)
+        return Response(status=204)
+
 
 class WritersView(APIView):
     """Who may speak."""

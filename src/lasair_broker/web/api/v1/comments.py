@@ -37,7 +37,8 @@ class CommentOut(serializers.ModelSerializer[Comment]):
     class Meta:
         model = Comment
         fields: ClassVar[list[str]] = [
-            "id", "diaObjectId", "text", "owner", "visibility", "collaboration", "created", "edited",
+            "id", "diaObjectId", "text", "period", "owner", "visibility", "collaboration", "created",
+            "edited",
         ]  # fmt: skip
 
 
@@ -50,6 +51,9 @@ class CommentText(Body):
 class CommentIn(CommentText):
     """A new comment."""
 
+    period = serializers.FloatField(
+        required=False, allow_null=True, help_text="Days on which the light curve folds, to be kept with it."
+    )
     visibility = serializers.ChoiceField(Visibility.choices, required=False, default=Visibility.PRIVATE)
     collaboration = serializers.SlugField(required=False, allow_null=True, help_text="Of visibility group.")
 
@@ -70,7 +74,12 @@ class ObjectCommentsView(APIView):
         user, given = person(request), checked(CommentIn, request)
         collaboration = collaboration_named(user, given.get("collaboration"))
         made = services.add(
-            user, number_of(key), given["text"], visibility=given["visibility"], collaboration=collaboration
+            user,
+            number_of(key),
+            given["text"],
+            period=given.get("period"),
+            visibility=given["visibility"],
+            collaboration=collaboration,
         )
         return Response(CommentOut(made).data, 201)
 

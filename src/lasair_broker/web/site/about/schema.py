@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -12,6 +13,8 @@ from lasair_broker.query import PUBLIC
 from lasair_broker.schema import TABLES, Column, SchemaError, table, version
 from lasair_broker.schema import Table as SchemaTable
 from lasair_broker.web.errors import NotFound
+from lasair_broker.web.site.contents import ListedRows, shown
+from lasair_broker.web.site.tables import Column as TableColumn
 
 
 @dataclass(frozen=True)
@@ -21,17 +24,50 @@ class Match:
     table: SchemaTable
     column: Column
 
+    name = property(lambda self: self.column.name)
+    datatype = property(lambda self: self.column.datatype)
+    unit = property(lambda self: self.column.unit)
+    description = property(lambda self: self.column.description)
+
+
+_COLUMNS = (
+    TableColumn("name", "Column", sortable=True, template="site/about/_column_name.html"),
+    TableColumn("datatype", "Type", sortable=True, template="site/about/_column_type.html"),
+    TableColumn("unit", "Unit", sortable=True),
+    TableColumn("ucd", "UCD", sortable=True),
+    TableColumn("description", "Description", sortable=True),
+)
+_MATCHES = (
+    TableColumn("name", "Column", sortable=True, template="site/about/_match_name.html"),
+    TableColumn(
+        "table",
+        "Table",
+        sortable=True,
+        plain=lambda row: row.table.name,
+        template="site/about/_match_table.html",
+    ),
+    TableColumn("datatype", "Type", sortable=True),
+    TableColumn("unit", "Unit", sortable=True),
+    TableColumn("description", "Description", sortable=True),
+)
+
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """All tables; with words to look for, the columns that have all of them."""
     words = request.GET.get("q", "").replace("\0", "").strip()[:100]
-    context = {
-        "tables": _readable(),
-        "version": version,
-        "words": words,
-        "matches": _matches(words.lower().split()) if words else None,
-    }
+    context: dict[str, Any] = {"tables": _readable(), "version": version, "words": words}
+    if words:
+        matches = _matches(words.lower().split())
+        context["matches"] = shown(
+            request,
+            "matches",
+            _MATCHES,
+            ListedRows(matches, _MATCHES),
+            caption="Columns found",
+            searchable=False,
+            empty="No column has these words. Try fewer.",
+        )
     return render(request, "site/about/schema.html", context)
 
 
@@ -44,7 +80,17 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
         raise NotFound(str(error)) from None
     if found.name not in PUBLIC.relations:
         raise NotFound(f"there is no table {name}")
-    return render(request, "site/about/table.html", {"table": found, "tables": _readable()})
+    columns = shown(
+        request,
+        "columns",
+        _COLUMNS,
+        ListedRows(found.columns, _COLUMNS),
+        caption="Columns",
+        size=len(found.columns),
+        search_label="Search columns",
+        row_attributes="site/about/_column_attributes.html",
+    )
+    return render(request, "site/about/table.html", {"table": found, "columns": columns})
 
 
 def _readable() -> list[SchemaTable]:

@@ -13,6 +13,67 @@ from django.views.decorators.http import require_safe
 from lasair_broker.query import PUBLIC
 from lasair_broker.web.archive import archive
 from lasair_broker.web.nights import QUANTILES, Night, chores, nights, rates, running, seconds_of
+from lasair_broker.web.site.contents import ListedRows, shown
+from lasair_broker.web.site.tables import Column
+from lasair_broker.web.site.templatetags.status import date_of_mjd
+
+_NIGHTS = (
+    Column(
+        "mjd",
+        "Night",
+        sortable=True,
+        template="site/about/_night.html",
+        plain=lambda night: date_of_mjd(night.mjd),
+    ),
+    Column("alerts", "Alerts", numeric=True, sortable=True, template="site/about/_count.html"),
+    Column("objects", "Objects", numeric=True, sortable=True, template="site/about/_count.html"),
+    Column(
+        "half",
+        "Half within",
+        numeric=True,
+        sortable=True,
+        template="site/about/_duration.html",
+        description="After their arrival; files have seconds.",
+    ),
+    Column(
+        "most",
+        "95% within",
+        numeric=True,
+        sortable=True,
+        template="site/about/_duration.html",
+        description="After their arrival; files have seconds.",
+    ),
+    Column(
+        "lag_max",
+        "Waiting",
+        numeric=True,
+        sortable=True,
+        template="site/about/_count.html",
+        description="The most messages that waited in the source during that night.",
+    ),
+    Column(
+        "microseconds",
+        "An alert",
+        "µs",
+        numeric=True,
+        digits=3,
+        sortable=True,
+        description="Wall time of all stages for an alert during that night.",
+    ),
+)
+_STAGES = (
+    Column("name", "Stage", sortable=True),
+    Column("alerts", "Alerts", numeric=True, sortable=True, template="site/about/_whole.html"),
+    Column("seconds", "Wall time", "s", numeric=True, digits=4, sortable=True),
+    Column("cpu_seconds", "CPU", "s", numeric=True, digits=4, sortable=True),
+    Column("microseconds", "An alert", "µs", numeric=True, digits=3, sortable=True),
+    Column("failures", "Failures", numeric=True, sortable=True, template="site/about/_whole.html"),
+)
+_TABLES = (
+    Column("name", "Table", sortable=True, template="site/about/_held_table.html"),
+    Column("rows", "Rows", numeric=True, sortable=True, template="site/about/_count.html"),
+    Column("bytes", "Bytes", numeric=True, sortable=True, template="site/about/_bytes.html"),
+)
 
 
 @require_safe
@@ -20,7 +81,8 @@ def status(request: HttpRequest) -> HttpResponse:
     """Rates, latencies, stages, what the archive holds; of a night, if one is asked for."""
     known = nights()
     asked = request.GET.get("night", "")
-    night = next((each for each in known if str(each.mjd) == asked), known[0] if known else None)
+    newest = next((each for each in known if each.alerts), known[0] if known else None)
+    night = next((each for each in known if str(each.mjd) == asked), newest)
     held = archive().status()
     # Of hits, rows of private lists would be counted too.
     tables = [
@@ -32,9 +94,33 @@ def status(request: HttpRequest) -> HttpResponse:
     context = {
         "held": held,
         "bytes": held.database_bytes + held.pack_bytes,
-        "tables": tables,
+        "tables": shown(
+            request, "held", _TABLES, ListedRows(tables, _TABLES), caption="Tables of the archive", size=100
+        ),
         "nights": known,
+        "by_night": shown(
+            request,
+            "nights",
+            _NIGHTS,
+            ListedRows(known, _NIGHTS),
+            caption="Night by night",
+            size=25,
+            title=True,
+            searchable=False,
+            empty="There is none yet.",
+        ),
         "night": night,
+        "stages": shown(
+            request,
+            "stages",
+            _STAGES,
+            ListedRows(night.work.stages, _STAGES),
+            caption="Stages in that night",
+            size=100,
+            searchable=False,
+        )
+        if night is not None and night.work.stages
+        else None,
         "quantiles": [f"{part:.0%}" for part in QUANTILES],
         "chores": chores(),
         "running": running(settings.LASAIR.metrics),

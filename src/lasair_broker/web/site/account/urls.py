@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from lasair_broker.web.site.account import collaborations, tokens, views
+from lasair_broker.web.site.account import collaborations, removed, tokens, views
 
 app_name = "account"
 urlpatterns = [
     path("", views.index, name="index"),
     path("mails/<int:output_id>/end/", views.no_mails, name="no-mails"),
     path("delete/", views.delete, name="delete"),
+    path("removed/", removed.index, name="removed"),
+    path("removed/<slug:kind>/<int:number>/restore/", removed.restore, name="restore"),
     path("tokens/", tokens.index, name="tokens"),
     path("tokens/<int:token_id>/rotate/", tokens.rotate, name="rotate-token"),
     path("tokens/<int:token_id>/end/", tokens.end, name="end-token"),

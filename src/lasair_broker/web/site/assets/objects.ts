@@ -1,5 +1,6 @@
 // The page of an object, and that of a body of the solar system.
 import { onTheme } from "./common/colour-switch";
+import { watchSamp } from "./common/samp";
 import { toast } from "./common/toast";
 import { Cutouts, watchPictures } from "./objects/cutouts";
 import { LightCurvePage } from "./objects/page";
@@ -30,6 +31,8 @@ document.addEventListener("click", (event) => {
   const button = (event.target as Element | null)?.closest<HTMLElement>("[data-detection]");
   if (button && !showDetection(button.dataset["detection"]!)) toast("This detection came without images.", "info");
 });
+
+watchSamp();
 
 const lightCurve = document.getElementById("light-curve");
 if (lightCurve) void LightCurvePage.open(lightCurve, showDetection);

@@ -19,6 +19,7 @@ from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import services, trying
 from lasair_broker.web.limits import limits_of
 from lasair_broker.web.queries import jobs
+from lasair_broker.web.site.account.removed import told_with_undo
 
 
 @login_required
@@ -100,8 +101,11 @@ def _describe(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
 
 def _delete(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
     services.delete(user, filter_id)
-    messages.success(
-        request, "The filter is deleted. For 30 days you can restore it, at the end of this page."
+    told_with_undo(
+        request,
+        "The filter is deleted. For 30 days you can restore it, at the end of this page.",
+        "filters",
+        filter_id,
     )
     return redirect("filters:index")
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
@@ -19,28 +18,47 @@ from lasair_broker.web.archive import archive
 from lasair_broker.web.filters import services
 from lasair_broker.web.filters.models import Filter, FilterQuerySet
 from lasair_broker.web.sharing import Visibility
+from lasair_broker.web.site.contents import StoredRows, shown
 from lasair_broker.web.site.query.tables import object_address
 from lasair_broker.web.site.sparklines import bars, sparklines
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.tables import Column, Table
 from lasair_broker.web.tags.models import Tag
 
 _NIGHTS = 14
 _NAME = Column("name", "Filter", template="site/filters/_cell_name.html", sortable=True)
-_STATE = Column("state", "State", template="site/filters/_cell_state.html")
+_STATE = Column(
+    "state",
+    "State",
+    template="site/filters/_cell_state.html",
+    sortable=True,
+    plain=lambda line: f"runs, version {line.state.number}" if line.state else "draft",
+)
 _HITS = Column("hits", "Hits, last 14 nights", template="site/filters/_cell_hits.html")
-_SHARED = Column("sharing", "Shared with", template="site/filters/_cell_sharing.html")
+_SHARED = Column("sharing", "Shared with", template="site/filters/_cell_sharing.html", sortable=True)
 _OWNER = Column("owner", "Owner", sortable=True)
 _EXPECTED = Column(
-    "expected", "Expected", unit="a night", numeric=True, digits=3, description="By its preview"
+    "expected",
+    "Expected",
+    unit="a night",
+    numeric=True,
+    digits=3,
+    description="By its preview",
+    sortable=True,
 )
 _CHANGED = Column("modified", "Changed", template="site/query/_cell_time.html", sortable=True)
 _FORKS = Column("forks", "Copies", numeric=True, sortable=True, description="Made by others of it")
-_FORK = Column("fork", "", template="site/filters/_cell_fork.html")
+_FORK = Column("fork", "", template="site/filters/_cell_fork.html", filed=False)
 
 _MINE = (_NAME, _STATE, _HITS, _EXPECTED, _SHARED, _CHANGED)
 _OTHERS = (_NAME, _OWNER, _STATE, _HITS, _EXPECTED, _CHANGED, _FORK)
 _GALLERY = (_NAME, _OWNER, _STATE, _HITS, _EXPECTED, _FORKS, _CHANGED, _FORK)
-_ORDER = {"name": "name", "owner": "owner__username", "modified": "modified", "forks": "fork_count"}
+_ORDERS = {
+    "owner": "owner__username",
+    "forks": "fork_count",
+    "state": "active_version__number",
+    "sharing": "visibility",
+    "expected": "active_version__preview_per_night",
+}
 
 
 @dataclass(frozen=True)
@@ -98,11 +116,19 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 
 _KEPT = (
-    Column("diaObjectId", "Object", template="site/filters/_cell_object.html"),
-    Column("curve", "Light curve", template="site/filters/_cell_curve.html"),
-    Column("label", "Under", sortable=False),
-    Column("created", "Since", template="site/query/_cell_time.html"),
-    Column("drop", "", template="site/filters/_cell_drop.html"),
+    Column(
+        "diaObjectId",
+        "Object",
+        template="site/filters/_cell_object.html",
+        sortable=True,
+        plain=lambda row: int(row["diaObjectId"]["text"]),
+    ),
+    Column("curve", "Light curve", template="site/filters/_cell_curve.html", filed=False),
+    Column("label", "Under", template="site/filters/_cell_label.html", sortable=True),
+    Column("owner", "By", sortable=True),
+    Column("collaboration", "Seen by", sortable=True),
+    Column("created", "Since", template="site/query/_cell_time.html", sortable=True),
+    Column("drop", "", template="site/filters/_cell_drop.html", filed=False),
 )
 
 
@@ -110,36 +136,38 @@ _KEPT = (
 @require_safe
 def kept(request: HttpRequest) -> HttpResponse:
     """The objects that the user keeps."""
-    wanted = asked(request, "kept", _KEPT)
-    found = Tag.objects.visible_to(request.user)
-    if wanted.search:
-        number = int(wanted.search) if wanted.search.isdecimal() and len(wanted.search) < 19 else None
-        found = found.filter(Q(label__icontains=wanted.search) | Q(diaObjectId=number))
-    tags = list(found[wanted.offset : wanted.offset + wanted.size])
+    table = shown(
+        request,
+        "kept",
+        _KEPT,
+        StoredRows(
+            Tag.objects.visible_to(request.user).select_related("owner", "collaboration"),
+            _KEPT,
+            ("label", "diaObjectId", "owner__username", "collaboration__name"),
+            {"owner": "owner__username", "collaboration": "collaboration__name"},
+            lambda tags: _kept(request, tags),
+        ),
+        caption="Objects that I keep",
+        search_label="Search by word, number, person",
+        empty="You keep no object yet. Press s on a result of a filter, or tag an object on its page.",
+    )
+    return render(request, "site/filters/kept.html", {"table": table})
+
+
+def _kept(request: HttpRequest, tags: Sequence[Tag]) -> list[dict[str, Any]]:
     curves = sparklines([tag.diaObjectId for tag in tags])
-    rows = [
+    return [
         {
             "diaObjectId": {"text": str(tag.diaObjectId), "address": object_address(str(tag.diaObjectId))},
             "curve": curves.get(tag.diaObjectId, ""),
             "label": tag.label,
+            "owner": tag.owner.username,
+            "collaboration": tag.collaboration.name if tag.collaboration else "only me",
             "created": tag.created,
-            "drop": tag.pk,
+            "drop": tag.pk if tag.owner == request.user else None,
         }
         for tag in tags
     ]
-    table = Table(
-        name="kept",
-        caption="Objects that I keep",
-        columns=_KEPT,
-        rows=rows,
-        asked=wanted,
-        parameters=request.GET,
-        total=found.count(),
-        searchable=True,
-        search_label="Search by word or number",
-        empty="You keep no object yet. Press s on a result of a filter to keep it.",
-    )
-    return render(request, "site/filters/kept.html", {"table": table})
 
 
 def _table(
@@ -152,29 +180,15 @@ def _table(
     *,
     sort: str = "name",
 ) -> Table:
-    wanted = asked(request, name, columns, sort=sort.lstrip("-"), descending=sort.startswith("-"))
-    if wanted.search:
-        found = found.filter(
-            Q(name__icontains=wanted.search)
-            | Q(description__icontains=wanted.search)
-            | Q(owner__username__icontains=wanted.search)
-        )
-    total = found.count()
-    found = found.order_by(("-" if wanted.descending else "") + _ORDER[wanted.sort], "pk")
-    page = list(
-        found.select_related("owner", "collaboration", "active_version")[
-            wanted.offset : wanted.offset + wanted.size
-        ]
-    )
-    return Table(
-        name=name,
+    stored = found.select_related("owner", "collaboration", "active_version")
+    return shown(
+        request,
+        name,
+        columns,
+        StoredRows(stored, columns, ("name", "description", "owner__username"), _ORDERS, _lines),
         caption=caption,
-        columns=columns,
-        rows=_lines(page),
-        asked=wanted,
-        parameters=request.GET,
-        total=total,
-        searchable=total > 5 or bool(wanted.search),
+        sort=sort.lstrip("-"),
+        descending=sort.startswith("-"),
         search_label="Search in names and descriptions",
         empty=empty,
         title=name != "gallery",

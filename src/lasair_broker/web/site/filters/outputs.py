@@ -20,15 +20,16 @@ from lasair_broker.web.delivery.topics import topic_of
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import outputs as services
 from lasair_broker.web.filters.models import Filter, FilterOutput, LightCurve, OutputKind
+from lasair_broker.web.site.contents import StoredRows, shown
 from lasair_broker.web.site.notices import toast
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.tables import Column
 
 _LOG = (
-    Column("at", "When", template="site/query/_cell_time.html"),
-    Column("result", "Result", template="site/filters/_cell_result.html"),
-    Column("hits", "Hits", numeric=True),
-    Column("seconds", "Took", unit="s", numeric=True, digits=2),
-    Column("message", "Message"),
+    Column("at", "When", template="site/query/_cell_time.html", sortable=True),
+    Column("result", "Result", template="site/filters/_cell_result.html", sortable=True),
+    Column("hits", "Hits", numeric=True, sortable=True),
+    Column("seconds", "Took", unit="s", numeric=True, digits=2, sortable=True),
+    Column("message", "Message", sortable=True),
 )
 _NEVER = "never"
 _HOURS = [(_NEVER, _NEVER), *((str(hour), f"{hour:02d}:00") for hour in range(24))]
@@ -136,16 +137,14 @@ def log(request: HttpRequest, filter_id: int, output_id: int) -> HttpResponse:
     output = FilterOutput.objects.filter(filter=filter_id, pk=output_id).first()
     if output is None:
         raise NotFound(f"there is no output {output_id}")
-    wanted = asked(request, "log", _LOG)
     rows = Delivery.objects.visible_to(request.user).filter(output=output_id)
-    table = Table(
-        name="log",
+    table = shown(
+        request,
+        "log",
+        _LOG,
+        StoredRows(rows, _LOG, ("result", "message")),
         caption=f"Deliveries: {output.get_kind_display()}",
-        columns=_LOG,
-        rows=list(rows[wanted.offset : wanted.offset + wanted.size]),
-        asked=wanted,
-        parameters=request.GET,
-        total=rows.count(),
+        search_label="Search in results and messages",
         empty="Nothing was delivered there yet.",
     )
     return render(request, "site/filters/log.html", {"filter": found, "output": output, "table": table})

@@ -8,24 +8,23 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from lasair_broker.archive import QueryError
-from lasair_broker.stream.delivery import cursor_of, event_id
 from lasair_broker.web import sharing
-from lasair_broker.web.api.formats import ENDINGS, FORMATS, download, rows
 from lasair_broker.web.archive import archive, newest_hits
 from lasair_broker.web.errors import ServiceError
 from lasair_broker.web.filters import trying
 from lasair_broker.web.filters.models import Filter
+from lasair_broker.web.site.contents import ArrowRows, array_of, shown
 from lasair_broker.web.site.filters.samples import addressed, numbers_in
 from lasair_broker.web.site.filters.sky import Mark, sky
-from lasair_broker.web.site.query.jobs import LABELS
-from lasair_broker.web.site.query.tables import shown
+from lasair_broker.web.site.query.tables import cells
 from lasair_broker.web.site.sparklines import sparklines
+from lasair_broker.web.site.tables import Asked, Column
 from lasair_broker.web.tags.services import labels_of
 
 PAGE = {"table": 50, "cards": 24, "sky": 500}
@@ -46,7 +45,7 @@ class Result:
     number
         Of the object; None if the row does not say.
     cells
-        Name and cell of each column.
+        The cell of each column.
     source
         Number of the detection with which it passed; None if it is not known.
     when
@@ -54,16 +53,34 @@ class Result:
     """
 
     number: int | None
-    cells: Sequence[tuple[str, Mapping[str, Any]]]
+    cells: Mapping[str, Mapping[str, Any]]
     source: int | None
     when: float | None
     curve: SafeString | str
     labels: Sequence[str]
 
     @property
+    def facts(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """The first of the cells, for a card."""
+        return [(name, cell) for name, cell in self.cells.items() if name.casefold() != "diaobjectid"][:8]
+
+    @property
     def link(self) -> Mapping[str, Any]:
         """To the object."""
         return addressed(self.number) if self.number is not None else {}
+
+
+@dataclass(frozen=True)
+class _Selected(Column):
+    """A column that the query selects, by whatever name."""
+
+    def value(self, row: Result) -> Any:
+        return row.cells.get(self.name)
+
+
+_CURVE = Column("curve", "Light curve", template="site/filters/_cell_curve.html")
+_KEEP = Column("labels", "", template="site/filters/_result_keep.html")
+_OF_A_HIT = ("diaObjectId", "diaSourceId", "committedMjdTai")
 
 
 @require_safe
@@ -73,78 +90,120 @@ def results(request: HttpRequest, filter_id: int) -> HttpResponse:
     kind = request.GET.get("as", "table")
     kind = kind if kind in PAGE else "table"
     now = request.GET.get("of") == "archive"
-    context: dict[str, Any] = {
-        "filter": found,
-        "as": kind,
-        "now": now,
-        "stamps": STAMPS,
-        "downloads": [(LABELS[name], ENDINGS[name]) for name in FORMATS],
-    }
+    context: dict[str, Any] = {"filter": found, "as": kind, "now": now, "stamps": STAMPS}
     try:
-        if now:
-            lines, context["next"] = _of_archive(request, filter_id, PAGE[kind])
-        else:
-            lines, context["next"] = _of_stream(request, filter_id, PAGE[kind])
+        hits = _Rows(request, filter_id) if now else _Hits(request, filter_id)
+        context["table"] = table = shown(
+            request,
+            "results",
+            hits.columns(),
+            hits,
+            caption="Results",
+            size=PAGE[kind],
+            search_label="Words, or nDiaSources > 5",
+            empty=_EMPTY[now],
+            row_attributes="site/filters/_result_attributes.html",
+            in_address=False,
+        )
     except (ServiceError, QueryError) as error:
         context["fault"] = str(error)
         return render(request, "site/filters/_results.html", context)
-    context |= {"results": lines, "names": [name for name, _ in lines[0].cells] if lines else []}
     if kind == "sky":
-        context["sky"] = sky(_marks(lines))
+        context["sky"] = sky(_marks(table.rows))
     return render(request, "site/filters/_results.html", context)
 
 
-@require_safe
-def download_results(request: HttpRequest, filter_id: int, ending: str) -> HttpResponseBase:
-    """The newest hits, or the archive's rows now, as a file."""
-    chosen = next((name for name, known in ENDINGS.items() if known == ending), None)
-    if chosen is None:
-        raise Http404
-    sharing.visible(Filter.objects.all(), request.user, filter_id)
-    if request.GET.get("of") == "archive":
-        found, more = trying.rows_now(request.user, filter_id, None)
-    else:
-        found, more = _hits(filter_id, _MOST_HITS, None), False
-        more = found.num_rows == _MOST_HITS
-        found = found.drop_columns(["deliveryError", "deliveryAttempts"])
-    return download(found, chosen, f"lasair-filter-{filter_id}", more=more)
+_EMPTY = {
+    True: "No object of the archive fulfils the conditions.",
+    False: "Nothing was found on the stream so far. See what it finds in the archive now.",
+}
 
 
-def _hits(filter_id: int, count: int, after: str | None) -> pa.Table:
-    return newest_hits(filter_id, count, None if after is None else cursor_of(after))
+class _Hits:
+    """The newest hits of a filter, newest first; see `Contents`."""
+
+    def __init__(self, request: HttpRequest, filter_id: int) -> None:
+        self._request, self._filter_id = request, filter_id
+
+    def columns(self) -> list[Column]:
+        names = self._table(PAGE["table"]).column_names[len(_OF_A_HIT) :]
+        return [
+            _CURVE,
+            _Selected("diaObjectId", "Object", sortable=True, template="site/filters/_result_object.html"),
+            _Selected(
+                "committedMjdTai",
+                "Found",
+                "MJD",
+                numeric=True,
+                sortable=True,
+                template="site/filters/_result_when.html",
+            ),
+            *_named(names),
+            _KEEP,
+        ]
+
+    def page(self, wanted: Asked) -> tuple[Sequence[Result], int | None, bool]:
+        if wanted.sort or wanted.search:
+            return ArrowRows(self._table(_MOST_HITS), self._lines).page(wanted)
+        found = self._table(min(_MOST_HITS, wanted.offset + wanted.size + 1)).slice(wanted.offset)
+        return self._lines(found.slice(0, wanted.size)), None, found.num_rows > wanted.size
+
+    def whole(self, wanted: Asked) -> tuple[pa.Table, bool]:
+        found = self._table(_MOST_HITS)
+        return ArrowRows(found, more=found.num_rows == _MOST_HITS).whole(wanted)
+
+    def _table(self, count: int) -> pa.Table:
+        """Hits with what the query selected as columns."""
+        found = newest_hits(self._filter_id, count)
+        contents = [orjson.loads(text or "{}") for text in found["content"].to_pylist()]
+        columns = {name: found[name] for name in _OF_A_HIT}
+        taken = {name.casefold() for name in _OF_A_HIT}
+        for name in dict.fromkeys(n for each in contents for n in each if n.casefold() not in taken):
+            columns[name] = array_of([content.get(name) for content in contents])
+        return pa.table(columns)
+
+    def _lines(self, found: pa.Table) -> list[Result]:
+        numbers, sources, times = (found[name].to_pylist() for name in _OF_A_HIT)
+        selected = cells(found.drop_columns(list(_OF_A_HIT)))
+        return _results(self._request, numbers, selected, sources, times)
 
 
-def _of_stream(request: HttpRequest, filter_id: int, count: int) -> tuple[list[Result], str | None]:
-    found = _hits(filter_id, count + 1, request.GET.get("after"))
-    after = None
-    if found.num_rows > count:
-        found = found.slice(0, count)
-        after = event_id((found["committedMjdTai"][-1].as_py(), found["hitId"][-1].as_py()))
-    numbers = found["diaObjectId"].to_pylist()
-    contents = [orjson.loads(text or "{}") for text in found["content"].to_pylist()]
-    # The object has a column of its own.
-    names = dict.fromkeys(n for content in contents for n in content if n.casefold() != "diaobjectid")
-    cells = [[(name, shown({name: content.get(name)})[name]) for name in names] for content in contents]
-    lines = _results(
-        request, numbers, cells, found["diaSourceId"].to_pylist(), found["committedMjdTai"].to_pylist()
-    )
-    return lines, after
+class _Rows:
+    """What a filter finds in the archive now; see `Contents`."""
+
+    def __init__(self, request: HttpRequest, filter_id: int) -> None:
+        self._request, self._filter_id = request, filter_id
+
+    def columns(self) -> list[Column]:
+        found, _ = trying.rows_now(self._request.user, self._filter_id, None, limit=1)
+        return [_CURVE, *_named(found.column_names), _KEEP]
+
+    def page(self, wanted: Asked) -> tuple[Sequence[Result], int | None, bool]:
+        if wanted.sort or wanted.search:
+            found, more = trying.rows_now(self._request.user, self._filter_id, None)
+            return ArrowRows(found, self._lines, more).page(wanted)
+        found, more = trying.rows_now(
+            self._request.user, self._filter_id, None, limit=wanted.size, offset=wanted.offset
+        )
+        return self._lines(found), None, more
+
+    def whole(self, wanted: Asked) -> tuple[pa.Table, bool]:
+        found, more = trying.rows_now(self._request.user, self._filter_id, None)
+        return ArrowRows(found, more=more).whole(wanted)
+
+    def _lines(self, found: pa.Table) -> list[Result]:
+        nothing: list[Any] = [None] * found.num_rows
+        return _results(self._request, numbers_in(found) or nothing, cells(found), nothing, nothing)
 
 
-def _of_archive(request: HttpRequest, filter_id: int, count: int) -> tuple[list[Result], str | None]:
-    text = request.GET.get("after", "")
-    first = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
-    found, more = trying.rows_now(request.user, filter_id, None, limit=count, offset=first)
-    lines = [list(shown(row).items()) for row in rows(found)]
-    numbers = numbers_in(found) or [None] * found.num_rows
-    nothing: list[Any] = [None] * found.num_rows
-    return _results(request, numbers, lines, nothing, nothing), str(first + count) if more else None
+def _named(names: Sequence[str]) -> list[Column]:
+    return [_Selected(name, name, sortable=True, template="site/query/_value.html") for name in names]
 
 
 def _results(
     request: HttpRequest,
     numbers: Sequence[int | None],
-    cells: Sequence[Sequence[tuple[str, Mapping[str, Any]]]],
+    selected: Sequence[Mapping[str, Mapping[str, Any]]],
     sources: Sequence[int | None],
     times: Sequence[float | None],
 ) -> list[Result]:
@@ -152,7 +211,7 @@ def _results(
     curves, labels = sparklines(known), labels_of(request.user, known)
     return [
         Result(number, row, source, when, curves.get(number or 0, ""), labels.get(number or 0, []))
-        for number, row, source, when in zip(numbers, cells, sources, times, strict=True)
+        for number, row, source, when in zip(numbers, selected, sources, times, strict=True)
     ]
 
 

@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow as pa
 from django.http import HttpRequest
 
-from lasair_broker.web.api.formats import rows
-from lasair_broker.web.site.query.tables import object_address, shown
+from lasair_broker.web.site.query.tables import cells, object_address
 from lasair_broker.web.site.sparklines import sparklines
 from lasair_broker.web.site.tables import Asked, Column, Table
 
@@ -28,7 +27,7 @@ def sample_table(request: HttpRequest, found: pa.Table) -> Table:
         for name, kind in zip(found.column_names, found.schema.types, strict=True)
         if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
     ]
-    lines = [shown(row) for row in rows(found)]
+    lines = cells(found)
     numbers = numbers_in(found)
     if numbers is not None:
         curves = sparklines([number for number in numbers if number is not None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from lasair_broker.web.site.filters import actions, index, outputs, pages, results, writing
+from lasair_broker.web.site.filters import actions, files, index, outputs, pages, results, writing
 
 app_name = "filters"
 _FILTER = "filters/<int:filter_id>/"
@@ -15,11 +15,12 @@ urlpatterns = [
     path("filters/gallery/", index.gallery, name="gallery"),
     path("filters/saved/", index.kept, name="kept"),
     path("filters/new/", writing.new, name="new"),
+    path("filters/export/", files.export, name="export"),
+    path("filters/import/", files.bring, name="import"),
     path("filters/try/", writing.trial, name="try"),
     path(_FILTER, pages.page, name="filter"),
     path(f"{_FILTER}edit/", writing.edit, name="edit"),
     path(f"{_FILTER}results/", results.results, name="results"),
-    path(f"{_FILTER}results.<str:ending>", results.download_results, name="download"),
     path(f"{_FILTER}health/", pages.health, name="health"),
     path(f"{_FILTER}versions/", pages.versions, name="versions"),
     path(f"{_FILTER}why/", pages.why, name="why"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -10,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from lasair_broker.web.errors import Invalid
 from lasair_broker.web.search import Found, look_for, suggested, understood
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.contents import ListedRows, shown
+from lasair_broker.web.site.tables import Column, Table
 
 _COLUMNS = (
     Column("asked", "Looked for"),
@@ -68,17 +71,18 @@ def _table(request: HttpRequest, found: Found) -> Table:
     """All rows on one page: there are no more than were looked for."""
     several = len(found.lines) > 1
     positions = any(line.position is not None for line in found.lines)
-    shown = {"asked": several, "separationArcsec": positions}
-    columns = [column for column in _COLUMNS if shown.get(column.name, True)]
-    asks = asked(request, "found", columns, size=max(1, len(found.rows)))
-    return Table(
-        name="found",
+    wanted = {"asked": several, "separationArcsec": positions}
+    by_address = request.method != "POST"  # a list that was posted is in no address to come back to
+    columns = [replace(column, sortable=by_address) for column in _COLUMNS if wanted.get(column.name, True)]
+    return shown(
+        request,
+        "found",
+        columns,
+        ListedRows(found.rows, columns),
         caption="Objects found",
-        columns=columns,
-        rows=found.rows,
-        asked=asks,
-        parameters=request.GET,
-        total=len(found.rows),
+        size=max(1, len(found.rows)),
+        searchable=by_address and len(found.rows) > 1,
+        downloads=None if by_address else (),
         empty="There is no such object here.",
         title=True,
     )

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -14,13 +14,13 @@ from lasair_broker.web.annotators import services
 from lasair_broker.web.annotators.models import Annotator
 from lasair_broker.web.api.v1.base import collaboration_named
 from lasair_broker.web.errors import Invalid
+from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.lists.common import (
     OBJECT_CELL,
     WHOSE,
     ShareForm,
     add_faults,
     archive_table,
-    downloads,
     person,
     quoted,
     sharing_of,
@@ -33,14 +33,14 @@ _ANNOTATORS = (
     Column("topic", "Topic", sortable=True, template="site/lists/_annotator_name.html"),
     Column("kind", "Who speaks", sortable=True, template="site/lists/_kind.html"),
     Column("owner", "Owner", sortable=True),
-    Column("visibility", "Seen by", template="site/lists/_seen_by.html"),
+    Column("visibility", "Seen by", template="site/lists/_seen_by.html", sortable=True),
     Column("active", "Taken", sortable=True, template="site/lists/_taken.html"),
     Column("modified", "Changed", sortable=True, template="site/lists/_when.html"),
 )
 _ANNOTATIONS = (
     Column("diaObjectId", "Object", sortable=True, template=OBJECT_CELL),
     Column("classification", "Classification", sortable=True),
-    Column("explanation", "Explanation"),
+    Column("explanation", "Explanation", sortable=True),
     Column("classdict", "More", template="site/lists/_classdict.html"),
     Column("version", "Version", sortable=True),
     Column("url", "Link", template="site/lists/_link.html"),
@@ -121,7 +121,6 @@ def page(request: HttpRequest, topic: str) -> HttpResponse:
             descending=True,
             search_in="classification",
             search_label="Classification",
-            downloads=downloads(f"/api/v1/annotators/{found.topic}/annotations/"),
         ),
     }
     return render(request, "site/lists/annotator.html", context)
@@ -210,6 +209,25 @@ def share(request: HttpRequest, topic: str) -> HttpResponse:
             add_faults(form, error)
     context = {"form": form, "title": f"Share {topic}", "back": _address(topic), "submit": "Share"}
     return render(request, "site/lists/form.html", context, status=400 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def delete(request: HttpRequest, topic: str) -> HttpResponse:
+    """Remove an annotator, when that is confirmed."""
+    found = services.get(request.user, topic)
+    if request.method == "POST":
+        services.remove(person(request), topic)
+        told_with_undo(request, f"{topic} is removed.", "annotators", found.pk)
+        return redirect("lists:annotators")
+    context = {
+        "title": f"Remove {topic}?",
+        "text": "Nobody sees any more what was said under it, and nobody else can take its topic. "
+        "For 30 days you can have it back.",
+        "back": _address(topic),
+        "submit": "Remove it",
+    }
+    return render(request, "site/lists/confirm.html", context)
 
 
 def _address(topic: str) -> str:

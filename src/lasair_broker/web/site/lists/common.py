@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import pyarrow as pa
 from django import forms
-from django.core.paginator import Paginator
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
@@ -17,20 +18,12 @@ from lasair_broker.web.archive import ask
 from lasair_broker.web.catalogue import catalogue_for
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.sharing import Shared, SharedQuerySet, Visibility
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.tables import Asked, Column, Table
 
 Thing = TypeVar("Thing", bound=Model)
 
 OBJECT_CELL = "site/lists/_object.html"
-DOWNLOADS = (
-    ("CSV", "csv"),
-    ("Parquet", "parquet"),
-    ("Arrow", "arrow"),
-    ("VOTable", "votable"),
-    ("FITS", "fits"),
-)
-"""What each format is called, and its word in an address."""
-
 WHOSE = (("", "All that you see"), ("mine", "Yours"), ("shared", "Of others"))
 
 
@@ -98,27 +91,19 @@ def table_of_things(
     Parameters
     ----------
     search_in
-        The field in which words are looked for.
+        The field of the name, by which they are sorted.
     orders
         For columns that are no fields, what to sort by.
     """
-    wanted = asked(request, "t", columns, sort=search_in)
-    if wanted.search:
-        found = found.filter(**{f"{search_in}__icontains": wanted.search})
-    order = orders.get(wanted.sort, wanted.sort)
-    found = found.order_by(f"{'-' if wanted.descending else ''}{order}", "pk")
-    page = Paginator(found, wanted.size).get_page(wanted.page)
-    return Table(
-        name="t",
+    return shown(
+        request,
+        "t",
+        columns,
+        StoredRows(found, columns, (search_in, "description", "owner__username"), orders),
         caption=caption,
-        columns=columns,
-        rows=list(page.object_list),
-        asked=replace(wanted, page=page.number),
-        parameters=request.GET,
-        total=page.paginator.count,
+        sort=search_in,
         empty=empty,
-        searchable=True,
-        search_label="Name",
+        search_label="Search in names and descriptions",
     )
 
 
@@ -137,7 +122,8 @@ def archive_table(
     orders: dict[str, str] | None = None,
     search_in: str = "",
     search_label: str = "Search",
-    downloads: Sequence[tuple[str, str]] = (),
+    downloads: Sequence[tuple[str, str]] | None = None,
+    made: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = list,
 ) -> Table:
     """A table of rows of the archive that the user may see: a query in our own language.
 
@@ -149,27 +135,19 @@ def archive_table(
         For columns that are not sorted by their own name, by what.
     search_in
         The column in which words are looked for.
+    downloads
+        As of `shown`.
+    made
+        Gives the rows of a page from what the archive has.
     """
-    wanted = asked(request, name, columns, sort=sort, descending=descending)
-    if wanted.search and search_in:
-        where = f"({where}) AND LOWER({search_in}) LIKE {quoted(f'%{wanted.search.lower()}%')}"
-    order = (orders or {}).get(wanted.sort, wanted.sort)
-    direction = "DESC" if wanted.descending else "ASC"
-    catalogue = catalogue_for(request.user)
-    text = f"SELECT {select} FROM {source} WHERE {where} ORDER BY {order} {direction}"  # noqa: S608 - our own language, which is parsed
-    rows, _ = ask(request.user, parse(text, catalogue), limit=wanted.size, offset=wanted.offset)
-    counted, _ = ask(
-        request.user,
-        parse(f"SELECT COUNT(*) AS n FROM {source} WHERE {where}", catalogue),  # noqa: S608 - our own language, which is parsed
-    )
-    return Table(
-        name=name,
+    return shown(
+        request,
+        name,
+        columns,
+        _AskedRows(request.user, select, source, where, orders or {}, search_in, made),
         caption=caption,
-        columns=columns,
-        rows=rows.to_pylist(),
-        asked=wanted,
-        parameters=request.GET,
-        total=int(counted["n"][0].as_py()),
+        sort=sort,
+        descending=descending,
         empty=empty,
         searchable=bool(search_in),
         search_label=search_label,
@@ -177,14 +155,45 @@ def archive_table(
     )
 
 
+@dataclass(frozen=True)
+class _AskedRows:
+    """What a query in our own language finds; see `Contents`."""
+
+    user: User | AnonymousUser
+    select: str
+    source: str
+    where: str
+    orders: Mapping[str, str]
+    search_in: str
+    made: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+
+    def page(self, wanted: Asked) -> tuple[Sequence[Any], int, bool]:
+        where = self._where(wanted)
+        rows, _ = self._ask(self._text(wanted, where), wanted.size, wanted.offset)
+        counted, _ = self._ask(f"SELECT COUNT(*) AS n FROM {self.source} WHERE {where}")  # noqa: S608 - our own language, which is parsed
+        return self.made(rows.to_pylist()), int(counted["n"][0].as_py()), False
+
+    def whole(self, wanted: Asked) -> tuple[pa.Table, bool]:
+        return self._ask(self._text(wanted, self._where(wanted)))
+
+    def _where(self, wanted: Asked) -> str:
+        where = self.where
+        for word in wanted.search.lower().split() if self.search_in else ():
+            where = f"({where}) AND LOWER({self.search_in}) LIKE {quoted(f'%{word}%')}"
+        return where
+
+    def _text(self, wanted: Asked, where: str) -> str:
+        order = self.orders.get(wanted.sort, wanted.sort)
+        direction = "DESC" if wanted.descending else "ASC"
+        return f"SELECT {self.select} FROM {self.source} WHERE {where} ORDER BY {order} {direction}"  # noqa: S608 - our own language, which is parsed
+
+    def _ask(self, text: str, limit: int | None = None, offset: int = 0) -> tuple[pa.Table, bool]:
+        return ask(self.user, parse(text, catalogue_for(self.user)), limit=limit, offset=offset)
+
+
 def quoted(text: str) -> str:
     """A text as our query language writes it."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def downloads(address: str) -> list[tuple[str, str]]:
-    """The formats of a table of the API, and where each is."""
-    return [(label, f"{address}?format={word}") for label, word in DOWNLOADS]
 
 
 def sharing_of(thing: Shared) -> str:

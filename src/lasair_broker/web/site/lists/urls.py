@@ -49,4 +49,5 @@ urlpatterns = [
     path(f"{_TOPIC}edit/", annotators.edit, name="edit-annotator"),
     path(f"{_TOPIC}writers/", annotators.writers, name="writers"),
     path(f"{_TOPIC}share/", annotators.share, name="share-annotator"),
+    path(f"{_TOPIC}delete/", annotators.delete, name="delete-annotator"),
 ]

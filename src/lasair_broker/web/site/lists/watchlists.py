@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,7 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from lasair_broker.web.api.v1.base import collaboration_named
 from lasair_broker.web.errors import Invalid
+from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.all_sky import Picture, places
+from lasair_broker.web.site.contents import ArrowRows, shown
 from lasair_broker.web.site.lists.common import (
     OBJECT_CELL,
     WHOSE,
@@ -23,23 +24,36 @@ from lasair_broker.web.site.lists.common import (
     ShareForm,
     add_faults,
     archive_table,
-    downloads,
     person,
     sharing_of,
     table_of_things,
     whose,
 )
 from lasair_broker.web.site.lists.watchlist_forms import WatchlistForm
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.tables import Column, Table
 from lasair_broker.web.watchlists import services
 from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger
 
 _LISTS = (
     Column("name", "Name", sortable=True, template="site/lists/_watchlist_name.html"),
     Column("owner", "Owner", sortable=True),
-    Column("visibility", "Seen by", template="site/lists/_seen_by.html"),
-    Column("current", "Rows", numeric=True, template="site/lists/_row_count.html"),
-    Column("current_id", "Objects found", numeric=True, template="site/lists/_hit_count.html"),
+    Column("visibility", "Seen by", template="site/lists/_seen_by.html", sortable=True),
+    Column(
+        "current",
+        "Rows",
+        numeric=True,
+        template="site/lists/_row_count.html",
+        sortable=True,
+        plain=lambda row: row.current.row_count if row.current else 0,
+    ),
+    Column(
+        "current_id",
+        "Objects found",
+        numeric=True,
+        template="site/lists/_hit_count.html",
+        sortable=True,
+        plain=lambda row: row.current.match_hits if row.current else 0,
+    ),
     Column("active", "On the stream", sortable=True, template="site/lists/_active.html"),
     Column("modified", "Changed", sortable=True, template="site/lists/_when.html"),
 )
@@ -48,7 +62,7 @@ _ROWS = (
     Column("ra", "RA", "deg", numeric=True, digits=9, sortable=True),
     Column("decl", "Dec", "deg", numeric=True, digits=8, sortable=True),
     Column("radius", "Radius", "arcsec", numeric=True, digits=4, sortable=True),
-    Column("notes", "Notes"),
+    Column("notes", "Notes", sortable=True),
     Column("cone_id", "Row", numeric=True, sortable=True, template="site/lists/_row_actions.html"),
 )
 _HITS = (
@@ -84,7 +98,11 @@ def index(request: HttpRequest) -> HttpResponse:
         caption="Watchlists",
         search_in="name",
         empty="There are no watchlists here yet. One tells you of every alert at places you care about.",
-        orders={"owner": "owner__username"},
+        orders={
+            "owner": "owner__username",
+            "current": "current__row_count",
+            "current_id": "current__match_hits",
+        },
     )
     context = {"table": shown, "whose": WHOSE, "asked_whose": request.GET.get("whose", "")}
     return render(request, "site/lists/watchlists.html", context)
@@ -123,7 +141,6 @@ def page(request: HttpRequest, list_id: int) -> HttpResponse:
             | {c: f"objects.{c}" for c in ("objectName", "ra", "decl", "nDiaSources", "lastDiaSourceMjdTai")},
             search_in="watchlist_hits.name",
             search_label="Name of the row",
-            downloads=downloads(f"/api/v1/watchlists/{found.pk}/hits/"),
         ),
         "events": archive_table(
             request,
@@ -222,11 +239,11 @@ def delete(request: HttpRequest, list_id: int) -> HttpResponse:
     found = services.get(request.user, list_id)
     if request.method == "POST":
         services.delete(person(request), list_id)
-        messages.success(request, f"{found.name} is removed.")
+        told_with_undo(request, f"{found.name} is removed.", "watchlists", list_id)
         return redirect("lists:watchlists")
     context = {
         "title": f"Remove {found.name}?",
-        "text": "Its rows, versions and triggers go with it, and that cannot be undone.",
+        "text": "Its rows, versions and triggers go with it. For 30 days you can have it back.",
         "back": list_address(list_id),
         "submit": "Remove it",
     }
@@ -265,22 +282,21 @@ def _removed(request: HttpRequest) -> int | None:
 
 
 def _rows_table(request: HttpRequest, found: Watchlist, rows: pa.Table, *, may_edit: bool) -> Table:
-    wanted = asked(request, "rows", _ROWS, sort="cone_id")
-    if wanted.search:
-        rows = rows.filter(pc.match_substring(rows["name"], wanted.search, ignore_case=True))
-    ordered = rows.sort_by([(wanted.sort, "descending" if wanted.descending else "ascending")])
-    shown = ordered.slice(wanted.offset, wanted.size).to_pylist()
     address = list_address(found.pk)
-    return Table(
-        name="rows",
+
+    def made(page: pa.Table) -> list[dict[str, Any]]:
+        return [
+            {**row, "may_edit": may_edit, "address": f"{address}rows/{row['cone_id']}/"}
+            for row in page.to_pylist()
+        ]
+
+    return shown(
+        request,
+        "rows",
+        _ROWS,
+        ArrowRows(rows, made),
         caption="Rows",
-        columns=_ROWS,
-        rows=[{**row, "may_edit": may_edit, "address": f"{address}rows/{row['cone_id']}/"} for row in shown],
-        asked=wanted,
-        parameters=request.GET,
-        total=rows.num_rows,
+        sort="cone_id",
         empty="The list has no rows yet. Upload a file, or add rows one by one.",
-        searchable=True,
-        search_label="Name of the row",
-        downloads=downloads(f"/api/v1/watchlists/{found.pk}/rows/"),
+        search_label="Words, or radius > 2",
     )

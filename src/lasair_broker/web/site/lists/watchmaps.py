@@ -18,6 +18,7 @@ from lasair_broker.sky import Moc, MocError
 from lasair_broker.web import sharing
 from lasair_broker.web.api.v1.base import collaboration_named
 from lasair_broker.web.errors import Invalid
+from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.all_sky import Picture, region
 from lasair_broker.web.site.lists.common import (
     OBJECT_CELL,
@@ -26,7 +27,6 @@ from lasair_broker.web.site.lists.common import (
     ShareForm,
     add_faults,
     archive_table,
-    downloads,
     person,
     sharing_of,
     table_of_things,
@@ -39,9 +39,9 @@ from lasair_broker.web.watchmaps.models import Watchmap
 _MAPS = (
     Column("name", "Name", sortable=True, template="site/lists/_watchmap_name.html"),
     Column("owner", "Owner", sortable=True),
-    Column("visibility", "Seen by", template="site/lists/_seen_by.html"),
+    Column("visibility", "Seen by", template="site/lists/_seen_by.html", sortable=True),
     Column("area_deg2", "Area", "deg²", numeric=True, digits=4, sortable=True),
-    Column("match_hits", "Objects in it", numeric=True, template="site/lists/_map_hits.html"),
+    Column("match_hits", "Objects in it", numeric=True, template="site/lists/_map_hits.html", sortable=True),
     Column("active", "On the stream", sortable=True, template="site/lists/_active.html"),
     Column("modified", "Changed", sortable=True, template="site/lists/_when.html"),
 )
@@ -171,7 +171,6 @@ def page(request: HttpRequest, map_id: int) -> HttpResponse:
             orders={column.name: f"objects.{column.name}" for column in _HITS},
             search_in="objects.objectName",
             search_label="Name of the object",
-            downloads=downloads(f"/api/v1/watchmaps/{found.pk}/hits/"),
         ),
         "copy_form": NameForm(initial={"name": f"{found.name} (copy)"}),
     }
@@ -302,11 +301,11 @@ def delete(request: HttpRequest, map_id: int) -> HttpResponse:
     found = services.get(request.user, map_id)
     if request.method == "POST":
         services.delete(person(request), map_id)
-        messages.success(request, f"{found.name} is removed.")
+        told_with_undo(request, f"{found.name} is removed.", "watchmaps", map_id)
         return redirect("lists:watchmaps")
     context = {
         "title": f"Remove {found.name}?",
-        "text": "Its region goes with it, and that cannot be undone; you can download it before.",
+        "text": "Its region goes with it. For 30 days you can have it back.",
         "back": _address(map_id),
         "submit": "Remove it",
     }

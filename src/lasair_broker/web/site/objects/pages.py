@@ -13,6 +13,7 @@ from lasair_broker.web.accounts.models import User
 from lasair_broker.web.objects.following import followed
 from lasair_broker.web.objects.head import head_of
 from lasair_broker.web.site.objects.snippets import snippets
+from lasair_broker.web.site.objects.tagging import tags_of
 
 PANELS = (
     ("context", "Surroundings"),
@@ -64,6 +65,7 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
         "tables": _TABLES,
         "formats": FORMATS,
         "snippets": snippets(head, f"{request.scheme}://{request.get_host()}"),
+        **tags_of(request, head.row["diaObjectId"]),
         "follows": isinstance(request.user, User)
         and followed(request.user, head.row["diaObjectId"]) is not None,
     }

@@ -16,8 +16,9 @@ from lasair_broker.web.archive import archive
 from lasair_broker.web.objects.curves import CURVE_COLUMNS, FLAGS
 from lasair_broker.web.objects.head import state_of
 from lasair_broker.web.objects.provenance import alerts_of
+from lasair_broker.web.site.contents import ArrowRows, ListedRows, shown
 from lasair_broker.web.site.objects.pages import FORMATS
-from lasair_broker.web.site.tables import Asked, Column, Table, asked
+from lasair_broker.web.site.tables import Column, Table
 from lasair_broker.web.site.templatetags.site import figure
 
 Context = dict[str, Any]
@@ -55,28 +56,32 @@ def detections(request: HttpRequest, key: str) -> Context:
         Column("flags", "Flags", description="What the survey says against it."),
         Column("diaSourceId", "Detection", template="site/objects/_cell_detection.html"),
     ]
-    asks = asked(request, "detections", columns, sort="midpointMjdTai", descending=True, size=25)
     wanted = [*dict.fromkeys([*CURVE_COLUMNS["diaSources"], "snr"])]
     rows = archive().light_curve(number, {"diaSources": wanted}).diaSources
     rows = rows.filter(pc.is_null(rows["timeWithdrawnMjdTai"]))
-    page = _page(rows, asks)
+    table = shown(
+        request,
+        "detections",
+        columns,
+        ArrowRows(rows, _detections),
+        caption="Detections",
+        sort="midpointMjdTai",
+        descending=True,
+        size=25,
+        downloads=downloads(key, "diaSources"),
+        empty="The survey has withdrawn all detections of this object.",
+        search_label="band = r, snr > 10",
+        in_address=False,
+    )
+    return {"table": table}
+
+
+def _detections(rows: pa.Table) -> list[dict[str, Any]]:
+    page: list[dict[str, Any]] = rows.to_pylist()
     for row in page:
         row["flags"] = ", ".join(name for name in FLAGS if row.pop(name)) or None
         row["magnitude"] = _magnitude(row["psfFlux"])
-    return {
-        "table": Table(
-            name="detections",
-            caption="Detections",
-            columns=columns,
-            rows=page,
-            asked=asks,
-            parameters=request.GET,
-            total=rows.num_rows,
-            downloads=downloads(key, "diaSources"),
-            empty="The survey has withdrawn all detections of this object.",
-            in_address=False,
-        )
-    }
+    return page
 
 
 def neighbours(request: HttpRequest, key: str) -> Context:
@@ -89,22 +94,55 @@ def neighbours(request: HttpRequest, key: str) -> Context:
         Column("nDiaSources", "Detections", numeric=True, digits=4, sortable=True),
         Column("lastDiaSourceMjdTai", "Last seen", "MJD", numeric=True, template=_MJD, sortable=True),
     ]
-    asks = asked(request, "neighbours", columns, sort="separationArcsec", size=25)
     rows = archive().cone(row["ra"], row["decl"], _NEIGHBOURS_ARCSEC)
     rows = rows.filter(pc.not_equal(rows["diaObjectId"], row["diaObjectId"]))
-    return {
-        "table": Table(
-            name="neighbours",
-            caption="Neighbours within 2′",
-            columns=columns,
-            rows=_page(rows, asks),
-            asked=asks,
-            parameters=request.GET,
-            total=rows.num_rows,
-            empty="No other object of this broker lies within 2′.",
-            in_address=False,
-        )
-    }
+    table = shown(
+        request,
+        "neighbours",
+        columns,
+        ArrowRows(rows),
+        caption="Neighbours within 2′",
+        sort="separationArcsec",
+        size=25,
+        empty="No other object of this broker lies within 2′.",
+        in_address=False,
+    )
+    return {"table": table}
+
+
+def matches(request: HttpRequest, rows: pa.Table) -> Table:
+    """What the catalogues have there."""
+    columns = [
+        Column("rank", "Rank", numeric=True, sortable=True),
+        Column("catalogue_table_name", "Catalogue", sortable=True),
+        Column("catalogue_object_id", "Source", sortable=True),
+        Column("catalogue_object_type", "Kind", sortable=True),
+        Column("association_type", "Says", sortable=True),
+        Column("separationArcsec", "Separation", "″", numeric=True, digits=3, sortable=True),
+        Column("physical_separation_kpc", "Offset", "kpc", numeric=True, digits=3, sortable=True),
+        Column("Mag", "Magnitude", numeric=True, sortable=True, template="site/objects/_cell_mag.html"),
+        Column("z", "z", numeric=True, digits=4, sortable=True),
+        Column("photoZ", "photo-z", numeric=True, sortable=True, template="site/objects/_cell_photo_z.html"),
+        Column("ddlr", "Light radii", numeric=True, digits=3, sortable=True),
+        Column(
+            "hostProbability",
+            "Host",
+            numeric=True,
+            sortable=True,
+            template="site/objects/_cell_percent.html",
+        ),
+    ]
+    return shown(
+        request,
+        "matches",
+        columns,
+        ArrowRows(rows),
+        caption="Catalogue matches",
+        sort="rank",
+        size=25,
+        search_label="Words, or z > 0.01",
+        in_address=False,
+    )
 
 
 def features(request: HttpRequest, key: str) -> Context:
@@ -113,43 +151,34 @@ def features(request: HttpRequest, key: str) -> Context:
     columns = [
         Column("name", "Column", sortable=True, template="site/objects/_cell_code.html"),
         Column("value", "Value", numeric=True),
-        Column("unit", "Unit"),
-        Column("description", "Meaning"),
+        Column("unit", "Unit", sortable=True),
+        Column("description", "Meaning", sortable=True),
     ]
-    asks = asked(request, "features", columns, size=50)
     found = [
         {"name": c.name, "value": _shown(row[c.name], c), "unit": c.unit or "", "description": c.description}
         for c in schema.table("objects").columns
         if row[c.name] is not None
     ]
-    words = asks.search.casefold().split()
-    found = [f for f in found if all(w in f"{f['name']} {f['description']}".casefold() for w in words)]
-    if asks.sort == "name":
-        found.sort(key=lambda f: str(f["name"]).casefold(), reverse=asks.descending)
-    return {
-        "table": Table(
-            name="features",
-            caption="Features",
-            columns=columns,
-            rows=found[asks.offset : asks.offset + asks.size],
-            asked=asks,
-            parameters=request.GET,
-            total=len(found),
-            downloads=[("CSV, with definitions", reverse("objects:features", args=[key]))],
-            empty="No column has these words.",
-            searchable=True,
-            search_label="Search columns",
-            in_address=False,
-        )
-    }
+    table = shown(
+        request,
+        "features",
+        columns,
+        ListedRows(found, columns),
+        caption="Features",
+        downloads=[("CSV, with definitions", reverse("objects:features", args=[key]))],
+        empty="No column has these words.",
+        search_label="Search columns",
+        in_address=False,
+    )
+    return {"table": table}
 
 
 def provenance(request: HttpRequest, key: str) -> Context:
     """The alerts that told of it."""
     row = state_of(key, ("diaObjectId", "survey", "timestamp", "validityStartMjdTai"))
     columns = [
-        Column("midpointMjdTai", "Exposure", "MJD", numeric=True, template=_MJD),
-        Column("arrivedMjdTai", "Arrived", "MJD", numeric=True, template=_MJD),
+        Column("midpointMjdTai", "Exposure", "MJD", numeric=True, template=_MJD, sortable=True),
+        Column("arrivedMjdTai", "Arrived", "MJD", numeric=True, template=_MJD, sortable=True),
         Column(
             "latency",
             "After the exposure",
@@ -157,14 +186,22 @@ def provenance(request: HttpRequest, key: str) -> Context:
             "From the end of the exposure to the arrival.",
             numeric=True,
             digits=3,
+            sortable=True,
         ),
-        Column("decoding", "Decoded after", "s", numeric=True, digits=3),
-        Column("commit", "In the archive after", "s", "From the arrival.", numeric=True, digits=3),
-        Column("schema", "Schema"),
-        Column("topic", "Topic or file"),
+        Column("decoding", "Decoded after", "s", numeric=True, digits=3, sortable=True),
+        Column(
+            "commit",
+            "In the archive after",
+            "s",
+            "From the arrival.",
+            numeric=True,
+            digits=3,
+            sortable=True,
+        ),
+        Column("schema", "Schema", sortable=True),
+        Column("topic", "Topic or file", sortable=True),
         Column("diaSourceId", "Packet", template="site/objects/_cell_packet.html"),
     ]
-    asks = asked(request, "alerts", columns, size=25)
     sources = archive().light_curve(row["diaObjectId"], {"diaSources": ["diaSourceId"]}).diaSources
     alerts = alerts_of(sources["diaSourceId"].to_pylist())
     for alert in alerts:
@@ -174,35 +211,22 @@ def provenance(request: HttpRequest, key: str) -> Context:
     said = archive().rows_of_objects(
         "sherlock_classifications", [row["diaObjectId"]], ["annotator", "configuration"]
     )
-    return {
-        "row": row,
-        "said": (said.to_pylist() or [None])[0],
-        "table": Table(
-            name="alerts",
-            caption="Alerts",
-            columns=columns,
-            rows=alerts[asks.offset : asks.offset + asks.size],
-            asked=asks,
-            parameters=request.GET,
-            total=len(alerts),
-            empty="No alert of this object is kept; it is known from the history in others' packets.",
-            in_address=False,
-        ),
-    }
+    table = shown(
+        request,
+        "alerts",
+        columns,
+        ListedRows(alerts, columns),
+        caption="Alerts",
+        size=25,
+        empty="No alert of this object is kept; it is known from the history in others' packets.",
+        in_address=False,
+    )
+    return {"row": row, "said": (said.to_pylist() or [None])[0], "table": table}
 
 
 def downloads(key: str, name: str) -> list[tuple[str, str]]:
     """Label and address of a table of the light curve in each format."""
     return [(label, reverse("objects:download", args=[key, name, ending])) for ending, label in FORMATS]
-
-
-def _page(rows: pa.Table, asks: Asked) -> list[dict[str, Any]]:
-    """The rows of a page, sorted as asked; what is missing comes last."""
-    if asks.sort:
-        order = "descending" if asks.descending else "ascending"
-        rows = rows.take(pc.sort_indices(rows, [(asks.sort, order)]))
-    found: list[dict[str, Any]] = rows.slice(asks.offset, asks.size).to_pylist()
-    return found
 
 
 def _shown(value: Any, column: schema.Column) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from lasair_broker.web.api.v1.urls import NameConverter
-from lasair_broker.web.site.objects import actions, data, pages, panels, pictures, solar_system
+from lasair_broker.web.site.objects import (
+    actions,
+    data,
+    notebook,
+    pages,
+    panels,
+    pictures,
+    solar_system,
+    tagging,
+)
 
 register_converter(NameConverter, "object")
 
@@ -29,7 +38,10 @@ urlpatterns = [
     path(f"{_PICTURE}chart.svg", pictures.chart, name="chart"),
     path(f"{_OBJECT}panels/<slug:name>/", panels.show, name="panel"),
     path(f"{_OBJECT}filters/<int:filter_id>/why/", panels.why, name="why"),
+    path(f"{_OBJECT}notebook.ipynb", notebook.notebook, name="notebook"),
     path(f"{_OBJECT}follow/", actions.follow, name="follow"),
+    path(f"{_OBJECT}tags/", tagging.tag, name="tag"),
+    path(f"{_OBJECT}tags/<int:tag_id>/drop/", tagging.drop, name="drop-tag"),
     path(f"{_OBJECT}comments/", actions.comment, name="comment"),
     path(f"{_OBJECT}comments/<int:comment_id>/<slug:what>/", actions.change_comment, name="change-comment"),
     path(f"{_OBJECT}points/", actions.points, name="points"),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,26 +18,19 @@ from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api.formats import ENDINGS, FORMATS, download
 from lasair_broker.web.errors import NotFound
 from lasair_broker.web.limits import limits_of
-from lasair_broker.web.queries import jobs
+from lasair_broker.web.queries import jobs, results
 from lasair_broker.web.queries.models import Job, Phase
-from lasair_broker.web.site.query.tables import columns_of, table_of
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.contents import LABELS, ArrowRows, StoredRows, shown
+from lasair_broker.web.site.query.tables import cells, columns_of
+from lasair_broker.web.site.tables import Asked, Column, Table
 
-LABELS = {
-    "csv": "CSV",
-    "json": "JSON",
-    "votable": "VOTable",
-    "fits": "FITS",
-    "parquet": "Parquet",
-    "arrow": "Arrow",
-}
 _HISTORY = (
-    Column("pk", "Number", numeric=True),
-    Column("name", "Query", template="site/query/_cell_job.html"),
-    Column("phase", "State", template="site/query/_cell_phase.html"),
-    Column("rows", "Rows", numeric=True, template="site/query/_cell_rows.html"),
-    Column("created", "Asked", template="site/query/_cell_time.html"),
-    Column("expires", "Kept until", template="site/query/_cell_time.html"),
+    Column("pk", "Number", numeric=True, sortable=True),
+    Column("name", "Query", template="site/query/_cell_job.html", sortable=True),
+    Column("phase", "State", template="site/query/_cell_phase.html", sortable=True),
+    Column("rows", "Rows", numeric=True, template="site/query/_cell_rows.html", sortable=True),
+    Column("created", "Asked", template="site/query/_cell_time.html", sortable=True),
+    Column("expires", "Kept until", template="site/query/_cell_time.html", sortable=True),
 )
 
 
@@ -41,20 +38,13 @@ _HISTORY = (
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """Every background query of the user, newest first."""
-    wanted = asked(request, "jobs", _HISTORY)
     found = Job.objects.visible_to(request.user)
-    if wanted.search:
-        found = found.filter(name__icontains=wanted.search) | found.filter(adql__icontains=wanted.search)
-    rows = list(found[wanted.offset : wanted.offset + wanted.size])
-    table = Table(
-        name="jobs",
+    table = shown(
+        request,
+        "jobs",
+        _HISTORY,
+        StoredRows(found, _HISTORY, ("name", "adql", "selected", "conditions")),
         caption="My queries",
-        columns=_HISTORY,
-        rows=rows,
-        asked=wanted,
-        parameters=request.GET,
-        total=found.count(),
-        searchable=True,
         search_label="Search in names and texts",
         empty="You have not run a query yet.",
     )
@@ -119,6 +109,7 @@ def _state(request: HttpRequest, job: Job) -> dict[str, Any]:
         "job": job,
         "before": jobs.before(job),
         "spent": spent,
+        "answered_by": results.answered_by(job.pk) if job.phase == Phase.COMPLETED else "",
         "limits": limits,
         "share": min(100.0, 100.0 * spent / limits.job_seconds) if limits.job_seconds else 0.0,
         "formats": [(LABELS[name], ENDINGS[name]) for name in FORMATS],
@@ -126,15 +117,28 @@ def _state(request: HttpRequest, job: Job) -> dict[str, Any]:
 
 
 def _table(request: HttpRequest, job: Job) -> Table:
-    wanted = asked(request, "rows", columns_of(job.columns, sortable=True))
-    order = (wanted.sort, wanted.descending) if wanted.sort else None
-    found = jobs.rows(request.user, job.pk, wanted.offset, wanted.size, order=order)
-    return table_of(
+    return shown(
         request,
-        found,
-        job.columns,
-        wanted,
-        sortable=True,
-        total=job.rows,
+        "rows",
+        columns_of(job.columns),
+        _Result(request.user, job),
+        caption="Result",
+        search_label="Words, or psfFlux > 1000",
         empty="No row fulfils the conditions. Loosen one of them and run it again.",
     )
+
+
+@dataclass(frozen=True)
+class _Result:
+    """The result of a job, of which only a page is read unless it is searched or sorted; see `Contents`."""
+
+    user: User | AnonymousUser
+    job: Job
+
+    def page(self, wanted: Asked) -> tuple[Sequence[Any], int | None, bool]:
+        if wanted.sort or wanted.search:
+            return ArrowRows(jobs.rows(self.user, self.job.pk), cells).page(wanted)
+        return cells(jobs.rows(self.user, self.job.pk, wanted.offset, wanted.size)), self.job.rows, False
+
+    def whole(self, wanted: Asked) -> tuple[pa.Table, bool]:
+        return ArrowRows(jobs.rows(self.user, self.job.pk), more=self.job.truncated).whole(wanted)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
 
 from lasair_broker.archive import QueryError as ArchiveQueryError
 from lasair_broker.query import Query, QueryError, parse
@@ -21,13 +24,15 @@ from lasair_broker.web.limits import limits_of
 from lasair_broker.web.queries import jobs, saved
 from lasair_broker.web.queries.models import Job, QueryText, SavedQuery
 from lasair_broker.web.queries.texts import Text, described_columns
+from lasair_broker.web.site.contents import ArrowRows, shown
 from lasair_broker.web.site.faults import fault
 from lasair_broker.web.site.query.editor import EXAMPLES, choices
-from lasair_broker.web.site.query.tables import table_of
-from lasair_broker.web.site.tables import asked
+from lasair_broker.web.site.query.tables import cells, columns_of
 
 _RECENT = 8
 _LONGEST = 65_536
+_LONGEST_ADDRESS = 3500
+"""Servers take no addresses much longer; the answer to a longer query is all on one page."""
 
 
 @require_safe
@@ -36,11 +41,17 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "site/query/index.html", _context(request, *_wanted(request)))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def run(request: HttpRequest) -> HttpResponse:
-    """Run a query: in the background for somebody who is logged in, else at once and for a few rows."""
-    adql = request.POST.get("adql", "")[:_LONGEST]
+    """Run a query: in the background for somebody who is logged in, else at once and for a few rows.
+
+    By address, as the links of the table of the answer have it, it runs at once for the anonymous only.
+    """
     user = request.user
+    by_address = request.method != "POST"
+    adql = (request.GET if by_address else request.POST).get("adql", "")[:_LONGEST]
+    if by_address and isinstance(user, User):
+        return redirect(f"{reverse('query:index')}?{urlencode({'adql': adql})}")
     if wait := wait_for_page(request):
         response = fault(request, 429)
         response["Retry-After"] = str(math.ceil(wait))
@@ -50,7 +61,7 @@ def run(request: HttpRequest) -> HttpResponse:
             name = request.POST.get("name", "")[:200]
             return redirect("query:job", job_id=jobs.submit(user, Text(adql=adql), name=name).pk)
         query = parse(adql, catalogue_for(user))
-        context = _context(request, adql, "") | _answer(request, query)
+        context = _context(request, adql, "") | _answer(request, query, adql)
         return render(request, "site/query/index.html", context)
     except QueryError as error:
         told = error.pointed(adql)
@@ -59,12 +70,27 @@ def run(request: HttpRequest) -> HttpResponse:
     return render(request, "site/query/index.html", _context(request, adql, "") | {"fault": told}, status=400)
 
 
-def _answer(request: HttpRequest, query: Query) -> dict[str, Any]:
+def _answer(request: HttpRequest, query: Query, adql: str) -> dict[str, Any]:
     with cancelled_when_gone(request) as cancelled:
         found, more = ask(request.user, query, cancelled=cancelled)
-    at_once = asked(request, "rows", (), size=200)
-    table = table_of(request, found.slice(0, at_once.size), described_columns(query), at_once)
-    return {"table": table, "rows": found.num_rows, "more": more, "shown": at_once.size}
+    described = described_columns(query)
+    parameters = request.GET.copy()
+    parameters["adql"] = adql
+    in_address = len(parameters.urlencode()) < _LONGEST_ADDRESS
+    table = shown(
+        request,
+        "rows",
+        columns_of(described) if in_address else [replace(c, sortable=False) for c in columns_of(described)],
+        ArrowRows(found, cells, more),
+        caption="Result",
+        size=50 if in_address else max(1, found.num_rows),
+        searchable=in_address,
+        downloads=None if in_address else (),
+        search_label="Words, or psfFlux > 1000",
+        empty="No row fulfils the conditions. Loosen one of them and run it again.",
+        parameters=parameters,
+    )
+    return {"table": table, "rows": found.num_rows, "more": more}
 
 
 def _wanted(request: HttpRequest) -> tuple[str, str]:

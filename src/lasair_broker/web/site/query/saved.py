@@ -17,15 +17,16 @@ from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.queries import saved
 from lasair_broker.web.queries.models import SavedQuery
 from lasair_broker.web.queries.texts import Text
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.account.removed import told_with_undo
+from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.tables import Column
 
 _COLUMNS = (
     Column("name", "Name", template="site/query/_cell_saved.html", sortable=True),
     Column("owner", "Owner", sortable=True),
-    Column("visibility", "Shared with", template="site/query/_cell_sharing.html"),
+    Column("visibility", "Shared with", template="site/query/_cell_sharing.html", sortable=True),
     Column("modified", "Changed", template="site/query/_cell_time.html", sortable=True),
 )
-_ORDER = {"name": "name", "owner": "owner__username", "modified": "modified"}
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,22 @@ class Line:
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """The saved queries that the user sees."""
-    wanted = asked(request, "saved", _COLUMNS, sort="name")
     found = SavedQuery.objects.visible_to(request.user).select_related("owner", "collaboration")
-    if wanted.search:
-        found = found.filter(name__icontains=wanted.search) | found.filter(adql__icontains=wanted.search)
-    found = found.order_by(("-" if wanted.descending else "") + _ORDER[wanted.sort], "pk")
     user = request.user
     groups = list(Collaboration.objects.filter(memberships__user=user)) if isinstance(user, User) else []
-    table = Table(
-        name="saved",
+    table = shown(
+        request,
+        "saved",
+        _COLUMNS,
+        StoredRows(
+            found,
+            _COLUMNS,
+            ("name", "description", "adql", "selected", "conditions"),
+            {"owner": "owner__username"},
+            lambda page: [Line(each, each.owner == user, groups) for each in page],
+        ),
         caption="Saved queries",
-        columns=_COLUMNS,
-        rows=[
-            Line(each, each.owner == user, groups)
-            for each in found[wanted.offset : wanted.offset + wanted.size]
-        ],
-        asked=wanted,
-        parameters=request.GET,
-        total=found.count(),
-        searchable=True,
+        sort="name",
         search_label="Search in names and texts",
         empty="No query is saved yet. Write one and choose “Save”.",
     )
@@ -98,7 +96,7 @@ def change(request: HttpRequest, query_id: int, what: str) -> HttpResponse:
         saved.change(user, query_id, name=request.POST.get("name", ""))
     elif what == "remove":
         saved.remove(user, query_id)
-        messages.success(request, "It is removed.")
+        told_with_undo(request, "It is removed.", "queries", query_id)
     else:
         raise NotFound(f"nothing is called {what} here")
     return redirect("query:saved")

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from lasair_broker.web.api.formats import rows
-from lasair_broker.web.site.tables import Asked, Column, Table
+from lasair_broker.web.site.tables import Column
 
 LONGEST_CELL = 200
 
 
-def columns_of(described: Sequence[Mapping[str, Any]], *, sortable: bool = False) -> list[Column]:
+def columns_of(described: Sequence[Mapping[str, Any]]) -> list[Column]:
     """The columns of a result, of which name, type, unit and description are known; names may be anything."""
     return [
         Column(
@@ -25,36 +24,19 @@ def columns_of(described: Sequence[Mapping[str, Any]], *, sortable: bool = False
             unit=column.get("unit") or "",
             description=column.get("description") or "",
             numeric=column.get("type") in ("integer", "real"),
-            sortable=sortable and column.get("type") not in ("binary", "json"),
+            sortable=column.get("type") not in ("binary", "json"),
             template="site/query/_value.html",
         )
         for column in described
     ]
 
 
-def table_of(
-    request: HttpRequest,
-    found: pa.Table,
-    described: Sequence[Mapping[str, Any]],
-    asked: Asked,
-    *,
-    sortable: bool = False,
-    **more: Any,
-) -> Table:
-    """A page of a result."""
-    kept = set(found.column_names)
-    return Table(
-        name="rows",
-        caption="Result",
-        columns=columns_of([c for c in described if c["name"] in kept], sortable=sortable),
-        rows=[shown(row) for row in rows(found)],
-        asked=asked,
-        parameters=request.GET,
-        **more,
-    )
+def cells(found: pa.Table) -> list[dict[str, Any]]:
+    """Rows of a result as they are shown."""
+    return [cells_of(row) for row in rows(found)]
 
 
-def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+def cells_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row with numbers as people read them, long texts cut off, and links from what names an object."""
     return {name: _cell(name, value) for name, value in row.items()}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -11,7 +9,8 @@ from django.views.decorators.http import require_safe
 from lasair_broker.web.context import catalogues_in_use
 from lasair_broker.web.errors import NotFound
 from lasair_broker.web.site.all_sky import Picture, density
-from lasair_broker.web.site.tables import Column, Table, asked
+from lasair_broker.web.site.contents import ListedRows, shown
+from lasair_broker.web.site.tables import Column
 
 _COVERAGE_ORDER = 4
 _CELLS = 12 * 4**_COVERAGE_ORDER
@@ -29,9 +28,9 @@ _CATALOGUES = (
 )
 _COLUMNS = (
     Column("name", "Column", sortable=True),
-    Column("unit", "Unit"),
-    Column("type", "Type"),
-    Column("source", "From"),
+    Column("unit", "Unit", sortable=True),
+    Column("type", "Type", sortable=True),
+    Column("source", "From", sortable=True),
 )
 
 
@@ -56,10 +55,16 @@ def index(request: HttpRequest) -> HttpResponse:
                 "message": state.message,
             }
         )
-    shown = _table(
-        request, "t", _CATALOGUES, rows, "Catalogues", "No catalogue is loaded. An operator imports them."
+    table = shown(
+        request,
+        "t",
+        _CATALOGUES,
+        ListedRows(rows, _CATALOGUES),
+        caption="Catalogues",
+        sort="name",
+        empty="No catalogue is loaded. An operator imports them.",
     )
-    return render(request, "site/sky/catalogues.html", {"table": shown})
+    return render(request, "site/sky/catalogues.html", {"table": table})
 
 
 @require_safe
@@ -92,38 +97,15 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
             label=f"The sky with the density of {name}: it covers {100.0 * covered / _CELLS:.3g} per cent",
             regions=density(counts),
         ),
-        "table": _table(request, "columns", _COLUMNS, columns, "Columns", "It has only positions."),
+        "table": shown(
+            request,
+            "columns",
+            _COLUMNS,
+            ListedRows(columns, _COLUMNS),
+            caption="Columns",
+            sort="name",
+            size=100,
+            empty="It has only positions.",
+        ),
     }
     return render(request, "site/sky/catalogue.html", context)
-
-
-def _table(
-    request: HttpRequest,
-    name: str,
-    columns: tuple[Column, ...],
-    rows: list[dict[str, Any]],
-    caption: str,
-    empty: str,
-) -> Table:
-    """A table of few rows, sorted and searched here."""
-    wanted = asked(request, name, columns, sort=columns[0].name, size=100)
-    if wanted.search:
-        rows = [row for row in rows if any(wanted.search.lower() in str(v).lower() for v in row.values())]
-    missing = [row for row in rows if row[wanted.sort] is None]
-    rows = sorted(
-        (row for row in rows if row[wanted.sort] is not None),
-        key=lambda row: row[wanted.sort],
-        reverse=wanted.descending,
-    )
-    rows += missing
-    return Table(
-        name=name,
-        caption=caption,
-        columns=columns,
-        rows=rows[wanted.offset : wanted.offset + wanted.size],
-        asked=wanted,
-        parameters=request.GET,
-        total=len(rows),
-        empty=empty,
-        searchable=True,
-    )

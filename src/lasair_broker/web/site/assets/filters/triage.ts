@@ -55,7 +55,7 @@ async function keep(item: HTMLElement): Promise<void> {
   const kept = button.getAttribute("aria-pressed") === "true";
   try {
     if (kept) {
-      const found = await ask<{ results: Tag[] }>(`/api/v1/tags/?diaObjectId=${number}`);
+      const found = await ask<{ results: Tag[] }>(`/api/v1/tags/?mine=true&diaObjectId=${number}`);
       for (const tag of found.results) await ask(`/api/v1/tags/${tag.id}/`, undefined, { method: "DELETE" });
     } else {
       // As text: a number of 64 bits does not fit JavaScript's.

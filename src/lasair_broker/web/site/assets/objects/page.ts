@@ -1,6 +1,8 @@
 // The light curve with its form: what one does to the other.
 import type { PlotlyHTMLElement } from "plotly.js";
+import { ask } from "../common/api";
 import { onTheme } from "../common/colour-switch";
+import htmx from "../common/htmx";
 import { toast } from "../common/toast";
 import { Chart, type Theme } from "./chart";
 import { showColours, showPositions } from "./colours";
@@ -104,7 +106,33 @@ export class LightCurvePage {
         if (period !== null) this.fold(period * Number(button.dataset["period"]));
       });
     }
+    this.form.querySelector<HTMLElement>("[data-keep-period]")?.addEventListener("click", (event) => {
+      void this.keep((event.currentTarget as HTMLElement).dataset["keepPeriod"]!);
+    });
+    document.addEventListener("click", (event) => {
+      const link = (event.target as Element).closest<HTMLElement>("[data-fold]");
+      if (!link) return;
+      event.preventDefault();
+      this.fold(Number(link.dataset["fold"]));
+    });
     this.form.querySelector("[data-find-periods]")!.addEventListener("click", () => void this.folding.find(readState(this.form), this.theme));
+  }
+
+  /** Keeps the period as a comment of one's own, beside the others. */
+  private async keep(address: string): Promise<void> {
+    const { period } = readState(this.form);
+    if (period === null) {
+      toast("Give a period, or find one, and fold on it.", "warning");
+      return;
+    }
+    try {
+      await ask(address, { text: `Period ${period.toPrecision(8)} d`, period });
+      const panel = this.find("#panel-comments");
+      await htmx.ajax("get", panel.getAttribute("hx-get")!, { target: panel, swap: "innerHTML" });
+      toast("The period is kept among your comments.");
+    } catch (error) {
+      toast((error as Error).message, "danger");
+    }
   }
 
   private watchChart(): void {

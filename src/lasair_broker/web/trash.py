@@ -1,0 +1,201 @@
+"""What users removed: it is kept for a while, so that it can be had back.
+
+A model of which this holds is `Removable` and has the managers `objects`, without what was removed (`Kept`),
+and `everything`. Filters, comments and points do the same in their own services, as more
+hangs on them; `removed_by` tells of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.errors import NotAllowed, NotFound
+from lasair_broker.web.sharing import Shared
+
+KEPT = timedelta(days=30)
+"""So long what was removed can be had back; then it is gone."""
+
+
+class Removable(Shared):
+    """A shared thing that is kept for some time after its owner removed it."""
+
+    deleted = models.DateTimeField(
+        null=True, editable=False, help_text="It can be restored for some time after that."
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Kept:
+    """Makes of a manager one of those that are not removed; it comes first among the bases."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(deleted=None)  # type: ignore[misc]  # of the manager beside
+
+
+Thing = TypeVar("Thing", bound=Removable)
+
+
+def remove(user: User, found: Removable, *, for_good: bool = True) -> None:
+    """Remove a thing that the user may change. Only its owner may.
+
+    Parameters
+    ----------
+    for_good
+        Whether what the owner removed long ago goes for good.
+
+    Raises
+    ------
+    NotAllowed
+        If it belongs to somebody else.
+    """
+    if not (user.is_superuser or found.owner_id == user.pk):
+        raise NotAllowed(f"only its owner, {found.owner.username}, may delete it")
+    now = timezone.now()
+    found.deleted = now
+    found.save(update_fields=["deleted"])
+    if for_good:
+        old = type(found).everything.filter(owner=found.owner, deleted__lt=now - KEPT)  # type: ignore[attr-defined]  # which each has
+        old.delete()
+
+
+@transaction.atomic
+def restore(user: User, model: type[Thing], pk: int) -> Thing:
+    """Undo that a thing was removed. If its name is taken meanwhile it gets another.
+
+    Raises
+    ------
+    NotFound
+        If it was not removed, or longer ago, or is not the user's.
+    """
+    found = _of(user, model).filter(pk=pk).first()
+    if found is None:
+        raise NotFound(f"you have removed no {model._meta.verbose_name} {pk} that could be had back")
+    thing: Thing = found
+    changed = ["deleted", "modified"]
+    if hasattr(thing, "name"):
+        name, number = str(thing.name), 1
+        taken = model.objects.filter(owner=thing.owner)  # type: ignore[attr-defined]  # which each has
+        while taken.filter(name=thing.name).exists():
+            number += 1
+            thing.name = f"{name[:190]} ({number})"
+        changed.append("name")
+    thing.deleted = None
+    thing.save(update_fields=changed)
+    return thing
+
+
+def _of(user: User, model: type[Removable]) -> models.QuerySet[Any]:
+    found = model.everything.filter(owner=user, deleted__gte=timezone.now() - KEPT)  # type: ignore[attr-defined]  # which each has
+    removed: models.QuerySet[Any] = found.order_by("-deleted")
+    return removed
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Something that can be had back.
+
+    Attributes
+    ----------
+    kind
+        One of KINDS.
+    name
+        What its owner knows it by.
+    deleted
+        When it was removed.
+    """
+
+    kind: str
+    id: int
+    name: str
+    deleted: datetime
+
+    @property
+    def gone(self) -> datetime:
+        """When it goes for good."""
+        return self.deleted + KEPT
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How things of a kind are found and restored."""
+
+    removed: Callable[[User], Iterator[Removed]]
+    restore: Callable[[User, int], Any]
+
+
+def removed_by(user: User) -> list[Removed]:
+    """What a user has removed and can have back, the last removed first."""
+    found = [each for kind in _kinds().values() for each in kind.removed(user)]
+    return sorted(found, key=lambda each: each.deleted, reverse=True)
+
+
+def restore_named(user: User, kind: str, pk: int) -> Any:
+    """Undo that the thing of a kind and number was removed.
+
+    Raises
+    ------
+    NotFound
+        If there is no such kind, or see `restore`.
+    """
+    known = _kinds().get(kind)
+    if known is None:
+        raise NotFound(f"nothing is called {kind[:40]} here")
+    return known.restore(user, pk)
+
+
+def _kinds() -> dict[str, _Kind]:
+    from lasair_broker.web.annotators.models import Annotator
+    from lasair_broker.web.comments import services as comments
+    from lasair_broker.web.comments.models import Comment
+    from lasair_broker.web.filters import services as filters
+    from lasair_broker.web.photometry import services as photometry
+    from lasair_broker.web.photometry.models import PhotometrySet
+    from lasair_broker.web.queries.models import SavedQuery
+    from lasair_broker.web.watchlists.models import Watchlist
+    from lasair_broker.web.watchmaps.models import Watchmap
+
+    def plain(kind: str, model: type[Removable]) -> _Kind:
+        return _Kind(
+            lambda user: (Removed(kind, each.pk, str(each), each.deleted) for each in _of(user, model)),
+            lambda user, pk: restore(user, model, pk),
+        )
+
+    def since(user: User, model: type[Comment] | type[PhotometrySet]) -> Any:
+        return model.objects.filter(owner=user, removed__gte=timezone.now() - KEPT)
+
+    return {
+        "filters": _Kind(
+            lambda user: (
+                Removed("filters", each.pk, each.name, each.deleted)
+                for each in filters.deleted_by(user)
+                if each.deleted
+            ),
+            filters.restore,
+        ),
+        "watchlists": plain("watchlists", Watchlist),
+        "watchmaps": plain("watchmaps", Watchmap),
+        "annotators": plain("annotators", Annotator),
+        "queries": plain("queries", SavedQuery),
+        "comments": _Kind(
+            lambda user: (
+                Removed("comments", each.pk, f"{each.diaObjectId}: {each.text[:80]}", each.removed)
+                for each in since(user, Comment)
+            ),
+            comments.restore,
+        ),
+        "photometry": _Kind(
+            lambda user: (
+                Removed("photometry", each.pk, each.name, each.removed) for each in since(user, PhotometrySet)
+            ),
+            photometry.restore,
+        ),
+    }
