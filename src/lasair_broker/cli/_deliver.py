@@ -69,6 +69,8 @@ def deliver(
             server = serve_operations(
                 [metrics, OutageMetrics()], lambda: failing_parts(store), port, settings.metrics.address
             )
+            where = f"http://{settings.metrics.address}:{server.server_port}/metrics"
+            console.print(f"metrics at {where}", highlight=False)
         console.print("delivering; Ctrl-C stops it, and loses nothing", highlight=False)
         while not stop.wait(1.0):
             pass

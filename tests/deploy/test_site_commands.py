@@ -1,0 +1,96 @@
+"""A site by hand: each of its processes starts on a PostgreSQL, says that it is ready, stops when told."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import requests
+from private_server import PrivateServer
+
+from lasair_broker.archive.postgresql import PostgreSQLArchive
+
+pytestmark = pytest.mark.slow
+
+LASAIR = Path(sys.executable).with_name("lasair")
+PATIENCE = 180
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a site's processes."""
+    folder = tmp_path_factory.mktemp("site")
+    with PrivateServer() as server:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE site")
+        yield {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LASAIR_")},
+            "LASAIR_ARCHIVE__URL": server.url("site"),
+            "LASAIR_ARCHIVE__PACKS": str(folder / "packs"),
+            "LASAIR_SITE__RESULTS": str(folder / "results"),
+            "LASAIR_CONTEXT__CATALOGUES": str(folder / "catalogues"),
+            "LASAIR_LOGGING__FORMAT": "json",
+            "LASAIR_SECRET_KEY": "for this test only, and long enough for Django's checks",
+        }
+
+
+@contextmanager
+def started(site: dict[str, str], folder: Path, *words: str, page: str) -> Iterator[str]:
+    """A command that runs until it is told to stop, which it does well; gives the address it told."""
+    output = folder / f"{words[0]}.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen([LASAIR, *words], env=site, cwd=folder, stdout=log, stderr=log)
+    try:
+        end = time.monotonic() + PATIENCE
+        while (found := re.search(page + r" at (http://[^/\s]+)/", output.read_text())) is None:
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < end, output.read_text()
+            time.sleep(0.1)
+        while status(found[1], "/health/ready") != 200:
+            assert process.poll() is None, output.read_text()
+            assert time.monotonic() < end, output.read_text()
+            time.sleep(0.1)
+        yield found[1]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0, output.read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(60)
+
+
+def status(address: str, path: str) -> int:
+    try:
+        return requests.get(address + path, timeout=60).status_code
+    except requests.ConnectionError:
+        return 0
+
+
+def test_the_processes_of_a_site(site: dict[str, str], tmp_path: Path) -> None:
+    for words in (["archive", "init"], ["ingest", "--simulate", "300"], ["status"], ["archive", "tidy"]):
+        done = subprocess.run([LASAIR, *words], env=site, cwd=tmp_path, capture_output=True, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+    with (
+        started(site, tmp_path, "deliver", "--metrics-port", "0", page="metrics") as deliver,
+        started(site, tmp_path, "serve", "--port", "0", page="site") as web,
+    ):
+        assert status(deliver, "/metrics") == 200
+        for path in ("/", "/health/live", "/api/v1/schema/", "/status/"):
+            assert status(web, path) == 200, path
+    run = ["run", "--metrics-port", "0", "--port", "0"]
+    with started(site, tmp_path, *run, page="metrics") as broker:
+        page = requests.get(f"{broker}/metrics", timeout=60).text
+        for name in ("lasair_commits_total", "lasair_outbox_outputs", "lasair_outage_seconds"):
+            assert name in page
+    with PostgreSQLArchive(site["LASAIR_ARCHIVE__URL"], site["LASAIR_ARCHIVE__PACKS"]) as archive:
+        assert archive.status().tables["alerts"].rows >= 250
+        assert not [finding for finding in archive.check() if finding.severity == "error"]
