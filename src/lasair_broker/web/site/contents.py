@@ -122,7 +122,7 @@ def shown(
         asked=wanted,
         total=total,
         more=more,
-        searchable=searchable,
+        searchable=searchable and bool(page or wanted.search),
         downloads=downloads or (),
         **look,
     )

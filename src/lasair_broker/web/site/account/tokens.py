@@ -18,9 +18,22 @@ from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api import tokens
 from lasair_broker.web.api.models import ApiToken, Scope
 from lasair_broker.web.errors import Invalid
+from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.tables import Column
 
 _MADE = "token that was made"
 _DAYS = ((30, "in a month"), (90, "in three months"), (365, "in a year"), (0, "never"))
+
+_COLUMNS = (
+    Column("name", "For", sortable=True),
+    Column("beginning", "Begins", sortable=True, template="site/account/_token_beginning.html"),
+    Column(
+        "scopes", "May", plain=lambda token: ", ".join(token.scopes), template="site/account/_scopes.html"
+    ),
+    Column("expires", "Expires", sortable=True, template="site/account/_expires.html"),
+    Column("used", "Last used", sortable=True, template="site/account/_used.html"),
+    Column("pk", "", template="site/account/_token_actions.html", filed=False),
+)
 
 
 class TokenForm(forms.Form):
@@ -59,8 +72,16 @@ def index(request: HttpRequest) -> HttpResponse:
         else:
             return _told_once(request, made, text)
     held = ApiToken.objects.filter(user=_person(request))
+    table = shown(
+        request,
+        "tokens",
+        _COLUMNS,
+        StoredRows(held, _COLUMNS, ("name", "beginning")),
+        caption="Your tokens",
+        sort="name",
+    )
     made_now = request.session.pop(_MADE, None) if request.method == "GET" else None
-    context = {"form": form, "made": made_now, "tokens": held, "now": timezone.now()}
+    context = {"form": form, "made": made_now, "tokens": table}
     return render(request, "site/account/tokens.html", context)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -141,6 +142,57 @@ def matches(request: HttpRequest, rows: pa.Table) -> Table:
         sort="rank",
         size=25,
         search_label="Words, or z > 0.01",
+        in_address=False,
+    )
+
+
+def similar(request: HttpRequest, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """The objects that are like it."""
+    columns = [
+        Column("objectName", "Object", sortable=True, template="site/objects/_cell_object.html"),
+        Column("distance", "Distance", numeric=True, digits=3, sortable=True),
+        Column("nDiaSources", "Detections", numeric=True, digits=4, sortable=True),
+        Column("lastDiaSourceMjdTai", "Last seen", "MJD", numeric=True, template=_MJD, sortable=True),
+        Column("absMag", "Absolute magnitude", numeric=True, digits=4, sortable=True),
+        Column("tns_name", "TNS", sortable=True),
+    ]
+    return shown(
+        request,
+        "similar",
+        columns,
+        ListedRows(rows, columns),
+        caption="Similar objects",
+        sort="distance",
+        size=25,
+        in_address=False,
+    )
+
+
+def class_history(request: HttpRequest, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """All that classifiers have said of it."""
+    columns = [
+        Column("model", "Model", sortable=True),
+        Column("version", "Version", sortable=True),
+        Column("topClass", "Class", sortable=True),
+        Column(
+            "topProbability",
+            "Probability",
+            numeric=True,
+            sortable=True,
+            template="site/objects/_cell_percent.html",
+        ),
+        Column("newestSourceMjdTai", "Newest detection", "MJD", numeric=True, template=_MJD, sortable=True),
+        Column("computedMjdTai", "Computed", "MJD", numeric=True, template=_MJD, sortable=True),
+    ]
+    return shown(
+        request,
+        "history",
+        columns,
+        ListedRows(rows, columns),
+        caption="Class history",
+        sort="newestSourceMjdTai",
+        descending=True,
+        size=25,
         in_address=False,
     )
 

@@ -101,7 +101,8 @@ def _classes(request: HttpRequest, key: str) -> _Context:
     history = past.sort_by([("newestSourceMjdTai", "descending"), ("model", "ascending")]).to_pylist()
     return {
         "classes": newest_classes(rows),
-        "history": history,
+        "said": rows.sort_by("model").to_pylist(),
+        "history": panel_tables.class_history(request, history) if history else None,
         "drawings": drawings.class_histories(history, taxonomy().leaves),
     }
 
@@ -215,7 +216,8 @@ def _observability(request: HttpRequest, key: str) -> _Context:
 
 
 def _similar(request: HttpRequest, key: str) -> _Context:
-    return {"similar": similar_to(state_of(key))}
+    found = similar_to(state_of(key))
+    return {"similar": found, "table": panel_tables.similar(request, found.rows)}
 
 
 _PANELS: dict[str, Callable[[HttpRequest, str], _Context]] = {

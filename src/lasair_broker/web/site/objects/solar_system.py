@@ -14,6 +14,8 @@ from lasair_broker.query import PUBLIC, parse
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import NotFound
 from lasair_broker.web.objects.head import key_of
+from lasair_broker.web.site.contents import ListedRows, shown
+from lasair_broker.web.site.tables import Column
 
 _MOST = 5000
 _ORBIT = (
@@ -37,6 +39,28 @@ _SOURCES = (
         "ssObjectId",
     ),
     *("phaseAngle", "helioRange", "topoRange", "elongation", "ephVmag", "ephOffset", "ra", "decl"),
+)
+
+_DETECTIONS = (
+    Column(
+        "midpointMjdTai", "MJD", "TAI", numeric=True, sortable=True, template="site/objects/_cell_mjd.html"
+    ),
+    Column("band", "Band", sortable=True, template="site/objects/_cell_band.html"),
+    Column("psfFlux", "Flux", "nJy", numeric=True, digits=4, sortable=True),
+    Column(
+        "magnitude",
+        "Magnitude",
+        "AB",
+        numeric=True,
+        template="site/objects/_cell_magnitude.html",
+        filed=False,
+    ),
+    Column("phaseAngle", "Phase angle", "deg", numeric=True, digits=4, sortable=True),
+    Column("helioRange", "From the Sun", "au", numeric=True, digits=4, sortable=True),
+    Column("topoRange", "From Earth", "au", numeric=True, digits=4, sortable=True),
+    Column("ephOffset", "Off the ephemeris", "″", numeric=True, digits=2, sortable=True),
+    Column("ra", "RA", "deg", numeric=True, digits=8, sortable=True),
+    Column("decl", "Dec", "deg", numeric=True, digits=8, sortable=True),
 )
 
 
@@ -67,8 +91,17 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
             for band in BANDS
             if body.get(f"{band}_H") is not None
         ],
-        "sources": sources[:200],
-        "total": len(sources),
+        "detections": shown(
+            request,
+            "detections",
+            _DETECTIONS,
+            ListedRows(sources, _DETECTIONS),
+            caption="Detections",
+            sort="midpointMjdTai",
+            descending=True,
+            search_label="band = r, phaseAngle < 5",
+            title=True,
+        ),
         "points": [point for point in points if point["magnitude"] is not None],
     }
     return render(request, "site/objects/solar_system.html", context)

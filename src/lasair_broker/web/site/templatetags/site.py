@@ -72,10 +72,11 @@ def table(context: Mapping[str, Any], shown: Table) -> dict[str, Any]:
     return {"table": shown, "request": context.get("request")}
 
 
-@register.inclusion_tag("site/common/_cell.html")
-def cell(column: Column, row: Any) -> dict[str, Any]:
-    """What a table shows of a column in a row."""
-    return {"column": column, "row": row, "value": column.value(row)}
+@register.inclusion_tag("site/common/_cell.html", takes_context=True)
+def cell(context: Mapping[str, Any], column: Column, row: Any) -> dict[str, Any]:
+    """What a table shows of a column in a row, to whoever looks at it (`user`)."""
+    user = getattr(context.get("request"), "user", None)
+    return {"column": column, "row": row, "value": column.value(row), "user": user}
 
 
 @register.inclusion_tag("site/common/_field.html")
