@@ -107,6 +107,17 @@ def test_a_page_of_a_result_is_found_in_any_row_group(people: Any, stored: Store
             assert found == list(range(25))[first : first + count]
 
 
+def test_a_result_says_by_what_it_was_found(people: Any, stored: Stored) -> None:
+    from lasair_broker.web.queries import results
+
+    assert results.answered_by(ran(submitted(people.ann)).pk) == ""
+    stored.rows = stored.rows.replace_schema_metadata({b"answered_by": b"columnar snapshot, 3 s old"})
+    job = ran(submitted(people.ann))
+    assert results.answered_by(job.pk) == "columnar snapshot, 3 s old"
+    results.forget(job.pk)
+    assert results.answered_by(job.pk) == ""
+
+
 def test_a_query_that_is_wrong_is_refused_at_once(people: Any, stored: Stored) -> None:
     with pytest.raises(QueryError) as error:
         submitted(people.ann, "SELECT raa FROM objects")

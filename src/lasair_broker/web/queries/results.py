@@ -73,6 +73,15 @@ def rows_of(job: int, first: int = 0, count: int | None = None) -> pa.Table:
         raise NotFound("the result of this query is no longer kept; run it again") from None
 
 
+def answered_by(job: int) -> str:
+    """By what the archive answered, where it chose another way than usual; else nothing."""
+    try:
+        metadata = pq.read_schema(_file(job)).metadata or {}
+    except FileNotFoundError:
+        return ""
+    return str(metadata.get(b"answered_by", b"").decode())
+
+
 def forget(job: int) -> None:
     """Remove a result, if there is one."""
     with suppress(OSError):
@@ -91,4 +100,4 @@ def _described(rows: pa.Table, columns: Sequence[Mapping[str, Any]]) -> pa.Table
         known = about.get(field.name, {})
         kept = {name: str(known[name]) for name in ("unit", "ucd", "description") if known.get(name)}
         fields.append(field.with_metadata(kept) if kept else field)
-    return rows.cast(pa.schema(fields))
+    return rows.cast(pa.schema(fields, rows.schema.metadata))
