@@ -167,8 +167,8 @@ The database has two cores more, for those who read.
 
 ## What it does not say
 
-- The CPU was measured on an archive that is small and in memory. On one that is not, the disk decides: plan NVMe. Tables are measured without the dead rows that wait for a vacuum: some 20 % more.
-- Users' searches. With the columnar snapshot they take no cores of the database; a machine of 16 cores answers them at a site.
+- The CPU was measured on an archive that is small and in memory. On one that is not, the disk decides as well: plan NVMe. Tables were measured right after a vacuum: leave room for the rows that wait for the next.
+- Users' searches. With the columnar snapshot those that read much take no cores of the database, but of the machine that answers them; how many depends on the users, and has not been measured.
 - Back-ups: the tables once more for each base back-up that is kept, and the log of some days, which is about as much as is written.
 """
 
