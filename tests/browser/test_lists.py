@@ -151,7 +151,7 @@ def test_what_was_removed_is_listed_and_had_back(
     page.get_by_role("button", name="Remove it").click()
     page.goto("/account/")
     page.get_by_role("link", name="Removed").click()
-    expect(page.get_by_role("cell", name="ritas_topic")).to_be_visible()
+    expect(page.get_by_role("cell", name="ritas_topic", exact=True)).to_be_visible()
     axe(page)
     fits(page)
     page.get_by_role("button", name="Restore ritas_topic").click()

@@ -117,7 +117,7 @@ def received() -> Iterator[list[tuple[str, dict[str, str]]]]:
     asking = threading.Thread(target=consent.run, daemon=True)
     asking.start()
     client = SAMPIntegratedClient(addr="127.0.0.1")
-    client.connect(hub=_proxy(hub))
+    client.connect(hub_params=hub.params)
 
     def receive(key: Any, sender: Any, kind: str, parameters: dict[str, str], *more: Any) -> None:
         told.append((kind, parameters))
@@ -129,16 +129,6 @@ def received() -> Iterator[list[tuple[str, dict[str, str]]]]:
     consent.over.set()
     asking.join()
     hub.stop()
-
-
-def _proxy(hub: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from astropy.samp import SAMPHubProxy
-
-    proxy = SAMPHubProxy()
-    proxy.connect(hub_params=hub.params)
-    return proxy
 
 
 def test_a_table_and_a_place_go_to_other_programs(

@@ -66,7 +66,7 @@ def test_a_query_from_the_first_letter_to_the_file(
     fits(page)
     middle = counts[len(counts) // 2]
     page.get_by_role("searchbox", name="Words, or psfFlux > 1000").fill(f"nDiaSources > {middle}")
-    expect(page.locator("#table-rows .table-bar > span")).to_contain_text(
+    expect(page.locator("#table-rows .card-header > span")).to_contain_text(
         f"of {sum(count > middle for count in counts)}"
     )
     page.locator("#table-rows").get_by_role("button", name="Download").click()
