@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 from scipy import integrate, stats
 
-from lasair_broker.messengers import Background, Candidates, MessengerIndex, associate
+from lasair_broker.messengers import Background, Candidates, Chances, MessengerIndex, associate
 from lasair_broker.schema import arrow_schema
 from lasair_broker.sky import SkyMap, VolumeLevels, gaussian_skymap, healpix29, read_skymap
 
@@ -140,6 +141,45 @@ def test_times_and_classes(mock: SkyMap) -> None:
     assert rows[1]["logBayesFactor"] == pytest.approx(math.log10(total), rel=1e-5)
 
 
+def test_light_curves_count_for_and_against(mock: SkyMap) -> None:
+    ra, decl = densest(mock)
+    ids = np.arange(1, 6)
+    there = objects(ra, decl, T0 + np.full(5, 0.5))
+    classes = pa.table({"diaObjectId": ids, "classification": ["SN"] * 5})
+    zero = np.zeros(6)
+    said = {"SN": [0.0, 0.1, 0.0, 0.9, 0.1, 0.0], "kilonova": [0.8, 0.0, 0.0, 0.05, 0.8, 0.0],
+            "afterglow": zero, "orphanAfterglow": zero, "TDE": zero, "AGN": [0.1, 0.9, 0.0, 0.0, 0.1, 0.0],
+            "galactic": [0.1, 0.0, 0.97, 0.0, 0.0, 0.0]}  # fmt: skip
+    light = pa.table({"diaObjectId": [1, 2, 3, 4, 5, 9]} | said)
+    candidates = Candidates.of_tables(there.slice(0, 5), classes, None, light.slice(0, 4))
+    assert candidates.light[0].tolist() == pytest.approx([0.0, 0.8, 0.0, 0.0, 0.1, 0.1, 0.0])
+    assert np.isnan(candidates.light[4]).all()
+    index = index_of({"a": mock}, WAVE)
+    plain = associate(Candidates.of_tables(there, classes), index).to_pylist()
+    rows = associate(candidates, index).to_pylist()
+    shares = {"SN": 0.2, "kilonova": 0.7, "afterglow": 0.1}
+    given = {
+        name: max(shares.get(name, 0.0), 0.002)
+        for name in ("SN", "kilonova", "afterglow", "TDE", "AGN", "galactic")
+    }
+    total = sum(given.values())
+    for row, told in enumerate(({"kilonova": 0.8, "AGN": 0.1, "galactic": 0.1}, {"SN": 0.1, "AGN": 0.9},
+                                {"galactic": 0.97}, {"SN": 0.9, "kilonova": 0.05})):  # fmt: skip
+        factor = sum(q * given[name] / total * 6 for name, q in told.items()) + 1.0 - sum(told.values())
+        assert rows[row]["photometricFactor"] == pytest.approx(factor, rel=1e-5)
+        change = rows[row]["logBayesFactor"] - plain[row]["logBayesFactor"]
+        assert change == pytest.approx(math.log10(factor), abs=1e-5)
+    assert rows[4]["photometricFactor"] == plain[4]["photometricFactor"] == 1.0
+    # What is surely of another class is of no better tier than bronze, however small the chance.
+    sure = replace(index, chances=(Chances(np.zeros(0), np.zeros(0), 1e-4),))
+    assert [row["tier"] for row in associate(candidates, sure).to_pylist()] == [
+        "gold", "gold", "bronze", "gold", "gold",
+    ]  # fmt: skip
+    both = pa.concat_tables([light.slice(0, 1), light.slice(1, 1).set_column(0, "diaObjectId", [[1]])])
+    mean = Candidates.of_tables(there.slice(0, 1), classes, None, both).light[0]
+    assert mean.tolist() == pytest.approx([0.05, 0.4, 0.0, 0.0, 0.5, 0.05, 0.0])
+
+
 def test_wide_events_take_no_old_objects_and_one_object_may_be_in_many() -> None:
     maps = {"a": gaussian_skymap(100.0, 20.0, 12.0)}
     index = index_of(maps, WAVE, BURST, {**BURST, "mw_id": 3, "eventName": "G2", "retracted": True})
@@ -244,9 +284,10 @@ def test_chance_probabilities_of_unrelated_objects_are_uniform_and_counterparts_
     for level in (0.05, 0.1, 0.3, 0.5):
         share = np.mean(np.array(smallest) < level)
         assert abs(share - level) < 3.5 * math.sqrt(level * (1 - level) / trials)
-    # Each of them: as many within a number as that number says.
+    # Each of them: as many within a number as that number says, which itself is known to some 8 per cent.
     for number in (0.3, 1.0, 3.0):
-        assert np.sum(np.array(one_of_them) < number) == pytest.approx(trials * number, rel=0.2)
+        error = 3.0 * math.hypot(1.0 / math.sqrt(trials * number), 0.08)
+        assert np.sum(np.array(one_of_them) < number) == pytest.approx(trials * number, rel=error)
     # At one false alarm in ten events. What is lost lies outside of the survey, or is too much like the rest.
     assert found / trials > 0.5
     assert 0 < gold <= found

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from pathlib import Path
 
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
-from lasair_broker.sky import VolumeLevels, distance_moments, gaussian_skymap, ln_volume_density, read_skymap
+from lasair_broker.sky import (
+    SkyMap,
+    VolumeLevels,
+    distance_moments,
+    gaussian_skymap,
+    ln_volume_density,
+    read_skymap,
+)
 
 DATA = Path(os.environ.get("LASAIR_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "messengers"
 
@@ -74,22 +86,88 @@ def test_volume_levels_are_those_of_brute_force(name: str) -> None:
     assert levels.at(ln_density.ravel()[order][chosen]) == pytest.approx(held[chosen], abs=2e-4)
 
 
-def test_volume_levels_are_good_between_nodes() -> None:
+def exact_levels(skymap: SkyMap, ln_density: np.ndarray) -> np.ndarray:
+    """Probability of all that is denser, cell by cell: moments of a cut-off normal distribution by scipy."""
+    assert skymap.distmu is not None
+    assert skymap.distsigma is not None
+    assert skymap.distnorm is not None
+    some = np.isfinite(skymap.distmu) & (skymap.density > 0.0)
+    density, mu, sigma, norm, held = (
+        a[some]
+        for a in (skymap.density, skymap.distmu, skymap.distsigma, skymap.distnorm, skymap.probability)
+    )
+    peak = np.log(density * norm / sigma / math.sqrt(2.0 * math.pi))
+
+    def beyond(r: np.ndarray) -> np.ndarray:
+        z = (r - mu) / sigma
+        return (mu**2 + sigma**2) * stats.norm.sf(z) + (r + mu) * sigma * stats.norm.pdf(z)
+
+    levels = []
+    for one in ln_density:
+        reach = sigma * np.sqrt(np.maximum(2.0 * (peak - one), 0.0))
+        inner, outer = np.maximum(mu - reach, 0.0), np.maximum(mu + reach, 0.0)
+        levels.append(np.sum(held * norm * (beyond(inner) - beyond(outer))))
+    return np.array(levels)
+
+
+@pytest.mark.parametrize("name", ["S200129m.multiorder.fits", "MS181101ab_mock.multiorder.fits"])
+def test_volume_levels_are_those_of_closed_forms(name: str) -> None:
+    skymap = read_skymap((DATA / name).read_bytes())
+    levels = VolumeLevels.of(skymap)
+    assert levels is not None
+    random = np.random.default_rng(1)
+    ln_density = levels.top - random.uniform(0.0, math.sqrt(24.0), 700) ** 2
+    assert np.abs(levels.at(ln_density) - exact_levels(skymap, ln_density)).max() < 1e-5
+    assert levels.at(np.array([np.nan, levels.top + 1.0, -np.inf])).tolist()[1:] == [0.0, 1.0]
+
+
+@given(ratio=st.floats(-20.0, 30.0), cells=st.integers(1, 40), seed=st.integers(0, 9))
+@settings(deadline=None, max_examples=30)
+def test_volume_levels_of_odd_maps(ratio: float, cells: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    order = np.full(cells, 4, np.int8)
+    start = np.sort(random.choice(12 * 4**4, cells, replace=False)).astype(np.int64) << 50
+    weight = random.random(cells) + 1e-3
+    distsigma = 50.0 * random.uniform(0.8, 1.2, cells)
+    distmu = ratio * distsigma + random.normal(0.0, 5.0, cells)
+    zeroth, _, _ = distance_moments(distmu, distsigma, np.ones(cells))
+    density = weight / weight.sum() / (4.0 * math.pi / (12 * 4**4))
+    skymap = SkyMap.of_cells(start, order, density, (distmu, distsigma, 1.0 / zeroth))
+    levels = VolumeLevels.of(skymap)
+    assert levels is not None
+    assert (np.diff(levels.level) > -1e-6).all()
+    assert levels.level[-1] == pytest.approx(1.0, abs=2e-6)
+    # With so few cells each makes a bend, and the grid limits how sharp it is.
+    ln_density = levels.top - random.uniform(0.0, 4.5, 50) ** 2
+    assert np.abs(levels.at(ln_density) - exact_levels(skymap, ln_density)).max() < 1e-3
+
+
+def test_expected_levels_are_those_of_quadrature() -> None:
     skymap = read_skymap((DATA / "MS181101ab_mock.multiorder.fits").read_bytes())
     levels = VolumeLevels.of(skymap)
     assert levels is not None
-    from lasair_broker.sky import _distances
-
-    finer = _distances._GRID
-    try:
-        _distances._GRID = 8 * finer
-        fine = VolumeLevels.of(skymap)
-    finally:
-        _distances._GRID = finer
-    assert fine is not None
-    ln_density = fine.top - (fine.step * np.arange(1.0, 8 * finer, 7.0)) ** 2
-    assert np.abs(levels.at(ln_density) - fine.at(ln_density)).max() < 1e-4
-    assert levels.at(np.array([np.nan, levels.top + 1.0, -np.inf])).tolist()[1:] == [0.0, 1.0]
+    assert skymap.distmu is not None
+    assert skymap.distsigma is not None
+    assert skymap.distnorm is not None
+    for cell, distance, error in ((np.argmax(skymap.density), 41.0, 3.0), (np.argmax(skymap.density), 15.0, 9.0),
+                                  (np.argsort(-skymap.density)[400], 60.0, 25.0)):  # fmt: skip
+        density, mu, sigma, norm = (
+            a[[cell]] for a in (skymap.density, skymap.distmu, skymap.distsigma, skymap.distnorm)
+        )
+        edges = np.unique(
+            np.clip([0.0, mu[0], distance, distance - 8 * error, distance + 8 * error], 0.0, None)
+        )
+        total = 0.0
+        nodes, weights = np.polynomial.legendre.leggauss(60)
+        for low, high in itertools.pairwise(edges):
+            r = 0.5 * (low + high) + 0.5 * (high - low) * nodes
+            there = exact_levels(skymap, ln_volume_density(density, mu, sigma, norm, r))
+            host = stats.truncnorm.pdf(r, -distance / error, np.inf, distance, error)
+            total += 0.5 * (high - low) * np.sum(weights * host * there)
+        (found,) = levels.expected(density, mu, sigma, norm, np.array([distance]), np.array([error]))
+        assert found == pytest.approx(total, abs=1e-5)
+    far = levels.expected(density, mu, sigma, norm, np.array([1e5]), np.array([1.0]))
+    assert far.tolist() == [1.0]
 
 
 def test_a_map_without_distances_has_no_volumes() -> None:

@@ -31,7 +31,7 @@ from lasair_broker.stream.lists import ListKeeper, ListMatching
 
 from ._context import console, context_of, errors, fail, messengers_of, pipeline_of
 from ._logging import set_up_logging
-from ._news import context_keeper, follower_of, notices_of
+from ._news import context_keeper, follower_of, maps_of, notices_of
 from ._progress import StreamDisplay
 from ._serve import serving
 from ._user import users_of
@@ -86,6 +86,9 @@ def run_stream(
         notices = notices_of(settings) if deliver else None
         if notices is not None:
             stack.enter_context(notices.running())
+        maps = maps_of(settings) if deliver else None
+        if maps is not None:
+            stack.enter_context(maps.running())
         stack.callback(filters.report)
         nights = NightKeeper(archive, pipeline.times)
         stack.callback(nights.finish)

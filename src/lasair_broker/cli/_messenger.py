@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from lasair_broker.sky import VolumeLevels
 from lasair_broker.stream import stop_on_signals
 
 from ._context import ArchiveOption, console, errors, fail, opened, settings_for
-from ._news import notices_of
+from ._news import maps_of, notices_of
 
 __all__ = ["app"]
 
@@ -71,10 +72,12 @@ def versions(name: _Name) -> None:
     rows = read_versions(settings.context.catalogues)
     shown = {
         "version": "", "alertType": "", "noticeMjdTai": ".5f", "eventClass": "", "area90": ",.1f",
-        "distance": ",.0f", "falseAlarmRate": ".2g",
+        "distance": ",.0f", "falseAlarmRate": ".2g", "skymap": "", "skymapUrl": "",
     }  # fmt: skip
     table = Table(*shown, box=None)
     for row in rows.filter(pc.equal(rows["eventName"], name)).to_pylist():
+        if row["skymap"] is None and row["skymapUrl"] is not None:
+            row["skymap"] = "missing"
         table.add_row(*(_figure(row[column], form) for column, form in shown.items()))
     console.print(table)
 
@@ -128,10 +131,21 @@ def listen() -> None:
     follower = notices_of(settings_for(None))
     if follower is None:
         raise fail("no topics of notices are set", "set messengers.topics (LASAIR_MESSENGERS__TOPICS)")
-    with stop_on_signals() as stop, follower.running():
+    maps = maps_of(settings_for(None))
+    with stop_on_signals() as stop, follower.running(), maps.running() if maps else nullcontext():
         errors.print("listening; Ctrl-C stops it, and loses nothing", highlight=False)
         stop.wait()
     console.print(f"{follower.taken:,} taken in, {follower.refused:,} refused", highlight=False)
+
+
+@app.command()
+def fetch() -> None:
+    """Fetch maps that notices only name by address, from the hosts in the settings; `lasair run` does so by
+    itself."""
+    fetcher = maps_of(settings_for(None))
+    if fetcher is None:
+        raise fail("no hosts of maps are set", "set messengers.map_hosts (LASAIR_MESSENGERS__MAP_HOSTS)")
+    console.print(f"{fetcher.look():,} maps fetched", highlight=False)
 
 
 def _event(settings: Settings, name: str) -> dict[str, Any]:

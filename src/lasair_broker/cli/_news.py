@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lasair_broker.archive import Archive, ArchiveLockedError
 from lasair_broker.context import ContextLoader, TnsBot
+from lasair_broker.context.events import MapSource
 from lasair_broker.settings import Settings
 from lasair_broker.stream import Pipeline, Resource, renewal_stages
 from lasair_broker.stream.context import (
@@ -16,13 +17,13 @@ from lasair_broker.stream.context import (
     TnsFollower,
 )
 from lasair_broker.stream.filters import FilterStage
-from lasair_broker.stream.messengers import MessengerChore, MessengerLoader, NoticeFollower
+from lasair_broker.stream.messengers import MapFetcher, MessengerChore, MessengerLoader, NoticeFollower
 
 from ._context import console, context_of, features_of, messengers_of, opened, schemas_of
 from ._logging import set_up_logging
 from ._progress import work
 
-__all__ = ["bring_up_to_date", "context_keeper", "follower_of", "notices_of", "tns_bot_of"]
+__all__ = ["bring_up_to_date", "context_keeper", "follower_of", "maps_of", "notices_of", "tns_bot_of"]
 
 
 def tns_bot_of(settings: Settings) -> TnsBot | None:
@@ -68,6 +69,15 @@ def notices_of(settings: Settings) -> NoticeFollower | None:
     if not wanted.topics:
         return None
     return NoticeFollower(settings.context.catalogues, wanted.librdkafka(), wanted.topics, tests=wanted.tests)
+
+
+def maps_of(settings: Settings) -> MapFetcher | None:
+    """Who fetches maps that notices only name; None if the settings allow no host."""
+    wanted = settings.messengers
+    if not wanted.map_hosts:
+        return None
+    source = MapSource(wanted.map_hosts, wanted.map_megabytes * 1_000_000, wanted.map_seconds)
+    return MapFetcher(settings.context.catalogues, source)
 
 
 def bring_up_to_date(archive: str | None, settings: Settings) -> None:

@@ -6,14 +6,16 @@ what is known at their places in, rows of `mma_hits` out.
 
 from lasair_broker.messengers._associate import associate
 from lasair_broker.messengers._background import Background
-from lasair_broker.messengers._candidates import CANDIDATE_COLUMNS, Candidates
+from lasair_broker.messengers._candidates import CANDIDATE_COLUMNS, PROBABILITY_COLUMNS, Candidates
 from lasair_broker.messengers._index import Chances, MessengerIndex, drawn_region
 from lasair_broker.messengers._joint import JointEvents, joint_events, raven_false_alarm_rate, sky_overlap
-from lasair_broker.messengers._models import CLASSES, Model, is_messenger, models_of
+from lasair_broker.messengers._models import CLASSES, LIGHT_CURVE_CLASSES, Model, is_messenger, models_of
 
 __all__ = [
     "CANDIDATE_COLUMNS",
     "CLASSES",
+    "LIGHT_CURVE_CLASSES",
+    "PROBABILITY_COLUMNS",
     "Background",
     "Candidates",
     "Chances",

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.messengers._candidates import Candidates
-from lasair_broker.messengers._fit import Fit, fit
+from lasair_broker.messengers._fit import CLASS_FITS, Fit, fit
 from lasair_broker.messengers._index import LEVEL, MessengerIndex
 from lasair_broker.schema import conform
 from lasair_broker.sky import distance_moments
@@ -22,8 +22,8 @@ _GOLD, _SILVER = 1e-3, 1e-2
 """Chance probabilities below which a candidate is of these tiers."""
 
 _INSIDE = 0.9
-_CLASS_FITS = 0.02
-"""A class that fewer counterparts than this have does not fit."""
+_LIGHT_FITS = 0.1
+"""A light curve that is less probable than this of a class that counterparts have does not fit."""
 
 _FALSE_ALARMS = 1.0
 """Events of which noise alone makes more than so many a year make no better tier than bronze, unless their
@@ -90,6 +90,7 @@ def _rows(
         "timeFactor": _single(said.time),
         "distanceFactor": _single(said.distance.factor),
         "classFactor": _single(said.kind),
+        "photometricFactor": _single(said.light),
         "logBayesFactor": _single(np.where(np.isfinite(said.ln_bayes), said.ln_bayes / np.log(10.0), np.nan)),
         "expectedBackground": _single(np.where(finite, expected, np.nan)),
         "chanceProbability": _single(chance),
@@ -101,7 +102,8 @@ def _tiers(
     index: MessengerIndex, event: Int64, level: Float64, said: Fit, chance: Float64, current: Bool
 ) -> list[str | None]:
     held = np.where(np.isnan(said.distance.volume_level), level, said.distance.volume_level)
-    fits = np.isnan(said.class_probability) | (said.class_probability >= _CLASS_FITS)
+    fits = np.isnan(said.class_probability) | (said.class_probability >= CLASS_FITS)
+    fits &= np.isnan(said.light_probability) | (said.light_probability >= _LIGHT_FITS)
     trusted = np.array([_trusted(row) for row in index.events.to_pylist()], np.bool_)[event]
     candidate = current & np.isfinite(said.ln_bayes) & (level <= _INSIDE)
     good = candidate & fits & trusted & (held <= _INSIDE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +93,12 @@ class Background:
         counts = np.bincount(self.sample.kind, minlength=len(CLASSES) + 1) + 0.5
         return np.asarray(counts / counts.sum())
 
+    def light_shares(self) -> Float64:
+        """Share of the objects in each class by their light curves, of those that are in any; never 0."""
+        light = self.sample.light[np.isfinite(self.sample.light[:, 0]), :-1]
+        counts = light.sum(axis=0) + 0.5
+        return np.asarray(counts / counts.sum())
+
     def applied(
         self, index: MessengerIndex, known: dict[object, Chances | None] | None = None
     ) -> MessengerIndex:
@@ -102,7 +109,7 @@ class Background:
         known
             What was found before for the same background, by event and version; added to.
         """
-        shared = index.with_background(self.class_shares(), index.chances)
+        shared = index.with_background(self.class_shares(), self.light_shares(), index.chances)
         known = {} if known is None else known
         chances = []
         names = zip(*(index.events[n].to_pylist() for n in ("origin", "eventName")), strict=True)
@@ -113,7 +120,7 @@ class Background:
             if key not in known:
                 known[key] = self._chances(shared, number, newest, zlib.crc32(repr(name).encode()))
             chances.append(known[key])
-        return shared.with_background(shared.class_shares, tuple(chances))
+        return shared.with_background(shared.class_shares, shared.light_shares, tuple(chances))
 
     def expected_objects(self, skymap: SkyMap, days: float) -> float:
         """How many unrelated objects are first detected in the credible region in so many days."""
@@ -149,7 +156,10 @@ class Background:
         # Half of the draws where the map is dense, so that the best fits are well known too.
         dense = expected * np.interp(start, skymap.start, skymap.density)
         mixed = 0.5 * expected / total + 0.5 * dense / dense.sum() if dense.sum() > 0.0 else expected / total
-        chosen = random.choice(len(start), _DRAWS, p=mixed / mixed.sum())
+        # One of each part of the whole: fewer repeats than by drawing freely, and in order of place.
+        parts = (np.arange(_DRAWS) + random.random(_DRAWS)) / _DRAWS
+        summed = np.cumsum(mixed)
+        chosen = np.minimum(np.searchsorted(summed, parts * summed[-1]), len(start) - 1)
         weight = expected[chosen] / mixed[chosen] / _DRAWS
         size = np.rint(area[chosen] / _CELL_DEG2 * (1 << _SHIFT)).astype(np.int64)
         cell = start[chosen] + (random.random(_DRAWS) * size).astype(np.int64)
@@ -171,7 +181,8 @@ def _table(drawn: Candidates, index: MessengerIndex, weight: Float64) -> Chances
     found = index.skymaps.match(drawn.cell, 1.0)
     mine = found.skymap == newest
     position, cell = found.position[mine], found.cell[mine]
-    ln_bayes = fit(drawn, index, position, np.full(len(position), newest), cell).ln_bayes
+    skymap = np.full(len(position), newest)
+    ln_bayes = fit(drawn, index, position, skymap, cell, with_levels=False).ln_bayes
     fits = np.isfinite(ln_bayes)
     ln_bayes, weight = ln_bayes[fits], weight[position[fits]]
     order = np.argsort(ln_bayes)
@@ -183,6 +194,7 @@ def _zone(ra: Float64, decl: Float64) -> Int64:
     return np.searchsorted(np.array(_ZONES), np.abs(galactic_latitude(ra, decl)))
 
 
+@cache
 def _zone_of_cells() -> Int64:
     """Zone of the middle of each cell of order 4."""
     lon, lat = HEALPix(1 << _ORDER, order="nested").healpix_to_lonlat(np.arange(12 << (2 * _ORDER)))

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lasair_broker.lightcurve import Cosmology
-from lasair_broker.messengers._models import class_codes
+from lasair_broker.messengers._models import LIGHT_CURVE_CLASSES, class_codes
 from lasair_broker.packets import floats_of
 from lasair_broker.sky import healpix29
 
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-__all__ = ["CANDIDATE_COLUMNS", "Candidates"]
+__all__ = ["CANDIDATE_COLUMNS", "PROBABILITY_COLUMNS", "Candidates"]
 
 _BANDS = "ugrizy"
 
@@ -26,6 +26,9 @@ CANDIDATE_COLUMNS = (
     *(f"{band}_preSnr" for band in _BANDS),
 )  # fmt: skip
 """Columns of `objects` that are looked at."""
+
+PROBABILITY_COLUMNS = ("diaObjectId", *(name for names in LIGHT_CURVE_CLASSES.values() for name in names))
+"""Columns of `classifications` that are looked at."""
 
 _OUTLIERS = 0.1
 """Share of photometric redshifts that are wrong altogether, and so tell nothing."""
@@ -49,6 +52,9 @@ class Candidates:
         Largest significance of its mean forced flux before the first detection in any band; NaN: unknown.
     kind
         Its class, index into CLASSES.
+    light
+        Probability by its light curve of each of LIGHT_CURVE_CLASSES and, last, of none of them,
+        shape (n, 7); NaN: unknown.
     offset
         Its possible hosts are ``offset[i]:offset[i + 1]`` of the next three, shape (n + 1,).
     weight, distance, distance_error
@@ -65,6 +71,7 @@ class Candidates:
     nondetection: Float64
     pre_snr: Float64
     kind: npt.NDArray[np.int8]
+    light: Float64
     offset: Int64
     weight: Float64
     distance: Float64
@@ -79,9 +86,10 @@ class Candidates:
         objects: pa.Table,
         classifications: pa.Table | None = None,
         crossmatches: pa.Table | None = None,
+        probabilities: pa.Table | None = None,
         cosmology: Cosmology | None = None,
     ) -> Candidates:
-        """From rows of `objects`, `sherlock_classifications` and `sherlock_crossmatches`.
+        """From rows of `objects`, `sherlock_classifications`, `sherlock_crossmatches` and `classifications`.
 
         Columns that are not there are unknown.
         """
@@ -107,7 +115,8 @@ class Candidates:
         offset = np.searchsorted(which[order], np.arange(len(ids) + 1))
         return cls(
             ids, ra, decl, healpix29(ra, decl), first, floats_of(objects, "lastDiaSourceMjdTai"), first - gap,
-            pre_snr, class_codes(names), offset, weight[order], distance[order], error[order],
+            pre_snr, class_codes(names), _light(ids, probabilities), offset,
+            weight[order], distance[order], error[order],
         )  # fmt: skip
 
     def take(self, rows: Int64) -> Candidates:
@@ -117,9 +126,27 @@ class Candidates:
         hosts = np.repeat(self.offset[rows] - offset[:-1], counts[rows]) + np.arange(offset[-1])
         return Candidates(
             self.diaObjectId[rows], self.ra[rows], self.decl[rows], self.cell[rows], self.first[rows],
-            self.last[rows], self.nondetection[rows], self.pre_snr[rows], self.kind[rows], offset,
-            self.weight[hosts], self.distance[hosts], self.distance_error[hosts],
+            self.last[rows], self.nondetection[rows], self.pre_snr[rows], self.kind[rows], self.light[rows],
+            offset, self.weight[hosts], self.distance[hosts], self.distance_error[hosts],
         )  # fmt: skip
+
+
+def _light(ids: Int64, rows: pa.Table | None) -> Float64:
+    """What classifiers say of the light curves of objects; of several their mean."""
+    light = np.full((len(ids), len(LIGHT_CURVE_CLASSES) + 1), np.nan)
+    if rows is None or not rows.num_rows or not len(ids):
+        return light
+    which, there = _candidates_of(ids, rows)
+    rows = rows.take(pa.array(there))
+    columns = [
+        np.nansum([floats_of(rows, name) for name in names], axis=0) for names in LIGHT_CURVE_CLASSES.values()
+    ]
+    said = np.stack([*columns, np.maximum(1.0 - np.sum(columns, axis=0), 0.0)], axis=1)
+    total = np.zeros_like(light)
+    np.add.at(total, which, said)
+    known = total.sum(axis=1) > 0.0
+    light[known] = total[known] / total[known].sum(axis=1, keepdims=True)
+    return light
 
 
 _Parts = tuple[Int64, Float64, Float64, Float64]

@@ -18,8 +18,6 @@ Int64 = npt.NDArray[np.int64]
 __all__ = ["DistanceAgreement", "distance_agreement"]
 
 _LN_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,8 @@ def distance_agreement(
     cell: Int64,
     volumes: list[VolumeLevels | None],
     horizon: Float64,
+    *,
+    with_levels: bool = True,
 ) -> DistanceAgreement:
     """Compare distances of pairs.
 
@@ -66,32 +66,41 @@ def distance_agreement(
         The pairs, as `SkyMapIndex.match` gives them.
     volumes, horizon
         Of each map: its credible volumes, and how far (Mpc) unrelated objects are seen.
+    with_levels
+        Whether the level in space is wanted; else it is NaN.
 
     Notes
     -----
     Ashton et al. 2018, ApJ 860, 6. Both distances are normal distributions, so that all but the credible
     level is a closed expression.
     """
-    factor, sigma, density, ln_volume, node = _agreement(
+    factor, sigma, density, ln_volume = _agreement(
         position, skymap, cell, candidates.offset, candidates.weight, candidates.distance,
         candidates.distance_error, skymaps.density, skymaps.distmu, skymaps.distsigma, skymaps.distnorm,
-        horizon, _NODES,
+        horizon,
     )  # fmt: skip
-    levels = np.full(node.shape, np.nan)
-    pair_of = np.repeat(
-        np.arange(len(position)), candidates.offset[position + 1] - candidates.offset[position]
-    )
-    for number in np.unique(skymap):
+    level = np.full(len(position), np.nan)
+    for number in np.unique(skymap) if with_levels else ():
         volume = volumes[number]
         if volume is not None:
-            mine = skymap[pair_of] == number
-            levels[mine] = volume.at(node[mine].reshape(-1)).reshape(-1, len(_NODES))
-    weight = candidates.weight[_hosts_of(candidates.offset, position)]
-    per_host = np.where(np.isnan(levels), 1.0, levels) @ _WEIGHTS
-    total = np.bincount(pair_of, weight, len(position))
-    with np.errstate(invalid="ignore"):
-        level = np.bincount(pair_of, weight * per_host, len(position)) / total
-    return DistanceAgreement(factor, sigma, density, ln_volume, np.where(np.isnan(sigma), np.nan, level))
+            mine = np.flatnonzero((skymap == number) & ~np.isnan(sigma))
+            level[mine] = _levels(candidates, position[mine], skymaps, cell[mine], volume)
+    return DistanceAgreement(factor, sigma, density, ln_volume, level)
+
+
+def _levels(
+    candidates: Candidates, position: Int64, skymaps: SkyMapIndex, cell: Int64, volume: VolumeLevels
+) -> Float64:
+    """Expected level of pairs with one map, over the possible hosts by their probabilities."""
+    host = _hosts_of(candidates.offset, position)
+    pair = np.repeat(np.arange(len(position)), candidates.offset[position + 1] - candidates.offset[position])
+    map_there = (
+        values[cell[pair]]
+        for values in (skymaps.density, skymaps.distmu, skymaps.distsigma, skymaps.distnorm)
+    )
+    of_host = volume.expected(*map_there, candidates.distance[host], candidates.distance_error[host])
+    weight = candidates.weight[host]
+    return np.bincount(pair, weight * of_host, len(position)) / np.bincount(pair, weight, len(position))
 
 
 def _hosts_of(offset: Int64, position: Int64) -> Int64:
@@ -112,20 +121,14 @@ def _cut(x: float) -> float:
 def _agreement(
     position: Int64, skymap: Int64, cell: Int64, offset: Int64, weight: Float64, distance: Float64,
     distance_error: Float64, density: Float64, distmu: Float64, distsigma: Float64, distnorm: Float64,
-    horizon: Float64, nodes: Float64,
-) -> tuple[Float64, Float64, Float64, Float64, Float64]:  # fmt: skip
-    count = 0
-    for i in range(len(position)):
-        count += offset[position[i] + 1] - offset[position[i]]
-    at_nodes = np.full((count, len(nodes)), np.nan)
+    horizon: Float64,
+) -> tuple[Float64, Float64, Float64, Float64]:  # fmt: skip
     factor, sigma = np.ones(len(position)), np.full(len(position), np.nan)
     areal, volume = np.full(len(position), np.nan), np.full(len(position), np.nan)
-    host = 0
     for i in range(len(position)):
         low, high = offset[position[i]], offset[position[i] + 1]
         mu, s, norm = distmu[cell[i]], distsigma[cell[i]], distnorm[cell[i]]
         if math.isnan(mu) or low == high:
-            host += high - low
             continue
         volume_of_prior = horizon[skymap[i]] ** 3 / 3.0
         ln_norm = math.log(norm) - _LN_SQRT_2PI
@@ -145,15 +148,7 @@ def _agreement(
             sum_volume += w * together * density[cell[i]]
             if w > best:
                 best, sigma[i] = w, z
-            for k in range(len(nodes)):
-                r = max(d + e * nodes[k], 0.0)
-                at_nodes[host, k] = (
-                    math.log(density[cell[i]]) + ln_norm - 0.5 * ((r - mu) / s) ** 2 - math.log(s)
-                    if density[cell[i]] > 0.0
-                    else -math.inf
-                )
-            host += 1
         factor[i] = sum_factor + max(1.0 - total, 0.0)
         areal[i] = sum_areal / total
         volume[i] = math.log(sum_volume / total) if sum_volume > 0.0 else -math.inf
-    return factor, sigma, areal, volume, at_nodes
+    return factor, sigma, areal, volume

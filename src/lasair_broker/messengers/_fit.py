@@ -15,7 +15,10 @@ from lasair_broker.messengers._models import UNKNOWN
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 
-__all__ = ["Fit", "fit"]
+__all__ = ["CLASS_FITS", "Fit", "fit"]
+
+CLASS_FITS = 0.02
+"""A class that fewer counterparts than this have does not fit."""
 
 _SIGNIFICANT = 5.0
 """Forced flux before the first detection that is as significant as this was the object."""
@@ -31,10 +34,13 @@ class Fit:
         First detection, days since the event.
     seen_before
         Whether the object was there before the event.
-    sky, time, kind
-        Factors of its place, of the time of its first detection and of its class, shape (n,).
+    sky, time, kind, light
+        Factors of its place, of the time of its first detection, of its class and of its light curve,
+        shape (n,).
     class_probability
         Share of counterparts of the event that have the object's class; NaN if that tells nothing.
+    light_probability
+        Probability by its light curve that it is of a class that counterparts have; NaN: unknown.
     distance
         Agreement of distances; `factor` is one of the factors.
     ln_bayes
@@ -47,42 +53,79 @@ class Fit:
     sky: Float64
     time: Float64
     kind: Float64
+    light: Float64
     class_probability: Float64
+    light_probability: Float64
     distance: DistanceAgreement
     ln_bayes: Float64
 
 
-def fit(candidates: Candidates, index: MessengerIndex, position: Int64, skymap: Int64, cell: Int64) -> Fit:
+def fit(
+    candidates: Candidates,
+    index: MessengerIndex,
+    position: Int64,
+    skymap: Int64,
+    cell: Int64,
+    *,
+    with_levels: bool = True,
+) -> Fit:
     """Compare pairs.
 
     Parameters
     ----------
     position, skymap, cell
         The pairs, as `SkyMapIndex.match` gives them.
+    with_levels
+        Whether credible levels in space are wanted, which take the longest.
 
     Notes
     -----
     Ashton et al. 2018, ApJ 860, 6: ``O = prior * I_sky * I_distance * I_time * L_class``, with the overlap
     integrals taken against objects spread evenly over the sphere, over space up to the horizon, over the time
-    in which counterparts are looked for, and over classes as our own stream has them.
+    in which counterparts are looked for, and over classes as our own stream has them. Of what a classifier
+    that is calibrated on our stream says of a light curve, a class is the more probable by the ratio of its
+    probability and its mean over the stream.
     """
     event = index.event[skymap]
     since = candidates.first[position] - index.events["eventMjdTai"].to_numpy()[event]
     before_forced = np.nan_to_num(candidates.pre_snr[position]) > _SIGNIFICANT
-    time, both, of_class = _models(index, event, since, before_forced, candidates.kind[position])
+    odds = _models(index, event, since, before_forced, candidates, position)
+    time = odds.time
     share = index.class_shares[candidates.kind[position]]
     sky = 4.0 * np.pi * index.skymaps.density[cell]
     distance = distance_agreement(
-        candidates, position, index.skymaps, skymap, cell, index.volumes, index.horizon
+        candidates,
+        position,
+        index.skymaps,
+        skymap,
+        cell,
+        index.volumes,
+        index.horizon,
+        with_levels=with_levels,
     )
     with np.errstate(divide="ignore", invalid="ignore"):
-        kind = np.where(time > 0.0, both / time / share, np.nan)
-        kind = np.where(np.isnan(of_class), 1.0, kind)
-        ln_bayes = np.log(sky) + np.log(time) + np.log(kind) + np.log(distance.factor)
-        probability = np.where(time > 0.0, of_class / time, np.nan)
+        kind = np.where(odds.class_tells, odds.of_class / time / share, np.where(time > 0.0, 1.0, np.nan))
+        light = np.where(odds.light_tells, odds.of_both / odds.of_class, np.where(time > 0.0, 1.0, np.nan))
+        ln_bayes = np.log(sky) + np.log(time) + np.log(kind) + np.log(light) + np.log(distance.factor)
+        probability = np.where(odds.class_tells, odds.of_class / time, np.nan)
+        light_probability = np.where(odds.light_tells, odds.light_fits / time, np.nan)
     ln_bayes = np.where(np.isnan(ln_bayes), -np.inf, ln_bayes)
     before = (since < 0.0) | before_forced
-    return Fit(since, before, sky, time, kind, probability, distance, ln_bayes)
+    return Fit(since, before, sky, time, kind, light, probability, light_probability, distance, ln_bayes)
+
+
+@dataclass(frozen=True)
+class _Odds:
+    """Sums over the models of an event, by their weights and the density of the time of first detection:
+    alone, times the probability of the class, times that and how well the light curve fits, and times the
+    probability that the light curve is of a class that the model has. And where these tell anything."""
+
+    time: Float64
+    of_class: Float64
+    of_both: Float64
+    light_fits: Float64
+    class_tells: npt.NDArray[np.bool_]
+    light_tells: npt.NDArray[np.bool_]
 
 
 def _models(
@@ -90,12 +133,14 @@ def _models(
     event: Int64,
     since: Float64,
     before: npt.NDArray[np.bool_],
-    kind: npt.NDArray[np.int8],
-) -> tuple[Float64, Float64, Float64]:
-    """The factor of time, its sum with the probability of the class over all models, and that sum again, NaN
-    where the class tells nothing."""
-    time, both = np.zeros(len(event)), np.zeros(len(event))
-    tells = np.ones(len(event), np.bool_)
+    candidates: Candidates,
+    position: Int64,
+) -> _Odds:
+    kind, light = candidates.kind[position], candidates.light[position]
+    time, of_class, of_both, fits = (np.zeros(len(event)) for _ in range(4))
+    has_light = ~np.isnan(light[:, 0])
+    light = np.where(has_light[:, None], light, 0.0)
+    class_tells = kind != UNKNOWN
     begin, end = index.window()
     span = end - begin
     for number, models in enumerate(index.models):
@@ -110,9 +155,18 @@ def _models(
                 density = np.where(
                     inside & ~before[mine], span[number] / (model.last_day - model.first_day), 0.0
                 )
-            probability = np.append(model.class_probability(), np.nan)[kind[mine]]
-            tells[mine] &= ~np.isnan(probability)
-            time[mine] += weight * density
-            both[mine] += weight * density * np.nan_to_num(probability)
-    tells &= kind != UNKNOWN
-    return time, both, np.where(tells, both, np.nan)
+            density = weight * density
+            if model.shares:
+                probability = np.append(model.class_probability(), 1.0)[kind[mine]]
+            else:
+                probability = np.ones(len(mine))
+                class_tells[mine] = False
+            expected = model.light_probability()
+            ratio = expected / index.light_shares if model.light else np.ones(len(expected))
+            bright = np.where(has_light[mine], light[mine] @ np.append(ratio, 1.0), 1.0)
+            time[mine] += density
+            of_class[mine] += density * probability
+            of_both[mine] += density * probability * bright
+            fits[mine] += density * (light[mine] @ np.append(expected >= CLASS_FITS, True))
+    some = time > 0.0
+    return _Odds(time, of_class, of_both, fits, class_tells & some, has_light & some)

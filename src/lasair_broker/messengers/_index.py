@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lasair_broker.messengers._models import CLASSES, Model, is_messenger, models_of
+from lasair_broker.messengers._models import CLASSES, LIGHT_CURVE_CLASSES, Model, is_messenger, models_of
 from lasair_broker.sky import SkyMap, SkyMapIndex, VolumeLevels, gaussian_skymap
 
 Float64 = npt.NDArray[np.float64]
@@ -86,6 +86,8 @@ class MessengerIndex:
         Of each event, whether objects that were there before are told.
     class_shares
         Share of unrelated new objects in each class and, last, in none.
+    light_shares
+        The same for LIGHT_CURVE_CLASSES, without none.
     chances
         Of each event; None as long as nothing was measured.
     """
@@ -101,6 +103,7 @@ class MessengerIndex:
     horizon: Float64
     small: Bool
     class_shares: Float64
+    light_shares: Float64
     chances: tuple[Chances | None, ...]
 
     @classmethod
@@ -168,15 +171,18 @@ class MessengerIndex:
             horizon=np.array(distances, np.float64)[which],
             small=area[last] <= _SMALL_DEG2,
             class_shares=np.full(len(CLASSES) + 1, 1.0 / (len(CLASSES) + 1)),
+            light_shares=np.full(len(LIGHT_CURVE_CLASSES), 1.0 / len(LIGHT_CURVE_CLASSES)),
             chances=(None,) * rows.num_rows,
         )
 
     def __len__(self) -> int:
         return int(self.events.num_rows)
 
-    def with_background(self, class_shares: Float64, chances: tuple[Chances | None, ...]) -> MessengerIndex:
+    def with_background(
+        self, class_shares: Float64, light_shares: Float64, chances: tuple[Chances | None, ...]
+    ) -> MessengerIndex:
         """The same with what was measured of unrelated objects."""
-        return replace(self, class_shares=class_shares, chances=chances)
+        return replace(self, class_shares=class_shares, light_shares=light_shares, chances=chances)
 
     def only(self, mw_ids: set[int]) -> MessengerIndex:
         """The index of some of the events, by mw_id."""

@@ -7,22 +7,32 @@ shares of classes our own reading of where such objects are found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CLASSES", "UNKNOWN", "Model", "class_codes", "is_messenger", "models_of"]
+__all__ = ["CLASSES", "LIGHT_CURVE_CLASSES", "UNKNOWN", "Model", "class_codes", "is_messenger", "models_of"]
 
 CLASSES = ("SN", "NT", "AGN", "ORPHAN", "UNCLEAR", "CV", "VS", "BS", "HPMS")
 """Contextual classes, by which objects are coded; an object without one has the code after them."""
 
 UNKNOWN = len(CLASSES)
 
+LIGHT_CURVE_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "SN": ("SN",),
+    "kilonova": ("kilonova",),
+    "afterglow": ("afterglow", "orphanAfterglow"),
+    "TDE": ("TDE",),
+    "AGN": ("AGN",),
+    "galactic": ("galactic",),
+}
+"""What light curves tell apart here, and the columns of table `classifications` that each is the sum of."""
+
 _LEAST = 0.002
-"""Share of counterparts in classes that no model expects: contextual classes are sometimes wrong."""
+"""Share of counterparts in classes that no model expects: classes are sometimes wrong."""
 
 
 _LEAST_SHARE = 0.05
@@ -42,31 +52,60 @@ class Model:
         Whether it may have been there before: then its detections before the event do not count against it.
     shares
         The share of such counterparts in each of CLASSES; empty: the class tells nothing.
+    light
+        The same for LIGHT_CURVE_CLASSES. They leave room for classifiers that take one for another.
     """
 
     name: str
     first_day: float
     last_day: float
     shares: Mapping[str, float]
+    light: Mapping[str, float]
     old: bool = False
 
     def class_probability(self) -> npt.NDArray[np.float64]:
         """Probability of each class, shape (len(CLASSES),); NaN if the class tells nothing."""
         if not self.shares:
             return np.full(len(CLASSES), np.nan)
-        given = np.array([max(self.shares.get(name, 0.0), _LEAST) for name in CLASSES])
-        return np.asarray(given / given.sum())
+        return _probabilities(self.shares, CLASSES)
+
+    def light_probability(self) -> npt.NDArray[np.float64]:
+        """Probability of each of LIGHT_CURVE_CLASSES; ones if they tell nothing."""
+        if not self.light:
+            return np.ones(len(LIGHT_CURVE_CLASSES))
+        return _probabilities(self.light, LIGHT_CURVE_CLASSES)
 
 
-KILONOVA = Model("kilonova", 0.0, 5.0, {"SN": 0.6, "ORPHAN": 0.2, "NT": 0.1, "UNCLEAR": 0.08, "AGN": 0.02})
-NUCLEAR_FLARE = Model("flare of an active nucleus", 0.0, 200.0, {"AGN": 0.85, "NT": 0.12, "ORPHAN": 0.03})
+def _probabilities(shares: Mapping[str, float], names: Iterable[str]) -> npt.NDArray[np.float64]:
+    given = np.array([max(shares.get(name, 0.0), _LEAST) for name in names])
+    return np.asarray(given / given.sum())
+
+
+KILONOVA = Model(
+    "kilonova", 0.0, 5.0,
+    {"SN": 0.6, "ORPHAN": 0.2, "NT": 0.1, "UNCLEAR": 0.08, "AGN": 0.02},
+    {"kilonova": 0.7, "SN": 0.2, "afterglow": 0.1},
+)  # fmt: skip
+NUCLEAR_FLARE = Model(
+    "flare of an active nucleus", 0.0, 200.0,
+    {"AGN": 0.85, "NT": 0.12, "ORPHAN": 0.03},
+    {"AGN": 0.7, "TDE": 0.2, "SN": 0.1},
+)  # fmt: skip
 AFTERGLOW = Model(
-    "afterglow", 0.0, 3.0, {"SN": 0.45, "ORPHAN": 0.4, "NT": 0.08, "UNCLEAR": 0.06, "AGN": 0.01}
+    "afterglow", 0.0, 3.0,
+    {"SN": 0.45, "ORPHAN": 0.4, "NT": 0.08, "UNCLEAR": 0.06, "AGN": 0.01},
+    {"afterglow": 0.7, "SN": 0.2, "kilonova": 0.1},
+)  # fmt: skip
+STRIPPED_SUPERNOVA = Model(
+    "supernova", -1.0, 20.0, {"SN": 0.8, "NT": 0.1, "ORPHAN": 0.08, "UNCLEAR": 0.02}, {"SN": 1.0}
 )
-STRIPPED_SUPERNOVA = Model("supernova", -1.0, 20.0, {"SN": 0.8, "NT": 0.1, "ORPHAN": 0.08, "UNCLEAR": 0.02})
-ACCRETION = Model("accreting black hole", -365.0, 30.0, {"AGN": 0.7, "NT": 0.3}, old=True)
-NEARBY_SUPERNOVA = Model("supernova nearby", 0.0, 3.0, {})
-XRAY_FLARE = Model("flare", -1.0, 10.0, {"VS": 0.4, "CV": 0.4, "AGN": 0.2}, old=True)
+ACCRETION = Model(
+    "accreting black hole", -365.0, 30.0, {"AGN": 0.7, "NT": 0.3}, {"AGN": 0.6, "TDE": 0.4}, old=True
+)
+NEARBY_SUPERNOVA = Model("supernova nearby", 0.0, 3.0, {}, {})
+XRAY_FLARE = Model(
+    "flare", -1.0, 10.0, {"VS": 0.4, "CV": 0.4, "AGN": 0.2}, {"galactic": 0.8, "AGN": 0.2}, old=True
+)
 
 _OF_KIND: Mapping[str, tuple[tuple[float, Model], ...]] = {
     "neutrino": ((0.5, STRIPPED_SUPERNOVA), (0.5, ACCRETION)),

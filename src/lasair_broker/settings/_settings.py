@@ -219,6 +219,13 @@ class MessengersSettings(KafkaConnection):
         "https://auth.gcn.nasa.gov/oauth2/token", description="Where the client gets its tokens."
     )
     tests: bool = Field(False, description="Take in and match tests, injections and made-up events, too.")
+    map_hosts: Texts = Field(
+        (),
+        description="Hosts from which maps are fetched that a notice only names by address; one beginning "
+        "with a dot stands for all below it. None: no map is fetched.",
+    )
+    map_megabytes: int = Field(100, description="The largest map that is fetched.", ge=1, le=2000)
+    map_seconds: float = Field(60.0, description="The longest that fetching a map may take.", gt=0)
 
     def librdkafka(self) -> dict[str, str | int | float | bool]:
         """The configuration of a librdkafka client, secrets in clear; `options` have the last word."""

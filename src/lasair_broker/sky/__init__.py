@@ -1,7 +1,7 @@
 """Positions on the sky: HEALPix and HTM cells, separations, cones, catalogues, galactic coordinates."""
 
 from lasair_broker.sky._cones import cone_ranges, contains_cone
-from lasair_broker.sky._distances import VolumeLevels, distance_moments, ln_volume_density
+from lasair_broker.sky._distances import distance_moments, ln_volume_density
 from lasair_broker.sky._ecliptic import ecliptic_latitude
 from lasair_broker.sky._galactic import galactic_coordinates, galactic_latitude
 from lasair_broker.sky._healpix import healpix29
@@ -14,6 +14,7 @@ from lasair_broker.sky._skymap_draw import gaussian_skymap
 from lasair_broker.sky._skymap_index import SkyMapIndex, SkyMapMatches
 from lasair_broker.sky._skymap_read import read_skymap
 from lasair_broker.sky._sorted_cells import SortedCells
+from lasair_broker.sky._volumes import VolumeLevels
 from lasair_broker.sky._watchlist_angles import angles
 from lasair_broker.sky._watchlist_columns import UploadError
 from lasair_broker.sky._watchlist_trigger_kernel import TriggerEvents, evaluate_triggers

@@ -3,6 +3,7 @@
 `read_events` reads a file, `update_events` takes its events in, and `match_events` is the stage.
 """
 
+from lasair_broker.context.events._fetch import MapSource, attach_map, fetch_map, missing_maps
 from lasair_broker.context.events._files import EventFile, read_events, read_notice
 from lasair_broker.context.events._gcn import read_gcn
 from lasair_broker.context.events._mapping import TableMapping, read_mapping, shipped_mappings
@@ -30,10 +31,14 @@ __all__ = [
     "EventIndex",
     "EventLoader",
     "EventReport",
+    "MapSource",
     "RefusedRow",
     "TableMapping",
+    "attach_map",
+    "fetch_map",
     "keep_maps",
     "match_events",
+    "missing_maps",
     "read_events",
     "read_gcn",
     "read_history",

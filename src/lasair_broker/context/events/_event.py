@@ -78,6 +78,7 @@ class Event:
     alertType: str | None = None
     significant: bool | None = None
     relatedEvent: str | None = None
+    skymapUrl: str | None = None
     BNS: float | None = None
     NSBH: float | None = None
     BBH: float | None = None

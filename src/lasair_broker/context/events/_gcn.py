@@ -25,7 +25,7 @@ from lasair_broker.context.events._event import (
 from lasair_broker.context.events._fields import real as _real
 from lasair_broker.context.events._fields import time as _time
 from lasair_broker.context.events._lvk import is_lvk, read_lvk
-from lasair_broker.context.events._maps import FoundMap, embedded_map
+from lasair_broker.context.events._maps import FoundMap, embedded_map, map_address
 from lasair_broker.context.events._missions import Mission, mission_of
 from lasair_broker.context.events.errors import EventError
 from lasair_broker.sky import separation_arcsec
@@ -152,6 +152,7 @@ def _event(
         notice=text,
         alertType=shortened(kind_of_notice, "kind"),
         relatedEvent=_related(notice),
+        skymapUrl=None if found else map_address(notice.get("healpix_url"), notice.get("skymap_fits")),
         found_map=found,
         problem=problem,
     )

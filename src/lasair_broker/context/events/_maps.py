@@ -7,6 +7,8 @@ import binascii
 import hashlib
 import math
 import os
+import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +20,13 @@ import numpy as np
 from lasair_broker.context.events.errors import EventError
 from lasair_broker.sky import SkyMap, SkyMapError, distance_moments, read_skymap
 
-__all__ = ["FoundMap", "embedded_map", "keep_maps", "read_map"]
+__all__ = ["FoundMap", "embedded_map", "keep_maps", "map_address", "read_map"]
 
 _FOLDER = "skymaps"
+_FITS = re.compile(r"\.(fits?|fits?\.gz)([,;][^/]*)?$", re.IGNORECASE)
+"""How names of maps end; GraceDB adds the number of the version."""
+
+_LONGEST_ADDRESS = 2000
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,16 @@ def embedded_map(field: str, value: Any) -> FoundMap:
         if isinstance(error, SkyMapError):
             raise EventError(f"{field}: {error}") from None
         raise EventError(f"{field} is not base64: {error}") from None
+
+
+def map_address(*candidates: Any) -> str | None:
+    """The first of these that is the web address of a FITS file; a page about the event is none."""
+    for text in candidates:
+        if isinstance(text, str) and len(text) <= _LONGEST_ADDRESS and text.isprintable():
+            parts = urllib.parse.urlsplit(text)
+            if parts.scheme in ("http", "https") and parts.netloc and _FITS.search(parts.path):
+                return text
+    return None
 
 
 def keep_maps(folder: Path, maps: Mapping[str, bytes]) -> None:

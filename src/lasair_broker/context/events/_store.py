@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ __all__ = [
     "EVENTS",
     "REMOVED",
     "EventReport",
+    "attach_to_events",
     "read_history",
     "read_stored",
     "remove_events",
@@ -140,6 +141,25 @@ def update_events(folder: Path, rows: pa.Table) -> EventReport:
     return EventReport(
         int(is_new.sum()) + is_back, int(changed.sum()) - is_back, merged.num_rows - gone, touched
     )
+
+
+def attach_to_events(
+    folder: Path, keys: set[tuple[str, str]], address: str, values: Mapping[str, object]
+) -> None:
+    """Give events (origin, name) that still wait for the map of this address what is known by it."""
+    with _locked(folder):
+        old, number = _read(folder / EVENTS)
+        names = zip(*(old[name].to_pylist() for name in _KEY), strict=True)
+        waits = pa.array([key in keys for key in names], pa.bool_())
+        waits = pc.and_(waits, pc.fill_null(pc.equal(old["skymapUrl"], address), False).combine_chunks())
+        if not pc.any(waits, min_count=0).as_py():
+            return
+        changed = {**values, "arrivedMjdTai": _now(old)}
+        merged = old
+        for name, value in changed.items():
+            kept = pc.if_else(waits, pa.scalar(value, _SCHEMA.field(name).type), old[name])
+            merged = _with(merged, name, kept)
+        _write(folder, merged, number)
 
 
 def remove_events(folder: Path, name: str, origin: str | None = None) -> pa.Table:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lasair_broker.context.events._files import EventFile
@@ -23,7 +24,7 @@ from lasair_broker.context.events.errors import EventError
 from lasair_broker.packets import mjd_tai_now
 from lasair_broker.schema import arrow_schema
 
-__all__ = ["VERSIONS", "read_versions", "take_in"]
+__all__ = ["VERSIONS", "attach_to_versions", "read_versions", "take_in"]
 
 VERSIONS = "event_versions.parquet"
 """Name of the file, in the folder of the catalogues."""
@@ -84,6 +85,21 @@ def read_versions(folder: Path) -> pa.Table:
         return pa.table(columns, names=_SCHEMA.names).cast(_SCHEMA)
     except (pa.ArrowInvalid, OSError) as error:
         raise EventError(f"{path} is damaged: {error}; remove it and add the events again") from None
+
+
+def attach_to_versions(folder: Path, address: str, values: Mapping[str, object]) -> pa.Table:
+    """Give the notices that wait for the map of an address what is known by it; their rows."""
+    with _locked(folder):
+        old = read_versions(folder)
+        waits = pc.and_(pc.fill_null(pc.equal(old["skymapUrl"], address), False), old["skymap"].is_null())
+        if not pc.any(waits, min_count=0).as_py():
+            return old.slice(0, 0)
+        merged = old
+        for name, value in values.items():
+            kept = pc.if_else(waits, pa.scalar(value, _SCHEMA.field(name).type), old[name])
+            merged = merged.set_column(merged.schema.get_field_index(name), name, kept)
+        _write(folder, merged.cast(_SCHEMA))
+        return merged.filter(waits)
 
 
 @contextmanager

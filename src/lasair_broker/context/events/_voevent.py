@@ -10,6 +10,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from lasair_broker.context.events._event import ErrorRegion, Event, error_region, shortened
+from lasair_broker.context.events._maps import map_address
 from lasair_broker.context.events._times import mjd_tai
 from lasair_broker.context.events.errors import EventError
 
@@ -24,6 +25,7 @@ _SCALES = {"UTC": "utc", "TT": "tt", "TDB": "tdb", "TAI": "tai", "GPS": "gps"}
 _FRAMES = ("ICRS", "FK5")
 """FK5 at J2000 is ICRS to 0.03 arcseconds."""
 
+_MAP_PARAMETERS = ("skymap_fits", "healpix_url")
 _SAME_EVENT = ("supersedes", "retraction")
 _REGIMES = {
     "em.radio": "radio", "em.mm": "radio", "em.ir": "infrared", "em.opt": "optical", "em.uv": "uv",
@@ -58,7 +60,8 @@ def read_voevent(content: bytes) -> list[Event]:
     name = shortened(earlier or ivorn, "eventName")
     place = _find(root, "WhereWhen", "ObsDataLocation", "ObservationLocation", "AstroCoords")
     ra, decl, region = _position(place)
-    if ra is None and not earlier:
+    address = _map_address(root)
+    if ra is None and not earlier and address is None:
         raise EventError("WhereWhen has no Position2D, and Citations names no earlier event")
     told = _text(root, "Who", "Date")
     flux, unit, band = _brightness(root)
@@ -82,6 +85,7 @@ def read_voevent(content: bytes) -> list[Event]:
             errorRadius=region.major if region else None,
             retracted=retracted,
             url=_reference(root),
+            skymapUrl=address,
             notice=content.decode("utf-8", "replace"),
         )
     ]
@@ -166,6 +170,11 @@ def _params(root: Element) -> Iterator[Element]:
     yield from _children(what, "Param")
     for group in _children(what, "Group"):
         yield from _children(group, "Param")
+
+
+def _map_address(root: Element) -> str | None:
+    """Where the map is, as LIGO, Virgo and KAGRA and others say it."""
+    return map_address(*(p.get("value") for p in _params(root) if p.get("name") in _MAP_PARAMETERS))
 
 
 def _regime(root: Element) -> str | None:

@@ -2,7 +2,15 @@
 
 from ._chore import MessengerChore
 from ._loader import LoadedEvents, MessengerLoader
+from ._map_fetcher import MapFetcher
 from ._notices import NoticeFollower
 from ._stage import match_messengers
 
-__all__ = ["LoadedEvents", "MessengerChore", "MessengerLoader", "NoticeFollower", "match_messengers"]
+__all__ = [
+    "LoadedEvents",
+    "MapFetcher",
+    "MessengerChore",
+    "MessengerLoader",
+    "NoticeFollower",
+    "match_messengers",
+]

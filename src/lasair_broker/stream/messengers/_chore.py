@@ -15,6 +15,7 @@ from lasair_broker.archive import Archive, Rematch
 from lasair_broker.context.events import read_history, read_versions, revisions
 from lasair_broker.messengers import (
     CANDIDATE_COLUMNS,
+    PROBABILITY_COLUMNS,
     Background,
     Candidates,
     MessengerIndex,
@@ -185,7 +186,8 @@ class MessengerChore(Chore):
             self._archive.rows_of_objects(name, ids)
             for name in ("sherlock_classifications", "sherlock_crossmatches")
         ]
-        return Candidates.of_tables(objects, *known)
+        probabilities = self._archive.rows_of_objects("classifications", ids, PROBABILITY_COLUMNS)
+        return Candidates.of_tables(objects, *known, probabilities)
 
     def _hits(self, index: MessengerIndex, objects: pa.Table) -> pa.Table:
         first = associate(Candidates.of_tables(objects), index)

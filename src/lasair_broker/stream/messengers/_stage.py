@@ -27,6 +27,7 @@ def match_messengers(batch: AlertBatch, events: LoadedEvents | None) -> AlertBat
         batch.objects,
         batch.tables.get("sherlock_classifications"),
         batch.tables.get("sherlock_crossmatches"),
+        batch.tables.get("classifications"),
     )
     hits = associate(candidates, events.index)
     bodies = _bodies(batch)
