@@ -19,6 +19,7 @@ from PIL import Image
 
 from lasair_broker.archive import Archive
 from lasair_broker.schema import arrow_schema
+from lasair_broker.sky import Moc
 
 Visitor = Callable[..., Any]
 
@@ -263,6 +264,8 @@ def test_the_density_map_shows_where_objects_are(visitor: Visitor, archive: Arch
     lit = {(int(r), int(c)) for r, c in zip(*np.nonzero(pixels[1::4, 1::4] > pixels.min()), strict=True)}
     assert len(lit) == sum(1 for one in occupied if one >> 12 == cell)
     assert visitor().get("/objects/density/properties").content.startswith(b"creator_did")
+    coverage = Moc.read(visitor().get("/objects/density/Moc.fits").content)
+    assert coverage.area_deg2 == pytest.approx(41252.96, rel=1e-6)
     whole = Image.open(io.BytesIO(content(visitor().get("/objects/density/Norder3/Allsky.png"))))
     assert whole.size == (27 * 64, 29 * 64)
 
@@ -319,6 +322,9 @@ def test_classes_are_those_that_are_not_improbable() -> None:
     rows = pa.Table.from_pylist([{f.name: one.get(f.name) for f in schema} for one in said], schema)
     found = newest_classes(rows)
     assert [(one.model, one.node) for one in found] == [("a", "TDE"), ("b", "SNIa"), ("b", "AGN")]
+    coarse = [{"model": "c", "version": "1", "transient": 0.75, "SN": 0.5}]
+    rows = pa.Table.from_pylist([{f.name: one.get(f.name) for f in schema} for one in coarse], schema)
+    assert [one.node for one in newest_classes(rows)] == ["SN"], "a model that tells of no types"
     assert found[1].probability == pytest.approx(0.7)
 
 

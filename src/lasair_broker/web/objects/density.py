@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from lasair_broker.sky import healpix29
+from lasair_broker.sky import Moc, healpix29
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import NotFound
 
@@ -55,6 +55,11 @@ def properties(title: str) -> str:
             "hips_status": "public master clonableOnce",
         }.items()
     )
+
+
+def coverage() -> bytes:
+    """The file `Moc.fits` of the HiPS: all of the sky, as where there is no object is shown, too."""
+    return Moc.from_ranges([(0, 12 * 4**29)]).to_fits()
 
 
 def tile(order: int, cell: int, hour: int) -> bytes:

@@ -131,6 +131,12 @@ def density_properties(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def density_coverage(request: HttpRequest) -> HttpResponse:
+    """Where the map has something, which viewers ask, too."""
+    return HttpResponse(density.coverage(), content_type="application/fits")
+
+
+@require_safe
 def density_allsky(request: HttpRequest) -> HttpResponse:
     """The whole map."""
     return _png(density.allsky(_hour()), "public, max-age=3600")

@@ -25,6 +25,7 @@ _PICTURE = "objects/<object:key>/pictures/"
 urlpatterns = [
     path("object/<object:key>/", pages.moved),
     path("objects/density/properties", pictures.density_properties, name="density"),
+    path("objects/density/Moc.fits", pictures.density_coverage),
     path("objects/density/Norder3/Allsky.png", pictures.density_allsky),
     path("objects/density/Norder<int:order>/Dir<int:folder>/Npix<int:cell>.png", pictures.density_tile),
     path("objects/detections/<int:diaSourceId>/<str:which>.png", pictures.cutout, name="cutout"),
