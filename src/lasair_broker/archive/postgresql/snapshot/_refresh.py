@@ -206,7 +206,7 @@ def _changed(session: Session, writer: _Writer, old: Manifest, progress: Progres
                 }
             )
         writer.replace(name, ids, cells, rows)
-    return ids.num_rows
+    return int(ids.num_rows)
 
 
 class _Writer:
