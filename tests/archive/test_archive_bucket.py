@@ -17,10 +17,18 @@ from moto.server import ThreadedMotoServer
 from packets_model import Packet, Row, batch_of
 from typer.testing import CliRunner
 
-from lasair_broker.archive import ArchiveCorruptError, ArchiveError, copy_archive, open_archive
+from lasair_broker.archive import (
+    ArchiveCorruptError,
+    ArchiveError,
+    Retention,
+    copy_archive,
+    open_archive,
+    tidy_archive,
+)
 from lasair_broker.archive.packs import PackPlace
 from lasair_broker.archive.postgresql import PostgreSQLArchive
 from lasair_broker.cli._app import app
+from lasair_broker.packets import SchemaStore, decode, mjd_tai_now, read_files
 from lasair_broker.settings import load
 
 KEYS = {"aws_access_key_id": "some", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
@@ -178,6 +186,27 @@ def test_copying_to_a_bucket_and_tidying_there(site: Places, place: PackPlace, b
         assert copy_archive(local, remote).pack_bytes == 0
         assert remote.cutout(20, "Science") == packet(2).image("Science")
         assert remote.check() == []
+
+
+def test_images_go_and_packets_stay(site: Places, place: PackPlace, bucket: Any, data: Path) -> None:
+    store = SchemaStore(folders=(data / "lsst/schemas",))
+    found = [decode(messages, store)[0] for messages in read_files([data / "lsst/wire_v10"])]
+    batches = [batch for some in found for batch in some]
+    with PostgreSQLArchive(site.url(), place) as archive:
+        archive.write(batches)
+        keys = ask(archive, "SELECT diaSourceId FROM cutouts").column(0).to_pylist()
+        before = {key: archive.alert_bytes(key) for key in keys}
+        old = set(names(bucket))
+        done = tidy_archive(archive, Retention({"lsst": 30}, {}), mjd_tai_now() + 40)
+        assert (done.images, done.failed) == (len(keys), {})
+        assert set(names(bucket)).isdisjoint(old)
+        for key in keys:
+            assert archive.cutout(key, "Science") is None
+            after, was = archive.alert_bytes(key), before[key]
+            assert after is not None
+            assert was is not None
+            assert 0 < len(after[0]) < len(was[0])
+        assert archive.check() == []
 
 
 def test_settings_name_the_bucket(

@@ -26,21 +26,27 @@ PATIENCE = 180
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def server() -> Iterator[PrivateServer]:
+    """The server of the site."""
+    with PrivateServer() as found:
+        with psycopg.connect(found.url("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE site")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a site's processes."""
     folder = tmp_path_factory.mktemp("site")
-    with PrivateServer() as server:
-        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE site")
-        yield {
-            **{name: value for name, value in os.environ.items() if not name.startswith("LASAIR_")},
-            "LASAIR_ARCHIVE__URL": server.url("site"),
-            "LASAIR_ARCHIVE__PACKS": str(folder / "packs"),
-            "LASAIR_SITE__RESULTS": str(folder / "results"),
-            "LASAIR_CONTEXT__CATALOGUES": str(folder / "catalogues"),
-            "LASAIR_LOGGING__FORMAT": "json",
-            "LASAIR_SECRET_KEY": "for this test only, and long enough for Django's checks",
-        }
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("LASAIR_")},
+        "LASAIR_ARCHIVE__URL": server.url("site"),
+        "LASAIR_ARCHIVE__PACKS": str(folder / "packs"),
+        "LASAIR_SITE__RESULTS": str(folder / "results"),
+        "LASAIR_CONTEXT__CATALOGUES": str(folder / "catalogues"),
+        "LASAIR_LOGGING__FORMAT": "json",
+        "LASAIR_SECRET_KEY": "for this test only, and long enough for Django's checks",
+    }
 
 
 @contextmanager
@@ -55,11 +61,9 @@ def started(site: dict[str, str], folder: Path, *words: str, page: str) -> Itera
             assert process.poll() is None, output.read_text()
             assert time.monotonic() < end, output.read_text()
             time.sleep(0.1)
-        while status(found[1], "/health/ready") != 200:
-            assert process.poll() is None, output.read_text()
-            assert time.monotonic() < end, output.read_text()
-            time.sleep(0.1)
+        wait_for(found[1], "/health/ready", 200)
         yield found[1]
+        assert process.poll() is None, output.read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0, output.read_text()
     finally:
@@ -73,6 +77,31 @@ def status(address: str, path: str) -> int:
         return requests.get(address + path, timeout=60).status_code
     except requests.ConnectionError:
         return 0
+
+
+def wait_for(address: str, path: str, wanted: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while (found := status(address, path)) != wanted:
+        assert time.monotonic() < end, f"{address}{path} answers {found}, and not {wanted}"
+        time.sleep(0.1)
+
+
+def test_deliveries_and_site_go_on_after_a_restart(
+    site: dict[str, str], server: PrivateServer, tmp_path: Path
+) -> None:
+    with (
+        started(site, tmp_path, "deliver", "--metrics-port", "0", page="metrics") as deliver,
+        started(site, tmp_path, "serve", "--port", "0", page="site") as web,
+    ):
+        assert status(web, "/") == 200
+        server.stop()
+        for address in (deliver, web):
+            wait_for(address, "/health/ready", 503)
+            assert status(address, "/health/live") == 200
+        server.start()
+        for address in (deliver, web):
+            wait_for(address, "/health/ready", 200)
+        wait_for(web, "/", 200)
 
 
 def test_the_processes_of_a_site(site: dict[str, str], tmp_path: Path) -> None:
