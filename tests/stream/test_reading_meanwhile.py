@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 
 
 def _command(folder: Path, *arguments: str) -> list[str]:
