@@ -5,9 +5,10 @@ and 10 days and with all of their light curves; five types of real supernovae of
 cross-validation; kilonovae within 30 days; the time of an alert, beside LightGBM's own evaluation of the same
 trees.
 
-    python benchmarks/classify.py FOLDER [--quick]
+    python benchmarks/classify.py FOLDER [--quick] [--part simulations|time|real]
 
-FOLDER holds the labelled light curves that `lasair train` takes.
+FOLDER holds the labelled light curves that `lasair train` takes. The stability of the most probable class is
+told with the simulations.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ import lightgbm as lgb
 import numpy as np
 
 from lasair_broker import lightcurve
-from lasair_broker.classify import classify, load_priors, shipped_model
+from lasair_broker.classify import Model, classify, load_priors, shipped_model
 from lasair_broker.classify._features import features
 from lasair_broker.classify.training import _plasticc, _simulated, _train
 from lasair_broker.classify.training._bts import bts
 from lasair_broker.classify.training._card import AGES
+from lasair_broker.classify.training._curves import LabelledCurves
 from lasair_broker.classify.training._evaluate import (
     MERGED,
     flips,
@@ -48,13 +50,25 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="labelled light curves")
     parser.add_argument("--quick", action="store_true", help="no cross-validation")
+    parser.add_argument("--part", choices=("simulations", "time", "real"), help="only this; without, all")
     options = parser.parse_args()
+    start = time.perf_counter()
     model = shipped_model()
-    print(f"model {model.name}, version {model.version}")
-    plasticc = _plasticc.plasticc(options.folder)
+    print(f"model {model.name}, version {model.version}, read in {time.perf_counter() - start:.2f} s")
+    if options.part != "real":
+        ours = _simulated.simulated(_train.POPULATIONS, 1)
+        ours = ours.take(np.flatnonzero(held_out(ours)))
+    if options.part in (None, "simulations"):
+        _simulations(options.folder, model, ours)
+    if options.part in (None, "time"):
+        _time(model, ours)
+    if options.part == "real" or (options.part is None and not options.quick):
+        _real(options.folder)
+
+
+def _simulations(folder: Path, model: Model, ours: LabelledCurves) -> None:
+    plasticc = _plasticc.plasticc(folder)
     plasticc = plasticc.take(np.flatnonzero(held_out(plasticc)))
-    ours = _simulated.simulated(_train.POPULATIONS, 1)
-    ours = ours.take(np.flatnonzero(held_out(ours)))
     truth = truth_of(plasticc.labels.tolist(), MERGED)
     print(f"\nPLAsTiCC, {len(plasticc)} objects held out, seven classes")
     for age in AGES:
@@ -79,9 +93,6 @@ def main() -> None:
             f"{name}: the top class changes {changes.mean():.2f} times from 0.1 to 100 d, "
             f"never for {(changes == 0).mean():.0%}"
         )
-    _time(model, ours)
-    if not options.quick:
-        _real(options.folder)
 
 
 def _kilonovae(age: float, name: str, truth: np.ndarray, probability: np.ndarray) -> None:
@@ -107,7 +118,7 @@ def _real(folder: Path) -> None:
         )
 
 
-def _time(model: object, curves: object) -> None:
+def _time(model: Model, curves: LabelledCurves) -> None:
     cut = curves.take(np.arange(2000) % len(curves)).up_to(np.full(2000, 30.0))
     batch = lightcurve.enrich(cut.batch(), FeatureResources())
     rows, priors = features(batch), load_priors()

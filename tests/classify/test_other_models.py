@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import structlog
+import yaml
 from astropy.io import fits
 from typer.testing import CliRunner
 
@@ -29,7 +31,7 @@ from stream_fixtures import ListSource
 
 from lasair_broker.archive import open_archive
 from lasair_broker.classify import Classifiers, ModelError, enrich, features, shipped_model
-from lasair_broker.classify.others import column_names, load_other_model, load_other_models
+from lasair_broker.classify.others import Description, column_names, load_other_model, load_other_models
 from lasair_broker.classify.others._description import Output
 from lasair_broker.classify.others._images import _put, _scale
 from lasair_broker.classify.others._tables import nodes_of
@@ -372,6 +374,14 @@ def test_pixels_are_those_of_astropy(kind: str) -> None:
     with fits.open(io.BytesIO(stream.getvalue())) as read:
         expected = read[1 if kind == "extension" else 0].data
     np.testing.assert_array_equal(fits_pixels(fits_bytes(stream.getvalue())), expected.reshape(7, 9))
+
+
+def test_the_example_of_the_documentation_is_valid() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "classification.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    told = Description.model_validate(yaml.safe_load(example))
+    assert told.images
+    assert len(told.inputs[1].columns) == 6
 
 
 def test_onnx_is_imported_only_where_such_a_model_is_in_use() -> None:

@@ -18,6 +18,7 @@ from lasair_broker.classify.training._plasticc import plasticc
 from lasair_broker.classify.training._simulated import simulated
 from lasair_broker.classify.training._splits import held_out, same_objects, share_of
 from lasair_broker.classify.training._supernova_catalog import supernova_catalog
+from lasair_broker.classify.training._thinned import thinned
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "labelled"
 FEW = {"SN Ia": 40, "AGN": 30, "variable star": 40, "XRB": 20}
@@ -98,6 +99,25 @@ def test_near_duplicates_by_place_and_name_are_one_object(ours: LabelledCurves) 
     assert groups[0] == groups[1], "one name"
     assert groups[3] == groups[4], "0.72 arcseconds apart, around RA 0"
     assert len(set(groups.tolist())) == 4
+
+
+def test_thinned_copies_are_the_same_objects_measured_less_and_worse(real: list[LabelledCurves]) -> None:
+    whole = real[0].take(np.arange(200))
+    copy = thinned(whole, 3)
+    assert copy.objects.equals(whole.objects), "an object and its copies are one group"
+    np.testing.assert_array_equal(same_objects([whole, copy])[:200], same_objects([whole, copy])[200:])
+    fewer, cut = np.diff(copy.offsets) / np.diff(whole.offsets), 0
+    assert (fewer <= 1.0).all()
+    assert 0.4 < np.median(fewer) < 0.9
+    for k in range(len(whole)):
+        here = slice(whole.offsets[k], whole.offsets[k + 1])
+        there = slice(copy.offsets[k], copy.offsets[k + 1])
+        _, mine, its = np.intersect1d(whole.time[here], copy.time[there], return_indices=True)
+        assert len(set(copy.time[there].tolist())) == len(its)
+        assert (copy.error[there][its] >= whole.error[here][mine]).all()
+        cut += copy.time[there][-1] < whole.time[here][-1] - 20.0
+    assert cut > 20, "some are cut off"
+    assert not np.array_equal(thinned(whole, 4).time, copy.time)
 
 
 def test_what_is_held_out_depends_on_the_name_alone(ours: LabelledCurves) -> None:
