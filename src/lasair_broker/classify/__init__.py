@@ -4,13 +4,15 @@
 """
 
 from lasair_broker.classify._calibration import calibration_error
-from lasair_broker.classify._enrich import Classifiers, Verdict, classify, enrich
+from lasair_broker.classify._enrich import EMBEDDING, Classifiers, Verdict, classify, enrich
 from lasair_broker.classify._features import FEATURES, features
-from lasair_broker.classify._model import Model, ModelError, load_model, shipped_model
+from lasair_broker.classify._model import EARLY, Model, ModelError, load_model, shipped_model
 from lasair_broker.classify._priors import Priors, PriorsError, load_priors
 from lasair_broker.classify._taxonomy import UNKNOWN, Node, Taxonomy, taxonomy
 
 __all__ = [
+    "EARLY",
+    "EMBEDDING",
     "FEATURES",
     "UNKNOWN",
     "Classifiers",

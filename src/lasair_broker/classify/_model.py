@@ -19,12 +19,14 @@ from lasair_broker.classify._features import FEATURES
 from lasair_broker.classify._taxonomy import UNKNOWN, taxonomy
 from lasair_broker.classify._trees import Trees
 
-__all__ = ["Head", "Model", "ModelError", "load_model", "save_model", "shipped_model"]
+__all__ = ["EARLY", "Head", "Model", "ModelError", "load_model", "save_model", "shipped_model"]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 DESCRIPTION = "model.json"
+EARLY = 2.0
+"""Days since the first detection up to which a model's early head is used, if it has one."""
 
 
 class ModelError(ValueError):

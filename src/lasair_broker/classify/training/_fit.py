@@ -13,7 +13,7 @@ from lasair_broker.classify._anomaly import fit_anomaly
 from lasair_broker.classify._calibration import fit_calibration
 from lasair_broker.classify._features import FEATURES
 from lasair_broker.classify._kernel import CURVE_VALUES
-from lasair_broker.classify._model import Head
+from lasair_broker.classify._model import EARLY, Head
 from lasair_broker.classify._taxonomy import taxonomy
 from lasair_broker.classify._trees import Trees
 from lasair_broker.classify.training._curves import LabelledCurves, truncated_features
@@ -24,9 +24,6 @@ __all__ = ["EARLY", "Recipe", "Samples", "draw_ages", "fit_head", "samples_of"]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
-
-EARLY = 2.0
-"""Days since the first detection up to which the early head is used."""
 
 _FIXED_AGES = (0.1, 1.0, 2.0, 10.0, np.inf)
 _CALIBRATED = 0.1

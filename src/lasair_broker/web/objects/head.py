@@ -158,18 +158,26 @@ def tns_row(name: str | None) -> dict[str, Any] | None:
     return first_row(archive().query(query.render(archive().engine), max_rows=1))
 
 
-CLASS_COLUMNS = ("model", "version", "computedMjdTai", *taxonomy().leaves)
+CLASS_COLUMNS = ("model", "version", "computedMjdTai", *taxonomy().nodes)
 """The columns of `classifications` that `newest_classes` needs."""
 
 
 def newest_classes(rows: pa.Table) -> list[Probability]:
-    """Of each model the lowest classes that are not improbable, the most probable first."""
+    """Of each model the lowest classes it tells of that are not improbable, the most probable first."""
     return [
-        Probability(row["model"], row["version"], leaf, row[leaf], row["computedMjdTai"] or 0.0)
+        Probability(row["model"], row["version"], node, row[node], row["computedMjdTai"] or 0.0)
         for row in sorted(rows.to_pylist(), key=operator.itemgetter("model"))
-        for leaf in sorted(taxonomy().leaves, key=lambda name: -(row[name] or 0.0))
-        if (row[leaf] or 0.0) >= _IMPROBABLE
+        for node in sorted(_lowest_told(row), key=lambda name: -row[name])
+        if row[node] >= _IMPROBABLE
     ]
+
+
+def _lowest_told(row: Mapping[str, Any]) -> list[str]:
+    """Nodes with a probability of which none below has one: those that a model tells of."""
+    tree = taxonomy()
+    told = [name for name in tree.nodes if row[name] is not None]
+    above = {node for name in told for node in tree.ancestors(name)[1:]}
+    return [name for name in told if name not in above]
 
 
 def chart_columns() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Objects that behave like one: the nearest to it among the features of all."""
+"""Objects that behave like one: the nearest to it in the classifier's embedding, or among features of all."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lasair_broker.classify import EARLY, EMBEDDING
 from lasair_broker.query import PUBLIC, parse
 from lasair_broker.web.archive import archive
 
@@ -60,7 +61,7 @@ class Similar:
         The features that were compared; fewer than two: there is nothing to compare.
     rows
         Columns of `objects` and `distance`: the root of the mean square of the differences in these features,
-        each in units of its spread over all objects. Nearest first.
+        each in units of its spread over all objects (of the embedding: those in training). Nearest first.
     """
 
     features: list[str]
@@ -68,7 +69,7 @@ class Similar:
 
 
 def similar_to(known: Mapping[str, Any], count: int = 12) -> Similar:
-    """The objects whose features are nearest to those of one.
+    """The objects nearest to one in our classifier's embedding, or in features if that has not seen it.
 
     Parameters
     ----------
@@ -77,6 +78,40 @@ def similar_to(known: Mapping[str, Any], count: int = 12) -> Similar:
     count
         How many objects.
     """
+    return _in_embedding(known, count) or _in_features(known, count)
+
+
+_COORDINATES = [f"embedding{k + 1}" for k in range(EMBEDDING)]
+
+
+def _in_embedding(known: Mapping[str, Any], count: int) -> Similar | None:
+    """By what one set of trees makes of objects: those of the same survey and of the same range of ages."""
+    own = archive().rows_of_objects(
+        "classifications", [known["diaObjectId"]], ("model", "version", "age", *_COORDINATES)
+    )
+    row = next((r for r in own.to_pylist() if r["embedding1"] is not None and r["age"] is not None), None)
+    if row is None:
+        return None
+    terms = " + ".join(f"POWER(c.{name} - ({row[name]!r}), 2)" for name in _COORDINATES)
+    shown = ", ".join(f"o.{name}" for name in _SHOWN)
+    model, version, survey = (_quoted(word) for word in (row["model"], row["version"], known["survey"]))
+    query = parse(
+        f"SELECT TOP {int(count)} {shown}, SQRT(({terms}) / {EMBEDDING}) AS distance "  # noqa: S608 - our own language, which is parsed; values are numbers and quoted texts
+        "FROM classifications c JOIN objects o ON o.diaObjectId = c.diaObjectId "
+        f"WHERE c.model = {model} AND c.version = {version} AND c.embedding1 IS NOT NULL "
+        f"AND c.age {'<=' if row['age'] <= EARLY else '>'} {EARLY} "
+        f"AND c.diaObjectId <> {int(known['diaObjectId'])} AND o.survey = {survey} ORDER BY distance",
+        PUBLIC,
+    )
+    rows = archive().query(query.render(archive().engine), timeout=20.0).to_pylist()
+    return Similar(_COORDINATES, rows)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _in_features(known: Mapping[str, Any], count: int) -> Similar:
     spreads = spread_of_features()
     usable = [
         name for name in FEATURES if _of(name, known[name]) is not None and spreads.get(name, 0.0) > 0.0
