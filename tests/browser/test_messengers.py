@@ -92,11 +92,18 @@ def test_an_event_and_its_candidates(
     expect(page.get_by_role("img", name="The sky with the regions that hold S260101a")).to_be_visible()
     expect(page.get_by_role("heading", name="Notices")).to_be_visible()
     expect(page.locator("table").first.get_by_role("link").first).to_be_visible()
+    expect(page.get_by_role("img", name="Share of the probability looked at by us")).to_be_visible()
     axe(page)
     fits(page)
     page.locator("#choose-show").select_option("Seen before the event")
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile("show=before"))
+    page.get_by_label("Level, at most %").fill("50")
+    page.get_by_label("Tier").select_option("bronze or better")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile("tier=bronze.*level=50"))
+    page.get_by_role("link", name="All", exact=True).click()
+    expect(page).to_have_url(re.compile("S260101a/$"))
     with page.expect_download() as download:
         page.get_by_role("link", name="90 % region").click()
     assert download.value.suggested_filename == "s260101a-region-90.moc.fits"

@@ -94,11 +94,11 @@ def _levels(
     """Expected level of pairs with one map, over the possible hosts by their probabilities."""
     host = _hosts_of(candidates.offset, position)
     pair = np.repeat(np.arange(len(position)), candidates.offset[position + 1] - candidates.offset[position])
-    map_there = (
-        values[cell[pair]]
-        for values in (skymaps.density, skymaps.distmu, skymaps.distsigma, skymaps.distnorm)
-    )
-    of_host = volume.expected(*map_there, candidates.distance[host], candidates.distance_error[host])
+    there = cell[pair]
+    of_host = volume.expected(
+        skymaps.density[there], skymaps.distmu[there], skymaps.distsigma[there], skymaps.distnorm[there],
+        candidates.distance[host], candidates.distance_error[host],
+    )  # fmt: skip
     weight = candidates.weight[host]
     return np.bincount(pair, weight * of_host, len(position)) / np.bincount(pair, weight, len(position))
 

@@ -8,7 +8,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from astropy.time import Time
@@ -27,7 +26,6 @@ from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 __all__ = [
     "CANDIDATES",
     "candidates",
-    "coverage",
     "event_of",
     "map_of",
     "notice_of",
@@ -43,12 +41,9 @@ CANDIDATES = "mma_hits JOIN objects ON mma_hits.diaObjectId = objects.diaObjectI
 _COLUMNS = (
     "objects.objectName, objects.ra, objects.decl, mma_hits.diaObjectId, mma_hits.tier, mma_hits.state, "
     "mma_hits.contour, mma_hits.contour3, mma_hits.firstDays, mma_hits.seenBefore, mma_hits.distanceSigma, "
-    "mma_hits.logBayesFactor, mma_hits.expectedBackground, mma_hits.chanceProbability, mma_hits.eventVersion"
+    "mma_hits.classFactor, mma_hits.photometricFactor, mma_hits.logBayesFactor, "
+    "mma_hits.expectedBackground, mma_hits.chanceProbability, mma_hits.eventVersion"
 )
-_COARSE = 5
-"""Order of the cells by which it is told what the survey has covered: 1.8 degrees, half of Rubin's field."""
-
-_SHIFT = 2 * (29 - _COARSE)
 
 
 def event_of(viewer: Viewer, origin: str, name: str) -> dict[str, Any]:
@@ -70,7 +65,8 @@ def versions_of(viewer: Viewer, event: Mapping[str, Any]) -> list[dict[str, Any]
     """The notices of an event, the newest first."""
     text = (
         "SELECT version, alertType, noticeMjdTai, arrivedMjdTai, eventClass, area50, area90, distance, "  # noqa: S608 - our own language, which is parsed
-        f"distanceErr, falseAlarmRate FROM event_versions WHERE origin = {_quoted(event['origin'])} "
+        "distanceErr, falseAlarmRate, skymap, skymapUrl FROM event_versions "
+        f"WHERE origin = {_quoted(event['origin'])} "
         f"AND eventName = {_quoted(event['eventName'])} ORDER BY version DESC"
     )
     return [dict(row) for row in _rows(viewer, text, 100).to_pylist()]
@@ -95,31 +91,6 @@ def map_of(event: Mapping[str, Any]) -> SkyMap | None:
     if event["errorRadius"] is None or event["ra"] is None:
         return None
     return drawn_region(event)
-
-
-def coverage(viewer: Viewer, event: Mapping[str, Any], skymap: SkyMap, days: int = 14) -> list[float]:
-    """Share of the probability that the survey has looked at by the end of each day after an event.
-
-    A cell of 1.8 degrees counts as looked at when an object in it was first or last detected.
-    """
-    since = float(event["eventMjdTai"])
-    seen = np.full(12 << (2 * _COARSE), np.inf)
-    for column in ("firstDiaSourceMjdTai", "lastDiaSourceMjdTai"):
-        text = (
-            f"SELECT cell, MIN(seen) AS seen FROM (SELECT FLOOR(healpix29 / {float(1 << _SHIFT)!r}) AS cell, "  # noqa: S608 - our own language, which is parsed
-            f"{column} AS seen FROM objects WHERE {column} >= {since!r} AND {column} < {since + days!r} "
-            "AND healpix29 >= 0) AS t GROUP BY cell"
-        )
-        found = _rows(viewer, text, len(seen))
-        cells = found["cell"].to_numpy().astype(np.int64)
-        seen[cells] = np.minimum(seen[cells], found["seen"].to_numpy() - since)
-    probability = np.zeros(len(seen))
-    # A cell of the map that is larger is spread over those that it holds.
-    pieces = np.maximum(skymap.size >> _SHIFT, 1)
-    which = np.repeat(skymap.start >> _SHIFT, pieces)
-    step = np.arange(len(which)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    np.add.at(probability, which + step, np.repeat(skymap.probability / pieces, pieces))
-    return [float(probability[seen < day].sum()) for day in range(1, days + 1)]
 
 
 def notice_of(viewer: Viewer, event: Mapping[str, Any], limit: int = 500) -> dict[str, Any]:

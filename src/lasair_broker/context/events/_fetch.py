@@ -122,7 +122,7 @@ def attach_map(folder: Path, address: str, found: FoundMap) -> int:
     versions = attach_to_versions(folder, address, values)
     # The events change last: that is what others look at to see whether there is something new.
     attach_to_events(folder, _newest_of(versions), address, values)
-    return versions.num_rows
+    return int(versions.num_rows)
 
 
 def _newest_of(versions: pa.Table) -> set[tuple[str, str]]:

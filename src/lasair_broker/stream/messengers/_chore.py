@@ -182,12 +182,13 @@ class MessengerChore(Chore):
 
     def _candidates(self, objects: pa.Table) -> Candidates:
         ids = objects["diaObjectId"].to_pylist()
-        known = [
-            self._archive.rows_of_objects(name, ids)
-            for name in ("sherlock_classifications", "sherlock_crossmatches")
-        ]
-        probabilities = self._archive.rows_of_objects("classifications", ids, PROBABILITY_COLUMNS)
-        return Candidates.of_tables(objects, *known, probabilities)
+        held = self._archive.rows_of_objects
+        return Candidates.of_tables(
+            objects,
+            held("sherlock_classifications", ids),
+            held("sherlock_crossmatches", ids),
+            held("classifications", ids, PROBABILITY_COLUMNS),
+        )
 
     def _hits(self, index: MessengerIndex, objects: pa.Table) -> pa.Table:
         first = associate(Candidates.of_tables(objects), index)

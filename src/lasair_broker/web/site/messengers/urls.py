@@ -12,6 +12,7 @@ app_name = "messengers"
 urlpatterns = [
     path("messengers/", views.index, name="index"),
     path("messengers/<name:origin>/<name:event>/", views.page, name="event"),
+    path("messengers/<name:origin>/<name:event>/coverage/", views.covered, name="coverage"),
     path("messengers/<name:origin>/<name:event>/watchmap/", views.watchmap, name="watchmap"),
     path("messengers/<name:origin>/<name:event>/map.fits", files.skymap, name="map"),
     path("messengers/<name:origin>/<name:event>/region-<int:level>.fits", files.region, name="region"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,17 +12,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from lasair_broker.archive import QueryError
 from lasair_broker.sky import SkyMap
 from lasair_broker.web.errors import Invalid, NotFound
-from lasair_broker.web.messengers import CANDIDATES, coverage, event_of, map_of, versions_of
+from lasair_broker.web.messenger_coverage import Night, coverage
+from lasair_broker.web.messengers import event_of, map_of, versions_of
 from lasair_broker.web.site.all_sky import Picture, Region
 from lasair_broker.web.site.all_sky import region as cells_of
-from lasair_broker.web.site.lists.common import OBJECT_CELL, archive_table, person, quoted
-from lasair_broker.web.site.sparklines import bars, sparklines
-from lasair_broker.web.site.tables import Column, Table
+from lasair_broker.web.site.lists.common import archive_table, person, quoted
+from lasair_broker.web.site.messengers import candidates
+from lasair_broker.web.site.messengers.candidates import passed_filters
+from lasair_broker.web.site.messengers.drawing import coverage_chart
+from lasair_broker.web.site.tables import Column
 from lasair_broker.web.watchmaps import services as watchmaps
 
 _KINDS = ("gw", "neutrino", "grb", "frb", "x-ray transient", "x-ray flare", "gamma-ray flare")
+_NAMES = {
+    "gw": "gravitational wave",
+    "grb": "gamma-ray burst",
+    "frb": "fast radio burst",
+}
+"""What kinds are called, where not by their own name."""
+
 _EVENTS = (
     Column("eventName", "Event", sortable=True, template="site/messengers/_event.html"),
     Column("origin", "From", sortable=True),
@@ -33,26 +43,10 @@ _EVENTS = (
     Column("area90", "Area", "deg², 90 %", numeric=True, digits=4, sortable=True),
     Column("distance", "Distance", "Mpc", numeric=True, digits=4, sortable=True),
     Column("falseAlarmRate", "False alarms", "1/yr", numeric=True, digits=2, sortable=True),
-    Column("latency", "Announced", "minutes after it", numeric=True, digits=3),
+    Column(
+        "latency", "Announced", "minutes after it", "Its first notice", numeric=True, digits=3, sortable=True
+    ),
 )
-_ROWS = (
-    Column("objectName", "Object", sortable=True, template=OBJECT_CELL),
-    Column("tier", "Tier", sortable=True, template="site/messengers/_tier.html"),
-    Column("curve", "Light curve"),
-    Column("contour", "Contour", "%", numeric=True, digits=3, sortable=True),
-    Column("contour3", "In space", "%", numeric=True, digits=3, sortable=True),
-    Column("firstDays", "First seen", "days after it", numeric=True, digits=3, sortable=True),
-    Column("distanceSigma", "Distance", "sigma", numeric=True, digits=2, sortable=True),
-    Column("logBayesFactor", "log Bayes", numeric=True, digits=3, sortable=True),
-    Column("chanceProbability", "Chance", numeric=True, digits=2, sortable=True),
-)
-_CHOICES = {
-    "": ("Candidates", "mma_hits.state = 'current' AND mma_hits.seenBefore = FALSE"),
-    "gold": ("Gold", "mma_hits.tier = 'gold'"),
-    "silver": ("Gold and silver", "mma_hits.tier IN ('gold', 'silver')"),
-    "before": ("Seen before the event", "mma_hits.seenBefore = TRUE"),
-    "old": ("Superseded or retracted", "mma_hits.state IN ('superseded', 'retracted')"),
-}
 _DAYS = 14
 
 
@@ -66,8 +60,11 @@ def index(request: HttpRequest) -> HttpResponse:
         "t",
         _EVENTS,
         select="origin, eventName, kind, eventClass, eventMjdTai, area90, distance, falseAlarmRate, "
-        "retracted, role, (noticeMjdTai - eventMjdTai) * 1440.0 AS latency",
-        source="external_events",
+        "retracted, role, (first.told - eventMjdTai) * 1440.0 AS latency",
+        source="external_events LEFT JOIN "
+        "(SELECT origin AS whose, eventName AS name, MIN(noticeMjdTai) AS told FROM event_versions "
+        "GROUP BY origin, eventName) AS first "
+        "ON first.whose = external_events.origin AND first.name = external_events.eventName",
         where=f"kind IN ({', '.join(quoted(each) for each in kinds)})",
         caption="Events",
         empty="No event fits. An operator takes them in from notices, or from Kafka as they are announced.",
@@ -84,24 +81,48 @@ def index(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, origin: str, event: str) -> HttpResponse:
     """An event and its candidates."""
     row = event_of(request.user, origin, event)
-    chosen = request.GET.get("show", "")
-    chosen = chosen if chosen in _CHOICES else ""
+    passed = passed_filters(request.user, row["mw_id"])
+    asked = candidates.wanted(request, passed)
     skymap = map_of(row)
-    covered = coverage(request.user, row, skymap, _DAYS) if skymap and row["eventMjdTai"] else []
+    versions = versions_of(request.user, row)
+    newest = versions[0] if versions else {"skymap": None, "skymapUrl": None}
     context = {
         "event": row,
+        "what": _NAMES.get(row["kind"], row["kind"] or "event"),
         "picture": None if skymap is None else _picture(row, skymap),
-        "versions": versions_of(request.user, row),
-        "choices": [(key, label, key == chosen) for key, (label, _) in _CHOICES.items()],
-        "hits": _candidates(request, row, _CHOICES[chosen][1]),
-        "covered": [round(100.0 * share, 1) for share in covered],
-        "coverage": bars(
-            [round(1000.0 * share) for share in covered],
-            f"Share of the probability looked at within 1 to {_DAYS} days",
-        ),
+        "versions": versions,
+        "waiting": None if newest["skymap"] else newest["skymapUrl"],
+        "asked": asked,
+        "passed": passed,
+        "hits": candidates.table(request, row, asked, passed),
         "circulars": "https://gcn.nasa.gov/circulars?" + urlencode({"query": row["eventName"]}),
     }
     return render(request, "site/messengers/event.html", context)
+
+
+@require_safe
+def covered(request: HttpRequest, origin: str, event: str) -> HttpResponse:
+    """What our survey has looked at of its region: a part of the page that takes longer than the rest."""
+    row = event_of(request.user, origin, event)
+    skymap = map_of(row)
+    nights: list[Night] = []
+    why = "Nothing of it was looked at within so many days, or nothing is known to be there."
+    if skymap is None or row["eventMjdTai"] is None:
+        why = "The event has no region or time."
+    else:
+        try:
+            nights = coverage(row, skymap, _DAYS)
+        except QueryError as error:
+            why = f"It could not be found out in time: {error}"
+    if nights and not nights[-1].so_far:
+        nights = []
+    context = {
+        "event": row, "nights": nights, "why": why, "chart": coverage_chart(nights) if nights else "",
+    }  # fmt: skip
+    part = request.htmx  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    response = render(request, f"site/messengers/{'_coverage' if part else 'coverage'}.html", context)
+    response["Vary"] = "HX-Request"
+    return response
 
 
 @require_POST
@@ -124,29 +145,6 @@ def watchmap(request: HttpRequest, origin: str, event: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("messengers:event", origin, event)
     return redirect("lists:watchmap", made.pk)
-
-
-def _candidates(request: HttpRequest, event: Mapping[str, Any], where: str) -> Table:
-    names = (
-        "tier", "state", "contour", "contour3", "firstDays", "distanceSigma", "logBayesFactor",
-        "chanceProbability",
-    )  # fmt: skip
-    table = archive_table(
-        request,
-        "candidates",
-        _ROWS,
-        select="mma_hits.diaObjectId, objects.objectName, " + ", ".join(f"mma_hits.{n}" for n in names),
-        source=CANDIDATES,
-        where=f"mma_hits.mw_id = {int(event['mw_id'])} AND {where}",
-        caption="Objects that may be its counterpart",
-        empty="There are none so far.",
-        sort="logBayesFactor",
-        descending=True,
-        orders={name: f"mma_hits.{name}" for name in names} | {"objectName": "objects.objectName"},
-    )
-    curves = sparklines([row["diaObjectId"] for row in table.rows])
-    rows = [{**row, "curve": curves.get(row["diaObjectId"], "")} for row in table.rows]
-    return replace(table, rows=rows)
 
 
 def _picture(row: Mapping[str, Any], skymap: SkyMap) -> Picture:
