@@ -17,7 +17,7 @@ lasair = Lasair(os.environ.get("LASAIR_ADDRESS", "{site}"), os.environ.get("LASA
 number = {number}"""
 
 _STATE = """state = lasair.object(number)
-print(state["object"]["objectName"], state["object"]["ra"], state["object"]["decl"])"""
+print(state["objectName"], state["ra"], state["decl"])"""
 
 _CURVE = """detections = lasair.light_curve(number).to_pandas()
 forced = lasair.light_curve(number, "diaForcedSources").to_pandas()
