@@ -16,7 +16,10 @@ HIDDEN = "swordfish"
 AREAS = ("filters", "query")
 OPEN = {"filters/", "filters/gallery/", "query/", "query/saved/", "query/run/", "query/check/", "query/form/"}
 """Addresses that are nobody's in particular."""
-OWN = {"filters/saved/", "filters/new/", "filters/try/", "query/jobs/", "query/saved/new/"}
+OWN = {
+    *("filters/saved/", "filters/new/", "filters/try/", "filters/export/", "filters/import/"),
+    *("query/jobs/", "query/saved/new/"),
+}
 """Addresses at which everybody has their own."""
 ACTIONS = {
     "filters/{filter_id}/{what}/": [
