@@ -99,7 +99,8 @@ class LoginThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         account = str(request.data.get("username", ""))[:200].strip().lower()
-        return consume(request._request, action="token", key=account) is not None
+        allowed: bool = consume(request._request, action="token", key=account)
+        return allowed
 
     def wait(self) -> float:
         return 600.0
