@@ -95,14 +95,27 @@ class Trees:
             number = int(told["num_tree_per_iteration"])
             objective, *settings = told["objective"].split()
             features = tuple(told["feature_names"].split())
-            first, *columns = _nodes(rest.split("\nend of trees", 1)[0], len(features))
+            columns = _nodes(rest.split("\nend of trees", 1)[0], len(features))
         except TreesError:
             raise
         except (KeyError, ValueError, IndexError) as error:
             raise TreesError(f"not a model of LightGBM: {error}") from error
+        first, feature, threshold, missing_right, child, value = columns
         scale = number / (len(first) - 1) if "average_output" in head.splitlines() else 1.0
         scale *= next((float(one[8:]) for one in settings if one.startswith("sigmoid:")), 1.0)
-        return cls(number, objective, scale, features, first, _depths(first, columns[3]), *columns)
+        return cls(
+            number,
+            objective,
+            scale,
+            features,
+            first,
+            _depths(first, child),
+            feature,
+            threshold,
+            missing_right,
+            child,
+            value,
+        )
 
     def raw(self, rows: Float32) -> Float64:
         """Sums of the leaves that rows fall into, shape (rows, number), before `scale`."""

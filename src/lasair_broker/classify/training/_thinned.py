@@ -30,7 +30,7 @@ def thinned(curves: LabelledCurves, seed: int) -> LabelledCurves:
     kept = rng.random(len(of_point)) < rng.uniform(*_KEPT, number)[of_point]
     kept |= (np.bincount(of_point[kept], minlength=number) < _FEWEST)[of_point]
     added = rng.uniform(0.0, _NOISE, number)[of_point] * curves.error
-    ages = 10.0 ** rng.uniform(*np.log10(_AGES), number)
+    ages = 10.0 ** rng.uniform(np.log10(_AGES[0]), np.log10(_AGES[1]), number)
     worse = replace(
         curves,
         offsets=np.concatenate([[0], np.cumsum(np.bincount(of_point[kept], minlength=number))]).astype(
