@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -108,9 +109,9 @@ class _Consent(WebProfileDialog):  # type: ignore[misc]  # astropy has no types
 
 
 @pytest.fixture
-def received() -> Iterator[list[tuple[str, dict[str, str]]]]:
+def received() -> Iterator[Queue[tuple[str, dict[str, str]]]]:
     """What a program that is connected to a hub of this machine gets."""
-    told: list[tuple[str, dict[str, str]]] = []
+    told: Queue[tuple[str, dict[str, str]]] = Queue()
     consent = _Consent()
     hub = SAMPHubServer(web_profile=True, web_profile_dialog=consent, mode="multiple", addr="127.0.0.1")
     hub.start()
@@ -122,7 +123,7 @@ def received() -> Iterator[list[tuple[str, dict[str, str]]]]:
     def receive(
         key: Any, sender: Any, number: Any, kind: str, parameters: dict[str, str], *more: Any
     ) -> None:
-        told.append((kind, parameters))
+        told.put((kind, parameters))
 
     for kind in ("table.load.votable", "coord.pointAt.sky"):
         client.bind_receive_notification(kind, receive)
@@ -136,16 +137,18 @@ def received() -> Iterator[list[tuple[str, dict[str, str]]]]:
 def test_a_table_and_a_place_go_to_other_programs(
     page: Page,
     allow_host: Callable[[Page, str], None],
-    received: list[tuple[str, dict[str, str]]],
+    received: Queue[tuple[str, dict[str, str]]],
     number: str,
 ) -> None:
     allow_host(page, "localhost:21012")
     show(page, number)
+    got = []
     for item in ("TOPCAT and others", "Aladin and others"):
         page.get_by_role("button", name="Open in").click()
         page.get_by_role("button", name=item).click()
         expect(page.locator(".toast-body").last).to_contain_text("Sent to 1 program.")
-    (load, table), (point, place) = received
+        got.append(received.get(timeout=60))
+    (load, table), (point, place) = got
     assert (load, point) == ("table.load.votable", "coord.pointAt.sky")
     answer = requests.get(table["url"], timeout=60)  # as TOPCAT does, with no cookie
     assert answer.content.startswith(b"<?xml")
