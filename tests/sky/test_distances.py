@@ -149,8 +149,9 @@ def test_expected_levels_are_those_of_quadrature() -> None:
     assert skymap.distmu is not None
     assert skymap.distsigma is not None
     assert skymap.distnorm is not None
-    for cell, distance, error in ((np.argmax(skymap.density), 41.0, 3.0), (np.argmax(skymap.density), 15.0, 9.0),
-                                  (np.argsort(-skymap.density)[400], 60.0, 25.0)):  # fmt: skip
+    best = np.argmax(skymap.density)
+    another = np.argsort(-skymap.density)[400]
+    for cell, distance, error in ((best, 41.0, 3.0), (best, 15.0, 9.0), (another, 60.0, 25.0)):
         density, mu, sigma, norm = (
             a[[cell]] for a in (skymap.density, skymap.distmu, skymap.distsigma, skymap.distnorm)
         )

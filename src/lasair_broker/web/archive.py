@@ -126,9 +126,7 @@ def ask(
     limits = limits_of(user)
     allowed, seconds = (limits.job_rows, limits.job_seconds) if background else (limits.rows, limits.seconds)
     most = allowed if limit is None else min(limit, allowed)
-    rows = archive().query(
-        query.render, max_rows=offset + most + 1, timeout=seconds, cancelled=cancelled
-    )
+    rows = archive().query(query.render, max_rows=offset + most + 1, timeout=seconds, cancelled=cancelled)
     return rows.slice(offset, most), rows.num_rows > offset + most
 
 

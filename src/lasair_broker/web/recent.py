@@ -126,7 +126,5 @@ def hits_of_own_filters(user: User, limit: int = 10) -> list[dict[str, Any]]:
 
 
 def _one(text: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = (
-        archive().query(parse(text, PUBLIC).render, max_rows=1).to_pylist()
-    )
+    found: list[dict[str, Any]] = archive().query(parse(text, PUBLIC).render, max_rows=1).to_pylist()
     return found[0]

@@ -19,9 +19,7 @@ MOST = 100_000
 """Tags that a user may have."""
 
 
-def keep(
-    user: User, diaObjectId: int, label: str = SAVED, collaboration: Collaboration | None = None
-) -> Tag:
+def keep(user: User, diaObjectId: int, label: str = SAVED, collaboration: Collaboration | None = None) -> Tag:
     """Keep an object under a word; the tag that there is, if it is kept so already.
 
     Parameters
