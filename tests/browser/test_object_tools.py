@@ -120,9 +120,7 @@ def received() -> Iterator[Queue[tuple[str, dict[str, str]]]]:
     client = SAMPIntegratedClient(addr="127.0.0.1")
     client.connect(hub_params=hub.params)
 
-    def receive(
-        key: Any, sender: Any, number: Any, kind: str, parameters: dict[str, str], *more: Any
-    ) -> None:
+    def receive(key: Any, sender: Any, kind: str, parameters: dict[str, str], extra: Any) -> None:
         told.put((kind, parameters))
 
     for kind in ("table.load.votable", "coord.pointAt.sky"):
