@@ -46,7 +46,10 @@ def export(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise fail(f"cannot write {output}: {error.strerror}") from None
-    console.print(f"{len(chosen)} filters written to {escape(str(output))}", highlight=False)
+    console.print(
+        f"{len(chosen)} filter{'' if len(chosen) == 1 else 's'} written to {escape(str(output))}",
+        highlight=False,
+    )
 
 
 def bring(

@@ -131,7 +131,8 @@ def _entries(text: str) -> list[_InAFile]:
             entries.append(_InAFile.model_validate(each))
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False):
-                faults[".".join([f"filter {number}", *map(str, problem["loc"])])] = problem["msg"]
+                said = problem["msg"] if problem["loc"] else "is no list of fields: name, adql, …"
+                faults[".".join([f"filter {number}", *map(str, problem["loc"])])] = said
     if faults:
         raise Invalid(faults)
     return entries
