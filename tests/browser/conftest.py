@@ -140,6 +140,7 @@ def new_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
             **options,
         )
         context.set_default_timeout(20_000)
+        context.set_default_navigation_timeout(60_000)  # a site's first page, on a busy machine
         contexts.append(context)
         watches.append(_Watch(context, urlsplit(site.address).netloc))
         page = context.new_page()

@@ -296,15 +296,16 @@ def test_a_worker_of_a_site_killed_beside_another(
     site: ArchiveSettings,
     tmp_path: Path,
 ) -> None:
-    """Two members of one group write to one PostgreSQL archive; one is killed at a step, and comes back."""
+    """Of two members of one group, which write to one PostgreSQL archive, one is killed at a step; when the
+    other has come it comes back."""
     orders = []
     for number in range(2):
         order = _order(kafka, topics[0], tmp_path / f"site-{step}")
         order["kafka"]["options"] = {"group.instance.id": f"worker-{number}", "session.timeout.ms": 6000}
         orders.append({**order, "archive": site.model_dump(mode="json")})
-    workers.start(orders[0], step, 1)
-    other_workers.start(orders[1])
+    workers.start(orders[0], step, 1)  # alone at first, or there might be nothing left for it to be killed at
     assert workers.ended() == -signal.SIGKILL
+    other_workers.start(orders[1])
     workers.start(orders[0])
     assert workers.ended() == 0
     assert other_workers.ended() == 0

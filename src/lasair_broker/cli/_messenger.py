@@ -72,14 +72,19 @@ def versions(name: _Name) -> None:
     rows = read_versions(settings.context.catalogues)
     shown = {
         "version": "", "alertType": "", "noticeMjdTai": ".5f", "eventClass": "", "area90": ",.1f",
-        "distance": ",.0f", "falseAlarmRate": ".2g", "skymap": "", "skymapUrl": "",
+        "distance": ",.0f", "falseAlarmRate": ".2g", "skymap": "",
     }  # fmt: skip
     table = Table(*shown, box=None)
+    table.columns[1].no_wrap, table.columns[1].min_width = True, len("preliminary")
+    missing = []
     for row in rows.filter(pc.equal(rows["eventName"], name)).to_pylist():
         if row["skymap"] is None and row["skymapUrl"] is not None:
             row["skymap"] = "missing"
+            missing.append(f"the map of version {row['version']} is still missing: {row['skymapUrl']}")
         table.add_row(*(_figure(row[column], form) for column, form in shown.items()))
     console.print(table)
+    for line in missing:
+        console.print(escape(line), highlight=False, soft_wrap=True)
 
 
 @app.command("map")
