@@ -16,13 +16,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from .errors import ArchiveCorruptError
-from .interface import Archive, Progress
+from .interface import Archive, Cutout, Progress
 from .packs import PackReader, PackWriter
 
 __all__ = ["Retention", "Tidied", "tidy_archive"]
@@ -32,7 +33,7 @@ Bool = npt.NDArray[np.bool_]
 
 _NAME = re.compile(r"raw-(\d{5})-[0-9a-f]+\.pack")
 _PIECE_BYTES = 64 * 1024**2
-_IMAGES = ("Difference", "Science", "Template")
+_IMAGES = get_args(Cutout)
 _MOVED_ALERTS = pa.schema(
     [
         ("diaSourceId", pa.int64()),

@@ -71,7 +71,7 @@ class NightKeeper:
             self._night, self._begun, self._lags = night, dict(self._times.report()), _Lags()
         elif not self._ended and self._clock() - self._kept < _KEEP_SECONDS:
             return {}
-        rows = pa.concat_tables([*self._ended, self._rows()])
+        rows = self._unkept()
         self._given = True
         return {"stage_nights": rows} if rows.num_rows else {}
 
@@ -85,7 +85,7 @@ class NightKeeper:
 
     def finish(self) -> None:
         """Keep what was done since the last time."""
-        rows = pa.concat_tables([*self._ended, self._rows()])
+        rows = self._unkept()
         if not rows.num_rows:
             return
         try:
@@ -95,6 +95,9 @@ class NightKeeper:
 
     def _night_now(self) -> int:
         return math.floor(self._now() - 0.5)
+
+    def _unkept(self) -> pa.Table:
+        return pa.concat_tables([*self._ended, self._rows()])
 
     def _rows(self) -> pa.Table:
         rows = []

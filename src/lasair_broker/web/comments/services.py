@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -15,9 +14,7 @@ from lasair_broker.web.archive import object_number
 from lasair_broker.web.comments.models import Comment, CommentQuerySet
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.sharing import Visibility
-
-KEPT_REMOVED = timedelta(days=30)
-"""So long a removed comment can be had back; then it is gone."""
+from lasair_broker.web.trash import KEPT
 
 
 def of_object(user: User | AnonymousUser | None, diaObjectId: int) -> CommentQuerySet:
@@ -90,7 +87,7 @@ def remove(user: User, comment_id: int) -> None:
     found = sharing.editable(Comment.objects.all(), user, comment_id, lock=True)
     now = timezone.now()
     Comment.objects.filter(pk=found.pk).update(removed=now)
-    Comment.objects.filter(removed__lt=now - KEPT_REMOVED).delete()
+    Comment.objects.filter(removed__lt=now - KEPT).delete()
 
 
 @transaction.atomic

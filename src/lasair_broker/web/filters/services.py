@@ -6,7 +6,6 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -26,11 +25,9 @@ from lasair_broker.web.filters.models import (
 )
 from lasair_broker.web.filters.queries import check
 from lasair_broker.web.filters.wording import Wording, wording_of
+from lasair_broker.web.trash import KEPT
 
 _TOPIC_LENGTH = 128
-
-KEPT_DELETED = timedelta(days=30)
-"""For so long a deleted filter can be restored."""
 
 
 @dataclass(frozen=True)
@@ -199,14 +196,14 @@ def share(user: User, filter_id: int, visibility: str, collaboration: Collaborat
 @transaction.atomic
 def delete(user: User, filter_id: int) -> None:
     """Stop a filter and remove it with its versions and outputs. Only its owner may, and may `restore` it
-    within KEPT_DELETED."""
+    within KEPT."""
     found = _editable(user, filter_id)
     if not (user.is_superuser or found.owner_id == user.pk):
         raise NotAllowed(f"only its owner, {found.owner.username}, may delete it")
     _retire(found)
     found.deleted = timezone.now()
     found.save(update_fields=["deleted"])
-    Filter.everything.filter(owner=found.owner, deleted__lt=timezone.now() - KEPT_DELETED).delete()
+    Filter.everything.filter(owner=found.owner, deleted__lt=timezone.now() - KEPT).delete()
 
 
 @transaction.atomic
@@ -229,7 +226,7 @@ def restore(user: User, filter_id: int) -> Filter:
 
 def deleted_by(user: User) -> FilterQuerySet:
     """The user's filters that can be restored, the last deleted first."""
-    since = timezone.now() - KEPT_DELETED
+    since = timezone.now() - KEPT
     return Filter.everything.filter(owner=user, deleted__gte=since).order_by("-deleted")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -18,9 +17,7 @@ from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 from lasair_broker.web.photometry import rows as points
 from lasair_broker.web.photometry.models import PhotometryPoint, PhotometrySet, PhotometrySetQuerySet
 from lasair_broker.web.sharing import Visibility
-
-KEPT_REMOVED = timedelta(days=30)
-"""So long a removed set can be had back; then it is gone."""
+from lasair_broker.web.trash import KEPT
 
 SCHEMA = pa.schema(
     [
@@ -135,7 +132,7 @@ def remove(user: User, set_id: int) -> None:
         raise NotAllowed(f"only its owner, {found.owner.username}, may remove it")
     now = timezone.now()
     PhotometrySet.objects.filter(pk=found.pk).update(removed=now)
-    PhotometrySet.objects.filter(removed__lt=now - KEPT_REMOVED).delete()
+    PhotometrySet.objects.filter(removed__lt=now - KEPT).delete()
 
 
 @transaction.atomic

@@ -255,13 +255,11 @@ def array_of(values: Sequence[Any]) -> pa.Array:
     """Values as Arrow; as text what is no number, text, truth or time, or not all of a kind."""
     try:
         array = pa.array(values)
+        if not (pa.types.is_null(array.type) or pa.types.is_nested(array.type)):
+            return array
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-    if pa.types.is_null(array.type):
-        return array.cast(pa.string())
-    if pa.types.is_nested(array.type):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-    return array
+        pass
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
 def _compared(values: pa.ChunkedArray, sign: str, text: str) -> Mask | None:

@@ -8,7 +8,8 @@ by index. The result is that of the server alone.
 
 from __future__ import annotations
 
-from ._columnar import Columnar, SnapshotPlace
+from ._columnar import Columnar
+from ._place import SnapshotPlace
 from ._refresh import Refreshed
 
 __all__ = ["Columnar", "Refreshed", "SnapshotPlace"]

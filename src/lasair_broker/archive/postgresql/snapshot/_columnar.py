@@ -10,7 +10,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,7 +17,6 @@ import pyarrow as pa
 import structlog
 
 from lasair_broker.schema import TABLES, arrow_schema, quoted
-from lasair_broker.settings import ArchiveSettings
 
 from ...duckdb._query import query as run
 from ...errors import ArchiveError, QueryError
@@ -28,9 +26,10 @@ from .._tables import NAMESPACE
 from . import _changes
 from ._changes import KEPT, WHOLE
 from ._manifest import Manifest
+from ._place import SnapshotPlace, listed
 from ._refresh import LASTS_SECONDS, Refreshed, refresh
 
-__all__ = ["Columnar", "Overlay", "SnapshotPlace"]
+__all__ = ["Columnar", "Overlay"]
 
 _log = structlog.get_logger(__name__)
 
@@ -40,30 +39,6 @@ _DEAR = 10_000.0
 _MOST_CHANGED = 300_000
 _PLANNING_MILLISECONDS = 5_000
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"')
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotPlace:
-    """Where a snapshot is.
-
-    Attributes
-    ----------
-    folder
-        On a fast local disk.
-    memory_limit, threads
-        What DuckDB may take to read and to write it.
-    """
-
-    folder: Path
-    memory_limit: str = "500MB"
-    threads: int = 1
-
-    @classmethod
-    def of(cls, settings: ArchiveSettings) -> SnapshotPlace | None:
-        """As the settings say; None if there is to be none."""
-        if settings.snapshot is None:
-            return None
-        return cls(settings.snapshot.absolute(), settings.memory_limit, settings.threads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +67,7 @@ class Columnar:
 
     def refresh(self, session: Session, progress: Progress | None = None) -> Refreshed | None:
         """See `refresh`."""
-        place = self._place
-        return refresh(
-            session,
-            place.folder,
-            _name_of(session),
-            memory_limit=place.memory_limit,
-            threads=place.threads,
-            progress=progress,
-        )
+        return refresh(session, self._place, _name_of(session), progress)
 
     def overlay(self, session: Session, plain: str, columnar: str) -> Overlay | None:
         """What a search needs beside the snapshot's files; None if the server had better answer it.
@@ -135,7 +102,7 @@ class Columnar:
         """
         cursor = self._cursor()
         try:
-            self._lay_out(cursor, columnar, overlay)
+            self._lay_out(cursor, overlay)
             found = run(cursor, columnar, max_rows, timeout, cancelled)
         except duckdb.Error as error:
             raise QueryError(f"the snapshot cannot be read: {error}") from error
@@ -191,38 +158,26 @@ class Columnar:
     def _cursor(self) -> Any:
         with self._guard:
             if self._root is None:
-                folder = str(self._place.folder).replace("'", "''")
-                config: dict[str, str | bool | int | float | list[str]] = {
-                    "memory_limit": self._place.memory_limit,
-                    "threads": self._place.threads,
-                    "temp_directory": str(self._place.folder / "spill"),
-                    "python_enable_replacements": False,
-                    "autoinstall_known_extensions": False,
-                    "allow_community_extensions": False,
-                }
-                root = duckdb.connect(":memory:", config=config)
-                root.execute("SET GLOBAL TimeZone = 'UTC'")
+                root = self._place.connect()
                 root.execute("SET GLOBAL parquet_metadata_cache = true")
-                root.execute(f"SET allowed_directories = ['{folder}']")
+                root.execute(f"SET allowed_directories = {listed([self._place.folder])}")
                 root.execute("SET enable_external_access = false")
                 root.execute("SET lock_configuration = true")
                 self._root = root
             return self._root.cursor()
 
-    def _lay_out(self, cursor: Any, columnar: str, overlay: Overlay) -> None:
+    def _lay_out(self, cursor: Any, overlay: Overlay) -> None:
         """Give the connection each table as it is now: of what is in the files, what has not changed, and
         the rows of what has."""
         cursor.register("_changed", overlay.ids)
-        names = set(_QUOTED.findall(columnar))
         for name, rows in overlay.rows.items():
             cursor.register(f"_new_{name}", rows)
-            columns = ", ".join(map(quoted, _wanted(name, names)))
+            columns = ", ".join(map(quoted, rows.column_names))
             parts = [f"SELECT {columns} FROM _new_{name}"]
-            files = overlay.manifest.paths(self._place.folder, name) if name in KEPT else []
+            files = overlay.manifest.paths(self._place.folder, name)
             if files:
-                listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
                 unchanged = "" if not overlay.ids.num_rows else " ANTI JOIN _changed USING (diaObjectId)"
-                parts.insert(0, f"SELECT {columns} FROM read_parquet([{listed}]){unchanged}")
+                parts.insert(0, f"SELECT {columns} FROM read_parquet({listed(files)}){unchanged}")
             cursor.execute(f"CREATE TEMP VIEW {quoted(name)} AS {' UNION ALL '.join(parts)}")
 
 

@@ -13,10 +13,13 @@ from lasair_broker.schema import TABLES, sql_type
 
 from ._changes import KEPT
 
-__all__ = ["NOWHERE", "Manifest", "layout"]
+__all__ = ["NOWHERE", "Files", "Manifest", "layout", "names_of"]
 
 _NAME = "snapshot.json"
 _LAYOUT = 1
+
+Files = dict[str, dict[int, list[str]]]
+"""For each table the files of each sky cell, relative to the folder."""
 
 NOWHERE = -1
 """The cell of rows whose object the archive does not have."""
@@ -30,6 +33,11 @@ def layout() -> str:
         for column in TABLES[name].columns
     ]
     return f"{_LAYOUT}-{zlib.crc32(repr(columns).encode()):08x}"
+
+
+def names_of(files: Files) -> set[str]:
+    """All files, of whatever table and cell."""
+    return {file for cells in files.values() for some in cells.values() for file in some}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class Manifest:
     order
         HEALPix order of the cells.
     files
-        For each table the files of each sky cell, relative to the folder.
+        See `Files`.
     superseded
         Files of earlier snapshots that searches may still read, and since when they are superseded.
     """
@@ -62,7 +70,7 @@ class Manifest:
     taken: float
     number: int
     order: int
-    files: dict[str, dict[int, list[str]]]
+    files: Files
     superseded: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -94,8 +102,7 @@ class Manifest:
 
     def tidy(self, folder: Path) -> None:
         """Remove files that no snapshot names, of refreshes that were broken off."""
-        named = {file for cells in self.files.values() for files in cells.values() for file in files}
-        named |= set(self.superseded)
+        named = names_of(self.files) | set(self.superseded)
         for path in folder.glob("*/*.parquet"):
             if str(path.relative_to(folder)) not in named:
                 with suppress(OSError):

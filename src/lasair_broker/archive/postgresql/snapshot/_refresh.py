@@ -27,7 +27,8 @@ from ...interface import Progress
 from .._session import Session
 from . import _changes
 from ._changes import KEPT
-from ._manifest import NOWHERE, Manifest, layout
+from ._manifest import NOWHERE, Manifest, layout, names_of
+from ._place import SnapshotPlace, listed, text
 
 __all__ = ["LASTS_SECONDS", "Refreshed", "refresh"]
 
@@ -66,15 +67,9 @@ class Refreshed:
 
 
 def refresh(
-    session: Session,
-    folder: Path,
-    archive: str,
-    *,
-    memory_limit: str,
-    threads: int,
-    progress: Progress | None = None,
+    session: Session, place: SnapshotPlace, archive: str, progress: Progress | None = None
 ) -> Refreshed | None:
-    """Bring the snapshot in `folder` up to this moment's state of the archive.
+    """Bring a snapshot up to this moment's state of the archive.
 
     Searches go on meanwhile, on the files of the snapshot before. If this is broken off, nothing has changed.
 
@@ -82,10 +77,10 @@ def refresh(
     ----------
     session
         With the server; of the archive's own user.
+    place
+        Where it is.
     archive
         The name of the archive, so that no snapshot is taken for that of another one.
-    memory_limit, threads
-        Of DuckDB, which writes the files.
     progress
         Told what is done, and the fraction.
 
@@ -93,6 +88,7 @@ def refresh(
     -------
     None if another process is at it.
     """
+    folder = place.folder
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder) as free:
         if not free:
@@ -111,7 +107,7 @@ def refresh(
             ):
                 old = None
             order = old.order if old is not None else _order_for(session)
-            with _Writer(folder, old, order, memory_limit, threads) as writer:
+            with _Writer(place, old, order) as writer:
                 objects = (
                     _everything(session, writer, progress)
                     if old is None
@@ -145,14 +141,12 @@ def _publish(
     state: str,
     now: float,
 ) -> None:
-    kept = {file for cells in writer.files.values() for some in cells.values() for file in some}
     superseded: dict[str, float] = {}
     if old is not None:
         superseded = {
             file: since for file, since in old.superseded.items() if now - since < _SEARCHES_LAST_SECONDS
         }
-        before = {file for cells in old.files.values() for some in cells.values() for file in some}
-        superseded |= dict.fromkeys(before - kept, now)
+        superseded |= dict.fromkeys(names_of(old.files) - names_of(writer.files), now)
     number = old.number + 1 if old is not None else 1
     new = Manifest(archive, layout(), state, now, number, writer.order, writer.files, superseded)
     new.write(folder)
@@ -222,27 +216,16 @@ class _Writer:
         HEALPix order of the cells, and the bits by which a number of order 29 is shifted to give the cell's.
     """
 
-    def __init__(
-        self, folder: Path, old: Manifest | None, order: int, memory_limit: str, threads: int
-    ) -> None:
+    def __init__(self, place: SnapshotPlace, old: Manifest | None, order: int) -> None:
         self.order = order
         self.bits = 2 * (29 - order)
         self.files = {name: dict(old.files.get(name, {}) if old is not None else {}) for name in KEPT}
         self.written = 0
-        self._folder = folder
+        self._folder = place.folder
         # Unique also if an earlier refresh with this number was broken off.
         self._stamp = f"{time.time_ns():x}"
-        self._connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": memory_limit,
-                "threads": threads,
-                "temp_directory": str(folder / "spill"),
-                "preserve_insertion_order": False,
-                "python_enable_replacements": False,
-            },
-        )
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = place.connect()
+        self._connection.execute("SET preserve_insertion_order = false")
 
     def __enter__(self) -> _Writer:
         return self
@@ -270,9 +253,9 @@ class _Writer:
         )
         aside = self._folder / name / f"spread-{self._stamp}"
         aside.mkdir(parents=True)
-        objects = [str(self._folder / file) for files in self.files["objects"].values() for file in files]
+        objects = [self._folder / file for files in self.files["objects"].values() for file in files]
         source = (
-            f"read_parquet({_listed(objects)})"
+            f"read_parquet({listed(objects)})"
             if objects
             else "(SELECT 0 AS diaObjectId, 0 AS healpix29 LIMIT 0)"
         )
@@ -280,7 +263,7 @@ class _Writer:
             self._connection.execute(
                 f"COPY (SELECT a.*, coalesce(o.healpix29 >> {self.bits}, {NOWHERE}) AS cell FROM arrived a "
                 f"LEFT JOIN (SELECT diaObjectId, healpix29 FROM {source}) o USING (diaObjectId)) "
-                f"TO '{_escaped(aside)}' (FORMAT parquet, PARTITION_BY (cell))"
+                f"TO {text(aside)} (FORMAT parquet, PARTITION_BY (cell))"
             )
         for path in sorted(aside.glob("cell=*/*.parquet")):
             cell = int(path.parent.name.removeprefix("cell="))
@@ -312,9 +295,9 @@ class _Writer:
             # A row that came before its object lies nowhere, and its object is among those changed.
             before = {*cells.column("cell").unique().to_pylist(), NOWHERE} & self.files[name].keys()
             for cell in sorted({cell for (cell,) in found} | before):
-                there = [str(self._folder / file) for file in self.files[name].get(cell, [])]
+                there = [self._folder / file for file in self.files[name].get(cell, [])]
                 kept = (
-                    f"SELECT {columns} FROM read_parquet({_listed(there)}) ANTI JOIN ids USING (diaObjectId)"
+                    f"SELECT {columns} FROM read_parquet({listed(there)}) ANTI JOIN ids USING (diaObjectId)"
                 )
                 new = f"SELECT {columns} FROM ({placed}) WHERE cell = {int(cell)}"
                 both = f"{kept} UNION ALL {new}" if there else new
@@ -325,9 +308,9 @@ class _Writer:
         file = f"{name}/{cell}-{self._stamp}.parquet"
         path = self._folder / file
         path.parent.mkdir(exist_ok=True)
-        (count,) = self._connection.execute(
-            f"COPY ({sql}) TO '{_escaped(path)}' (FORMAT parquet)"
-        ).fetchone() or (0,)
+        (count,) = self._connection.execute(f"COPY ({sql}) TO {text(path)} (FORMAT parquet)").fetchone() or (
+            0,
+        )
         if count:
             self.files[name][cell] = [file]
             self.written += 1
@@ -350,11 +333,3 @@ class _Writer:
 
 def _order(name: str) -> str:
     return '"healpix29", "diaObjectId"' if name == "objects" else '"diaObjectId"'
-
-
-def _escaped(path: Path | str) -> str:
-    return str(path).replace("'", "''")
-
-
-def _listed(paths: list[str]) -> str:
-    return "[" + ", ".join(f"'{_escaped(path)}'" for path in paths) + "]"
