@@ -131,7 +131,8 @@ def _entries(text: str) -> list[_InAFile]:
             entries.append(_InAFile.model_validate(each))
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False):
-                said = problem["msg"] if problem["loc"] else "is no list of fields: name, adql, …"
+                no_fields = problem["type"] == "model_type"
+                said = "has no fields such as name and adql" if no_fields else problem["msg"]
                 faults[".".join([f"filter {number}", *map(str, problem["loc"])])] = said
     if faults:
         raise Invalid(faults)
