@@ -13,16 +13,11 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
-import pwd
-import shutil
 import statistics
-import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
@@ -31,19 +26,12 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 
+from _private_server import private_server
 from _synthetic_archive import Sky, payloads
 from lasair_broker.archive.postgresql import PostgreSQLArchive
 from lasair_broker.archive.postgresql._session import Session
 from lasair_broker.schema import quoted
 
-_SETTINGS = {
-    "shared_buffers": "2GB",
-    "max_wal_size": "16GB",
-    "checkpoint_timeout": "15min",
-    "wal_compression": "lz4",
-    "work_mem": "32MB",
-    "maintenance_work_mem": "512MB",
-}
 _SOURCES = 10
 _STEPS = (
     ("INSERT INTO object_ledger", "ledger: lock"),
@@ -57,39 +45,6 @@ _STEPS = (
     ("COPY cutouts", "alerts"),
     ("COMMIT", "commit"),
 )
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """A PostgreSQL of our own that keeps what it commits, on a socket in a folder of its own."""
-    binaries = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]))
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    user = "postgres" if os.geteuid() == 0 else None
-    if user:
-        os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-    owner = user or pwd.getpwuid(os.geteuid()).pw_name
-    subprocess.run(
-        [binaries / "initdb", "-D", folder / "data", "-A", "trust", "-U", owner, "-E", "UTF8", "--locale=C"],
-        check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder,
-    )  # fmt: skip
-    options = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
-    running = subprocess.Popen(
-        [binaries / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", *options],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder,
-    )  # fmt: skip
-    url = f"postgresql://{owner}@/postgres?host={folder}"
-    try:
-        while True:
-            try:
-                psycopg.connect(url).close()
-                break
-            except psycopg.OperationalError:
-                time.sleep(0.2)
-        yield url
-    finally:
-        running.terminate()
-        running.wait()
-        shutil.rmtree(folder)
 
 
 def fill(url: str, packs: Path, sky: Sky, objects: int) -> None:
@@ -295,7 +250,7 @@ def main() -> None:
             print(f"filled in {time.perf_counter() - began:.0f} s")
         measure(given.url, given.packs, objects, given.batch, given.skip, seconds)
         return
-    with server() as url, tempfile.TemporaryDirectory() as packs:
+    with private_server() as url, tempfile.TemporaryDirectory() as packs:
         began = time.perf_counter()
         fill(url, Path(packs), Sky(objects + objects // 8, _SOURCES), objects)
         print(f"filled in {time.perf_counter() - began:.0f} s")

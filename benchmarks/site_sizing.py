@@ -26,12 +26,12 @@ from pathlib import Path
 import psutil
 import yaml
 
+from _private_server import private_server
 from lasair_broker.archive.postgresql import PostgreSQLArchive
 from lasair_broker.packets import Messages, SchemaStore
 from lasair_broker.packets.simulator import Simulation
 from lasair_broker.stream import Pipeline, warm_up
 from pipeline import fastavro_seconds, stages
-from postgresql import server
 
 FIGURES = Path(__file__).with_name("site_figures.yaml")
 PAGE = Path(__file__).parents[1] / "docs" / "site-sizing.md"
@@ -188,7 +188,11 @@ def measure(visit: int) -> tuple[Figures, float]:
     simulation = Simulation(num_fields=1, num_nights=NIGHTS, revisit_nights=1, alerts_per_visit=visit)
     visits = itertools.groupby(simulation.visit_alerts(), key=operator.itemgetter(0))
     nights = [[part for _ in range(2) for _, part in next(visits)[1]] for _ in range(NIGHTS)]
-    with server() as url, tempfile.TemporaryDirectory() as packs, PostgreSQLArchive(url, packs) as archive:
+    with (
+        private_server() as url,
+        tempfile.TemporaryDirectory() as packs,
+        PostgreSQLArchive(url, packs) as archive,
+    ):
         pipeline.read_known(archive)
         for night in nights[:-1]:
             _write(archive, pipeline, night)

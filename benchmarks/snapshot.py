@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import psycopg
 
+from _private_server import private_server
 from _synthetic_archive import Sky, payloads
 from lasair_broker.archive.postgresql import PostgreSQLArchive, SnapshotPlace
 from lasair_broker.query import ARCHIVE, parse
-from postgresql import server
 
 SEARCH = """
     SELECT diaObjectId, ra, decl, g_psfFluxMean FROM objects
@@ -119,7 +119,7 @@ def main() -> None:
     given = parser.parse_args()
     objects = 1_000_000 if given.quick else given.objects
     context = multiprocessing.get_context("spawn")
-    with server() as url, tempfile.TemporaryDirectory() as folder:
+    with private_server() as url, tempfile.TemporaryDirectory() as folder:
         packs = str(Path(folder) / "packs")
         place = SnapshotPlace(Path(folder) / "snapshot", threads=2)
         with PostgreSQLArchive(url, packs, snapshot=place) as archive:
