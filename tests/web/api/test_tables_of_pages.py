@@ -204,6 +204,28 @@ def test_tables_of_what_users_have(client: Client, people: Any) -> None:
         assert [row[column] for row in lines(client.get(own[0]))] == expected, address
 
 
+def test_tables_of_members_and_versions(client: Client, people: Any, team: Any) -> None:
+    from lasair_broker.web.watchlists import services as watchlists
+
+    team("Tabled", manager=people.owner, editor=people.zoe, member=people.bea)
+    made = watchlists.create(people.owner, "Tabled versions")
+    for name in ("first.csv", "second.csv"):
+        watchlists.upload(people.owner, made.pk, b"ra,decl,name\n1,2,a\n", source_name=name)
+    members, versions = "/account/collaborations/tabled/", f"/watchlists/{made.pk}/"
+    for address, name, column, expected in (
+        (f"{members}?members-sort=-username", "members", "username", ["zoe", "owner", "bea"]),
+        (f"{members}?members-search=editor", "members", "username", ["zoe"]),
+        ("/account/collaborations/?own-search=tabl", "own", "role", ["manager"]),
+        (versions, "versions", "source_name", ["second.csv", "first.csv"]),
+        (f"{versions}?versions-sort=created&versions-search=first", "versions", "number", ["1"]),
+    ):
+        (own,) = [link for link in links(client.get(address).content.decode()) if f"{name}-as" in link]
+        assert [row[column] for row in lines(client.get(own))] == expected, address
+    assert client.get(f"{members}?members-as=csv").status_code == 200
+    client.force_login(people.carol)
+    assert client.get(f"{members}?members-as=csv").status_code == 404
+
+
 @pytest.mark.parametrize("address", ["/status/", "/schema/objects/", "/schema/?q=flux"])
 def test_tables_about_the_site(client: Client, address: str) -> None:
     found = [lines(client.get(link)) for link in links(client.get(address).content.decode())]

@@ -146,6 +146,18 @@ def test_private_things_are_seen_by_their_owner_only(
     assert "secret_topic" not in page
 
 
+def test_hits_are_taken_away_by_who_sees_them(
+    visitor: Visitor, people: Any, mine: int, everything: Any
+) -> None:
+    address = f"/objects/{mine}/panels/hits/?watchlists-as=csv"
+    assert SCRIPT in visitor(people.ann, htmx=True).get(address).content.decode()
+    assert SCRIPT not in visitor(people.bob, htmx=True).get(address).content.decode()
+    why = visitor(people.ann, htmx=True).get(
+        f"/objects/{mine}/filters/{everything.pk}/why/?why{everything.pk}-as=csv"
+    )
+    assert "nDiaSources" in why.content.decode()
+
+
 def test_public_things_are_seen_by_everybody(
     visitor: Visitor, people: Any, mine: int, everything: Any
 ) -> None:

@@ -91,6 +91,7 @@ def status(request: HttpRequest) -> HttpResponse:
         if name in held.tables and not name.endswith(("_hits", "_events"))
     ]
     times, counts = rates()
+    now = running(settings.LASAIR.metrics)
     context = {
         "held": held,
         "bytes": held.database_bytes + held.pack_bytes,
@@ -123,7 +124,18 @@ def status(request: HttpRequest) -> HttpResponse:
         else None,
         "quantiles": [f"{part:.0%}" for part in QUANTILES],
         "chores": chores(),
-        "running": running(settings.LASAIR.metrics),
+        "running": now,
+        "stages_now": shown(
+            request,
+            "now",
+            _STAGES,
+            ListedRows(now.stages, _STAGES),
+            caption="What each stage has done since the stream began",
+            size=100,
+            searchable=False,
+        )
+        if now is not None
+        else None,
         "charts": {
             "rates": {"times": times, "counts": counts},
             "nights": _by_night(known),

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lasair_broker.web.accounts import services
-from lasair_broker.web.accounts.models import Collaboration, Role, User
+from lasair_broker.web.accounts.models import Collaboration, Membership, Role, User
 from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.tables import Column, Table
+
+_OWN = (
+    Column("name", "Collaboration", sortable=True, template="site/account/_collaboration.html"),
+    Column("role", "You are", sortable=True),
+    Column("members", "Members", numeric=True, sortable=True),
+    Column("since", "Since", sortable=True, template="site/account/_day.html"),
+)
+_OTHERS = (
+    Column("name", "Collaboration", sortable=True, template="site/account/_collaboration.html"),
+    Column("description", "What it does", template="site/account/_shortly.html"),
+)
+_MEMBERS = (
+    Column("username", "Username", sortable=True),
+    Column("role", "Role", sortable=True, template="site/account/_role.html"),
+    Column("since", "Since", sortable=True, template="site/account/_day.html"),
+    Column("own", "", template="site/account/_member_actions.html", filed=False),
+)
 
 
 class CollaborationForm(forms.Form):
@@ -47,9 +69,38 @@ def index(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{made.name} is founded. Now admit its members.")
             return redirect("account:collaboration", made.slug)
-    own = user.memberships.select_related("collaboration").order_by("collaboration__name")
-    others = Collaboration.objects.visible_to(user).exclude(memberships__user=user).order_by("name")
-    context = {"form": form, "memberships": own, "others": others}
+    others = Collaboration.objects.visible_to(user).exclude(memberships__user=user)
+    context = {
+        "form": form,
+        "own": shown(
+            request,
+            "own",
+            _OWN,
+            StoredRows(
+                user.memberships.select_related("collaboration").annotate(
+                    members=Count("collaboration__memberships")
+                ),
+                _OWN,
+                ("collaboration__name", "collaboration__description"),
+                {"name": "collaboration__name"},
+                _own,
+            ),
+            caption="Yours",
+            title=True,
+            sort="name",
+            empty="You are of no collaboration yet. Its manager can admit you by your username, or found one "
+            "yourself.",
+        ),
+        "others": shown(
+            request,
+            "others",
+            _OTHERS,
+            StoredRows(others, _OTHERS, ("name", "description")),
+            caption="Others",
+            title=True,
+            sort="name",
+        ),
+    }
     return render(request, "site/account/collaborations.html", context)
 
 
@@ -101,16 +152,63 @@ def _page(request: HttpRequest, slug: str, form: MemberForm) -> HttpResponse:
     found = Collaboration.objects.visible_to(user).filter(slug=slug).first()
     if found is None:
         raise NotFound(f"there is no collaboration {slug}")
-    members = found.memberships.select_related("user").order_by("user__username")
-    is_member = user.is_superuser or any(member.user_id == user.pk for member in members)
+    is_member = user.is_superuser or found.memberships.filter(user=user).exists()
+    manages = Collaboration.objects.editable_by(user).filter(pk=found.pk).exists()
     context = {
         "collaboration": found,
-        "members": members if is_member else None,
-        "manages": Collaboration.objects.editable_by(user).filter(pk=found.pk).exists(),
-        "roles": Role.choices,
+        "members": _members(request, found, manages=manages) if is_member else None,
+        "manages": manages,
         "form": form,
     }
     return render(request, "site/account/collaboration.html", context)
+
+
+def _members(request: HttpRequest, found: Collaboration, *, manages: bool) -> Table:
+    user = _person(request)
+
+    def made(members: Sequence[Membership]) -> list[dict[str, Any]]:
+        return [
+            {
+                "slug": found.slug,
+                "username": each.user.username,
+                "role": each.role,
+                "since": each.since,
+                "roles": Role.values if manages else (),
+                "own": each.user_id == user.pk,
+            }
+            for each in members
+        ]
+
+    return shown(
+        request,
+        "members",
+        _MEMBERS,
+        StoredRows(
+            found.memberships.select_related("user"),
+            _MEMBERS,
+            ("user__username", "role"),
+            {"username": "user__username"},
+            made,
+        ),
+        caption="Members",
+        title=True,
+        sort="username",
+        search_label="Search by username or role",
+        path=reverse("account:collaboration", args=[found.slug]),
+    )
+
+
+def _own(memberships: Sequence[Membership]) -> list[dict[str, Any]]:
+    return [
+        {
+            "slug": each.collaboration.slug,
+            "name": each.collaboration.name,
+            "role": each.role,
+            "members": each.members,  # type: ignore[attr-defined]  # the query counts them
+            "since": each.since,
+        }
+        for each in memberships
+    ]
 
 
 def _tell(form: forms.Form, error: Invalid) -> None:

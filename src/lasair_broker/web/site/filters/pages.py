@@ -17,10 +17,59 @@ from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import NotFound, ServiceError
 from lasair_broker.web.filters import services, trying
 from lasair_broker.web.filters.models import Filter, FilterVersion
+from lasair_broker.web.site.contents import ListedRows, shown
 from lasair_broker.web.site.query.tables import object_address
 from lasair_broker.web.site.sparklines import bars
+from lasair_broker.web.site.tables import Column
+from lasair_broker.web.site.templatetags.status import date_of_mjd
 
 _NIGHTS = 30
+_NIGHTLY = (
+    Column(
+        "night",
+        "Night",
+        sortable=True,
+        template="site/filters/_cell_night.html",
+        plain=lambda night: date_of_mjd(night.night),
+    ),
+    Column("hits", "Hits", numeric=True, digits=4, sortable=True),
+    Column("objects", "Objects", numeric=True, digits=4, sortable=True),
+    Column("alerted", "of alerted", numeric=True, digits=4, sortable=True),
+)
+_RUNS = (
+    Column("night", "Night", sortable=True, template="site/filters/_cell_date.html"),
+    Column(
+        "version",
+        "Version",
+        numeric=True,
+        sortable=True,
+        template="site/filters/_cell_version.html",
+        plain=lambda run: run.version.number,
+    ),
+    Column("alerts", "Alerts", numeric=True, digits=4, sortable=True),
+    Column("rows", "Hits", numeric=True, digits=4, sortable=True),
+    Column(
+        "seconds",
+        "Mean",
+        "ms",
+        "Of a batch.",
+        numeric=True,
+        sortable=True,
+        template="site/filters/_cell_milliseconds.html",
+        plain=lambda run: 1000.0 * run.seconds / run.batches if run.batches else None,
+    ),
+    Column(
+        "longest",
+        "Longest",
+        "ms",
+        "Of a batch.",
+        numeric=True,
+        sortable=True,
+        template="site/filters/_cell_longest.html",
+        plain=lambda run: 1000.0 * run.longest,
+    ),
+    Column("failures", "Failures", numeric=True, digits=4, sortable=True),
+)
 
 
 @require_safe
@@ -70,7 +119,32 @@ def health(request: HttpRequest, filter_id: int) -> HttpResponse:
         "health": found,
         "version": version,
         "percent": "" if fraction is None else f"{100.0 * fraction:.3g}",
-        "nights": [(night, _date(night.night)) for night in found.nights],
+        "nights": shown(
+            request,
+            "nights",
+            _NIGHTLY,
+            ListedRows(found.nights, _NIGHTLY),
+            caption="Hits of each night",
+            sort="night",
+            descending=True,
+            size=25,
+            empty=f"No alert came in the last {_NIGHTS} nights.",
+            searchable=False,
+            in_address=False,
+        ),
+        "runs": shown(
+            request,
+            "runs",
+            _RUNS,
+            ListedRows(found.statistics, _RUNS),
+            caption="What running it came to, by night",
+            sort="night",
+            descending=True,
+            size=25,
+            empty="It has not run yet.",
+            searchable=False,
+            in_address=False,
+        ),
         "bars": bars(counts, f"hits a night: {', '.join(map(str, counts))}"),
         "total": sum(counts),
         "classes": [(name or "no class", count, 100.0 * count / most) for name, count in classes],
@@ -136,11 +210,6 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 def _kind(line: str) -> str:
     return {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "same")
-
-
-def _date(night: int) -> str:
-    """The date of a night that begins at noon UTC of an MJD."""
-    return f"{datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=night):%Y-%m-%d}"
 
 
 def _person(request: HttpRequest) -> User:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from lasair_broker.web.api.v1.base import collaboration_named
 from lasair_broker.web.errors import Invalid
 from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.all_sky import Picture, places
-from lasair_broker.web.site.contents import ArrowRows, shown
+from lasair_broker.web.site.contents import ArrowRows, StoredRows, shown
 from lasair_broker.web.site.lists.common import (
     OBJECT_CELL,
     WHOSE,
@@ -32,7 +33,7 @@ from lasair_broker.web.site.lists.common import (
 from lasair_broker.web.site.lists.watchlist_forms import WatchlistForm
 from lasair_broker.web.site.tables import Column, Table
 from lasair_broker.web.watchlists import services
-from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger
+from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger, WatchlistVersion
 
 _LISTS = (
     Column("name", "Name", sortable=True, template="site/lists/_watchlist_name.html"),
@@ -82,6 +83,13 @@ _EVENTS = (
     Column("magnitude", "Magnitude", "AB", numeric=True, digits=4, sortable=True),
     Column("midpointMjdTai", "Observed", "MJD TAI", numeric=True, digits=9, sortable=True),
 )
+_VERSIONS = (
+    Column("number", "Version", numeric=True, sortable=True, template="site/lists/_version.html"),
+    Column("created", "Made", sortable=True, template="site/lists/_when.html"),
+    Column("source_name", "From", sortable=True, template="site/lists/_source.html"),
+    Column("row_count", "Rows", numeric=True, digits=4, sortable=True),
+    Column("restore", "", template="site/lists/_restore_version.html", filed=False),
+)
 
 
 _TABS = (("found", "Objects found"), ("rows", "Rows"), ("triggers", "Triggers"), ("versions", "Versions"))
@@ -114,7 +122,6 @@ def page(request: HttpRequest, list_id: int) -> HttpResponse:
     found = services.get(request.user, list_id)
     may_edit = Watchlist.objects.editable_by(request.user).filter(pk=list_id).exists()
     rows = services.all_rows(request.user, list_id)
-    versions = list(found.versions.order_by("-number")[:50])
     context: dict[str, Any] = {
         "list": found,
         "may_edit": may_edit,
@@ -155,7 +162,7 @@ def page(request: HttpRequest, list_id: int) -> HttpResponse:
             descending=True,
         ),
         "triggers": services.triggers(request.user, list_id),
-        "versions": versions,
+        "versions": _versions_table(request, found, may_edit=may_edit),
         "tabs": _TABS,
         "removed": _removed(request) if may_edit else None,
         "copy_form": NameForm(initial={"name": f"{found.name} (copy)"}),
@@ -299,4 +306,32 @@ def _rows_table(request: HttpRequest, found: Watchlist, rows: pa.Table, *, may_e
         sort="cone_id",
         empty="The list has no rows yet. Upload a file, or add rows one by one.",
         search_label="Words, or radius > 2",
+    )
+
+
+def _versions_table(request: HttpRequest, found: Watchlist, *, may_edit: bool) -> Table:
+    def made(versions: Sequence[WatchlistVersion]) -> list[dict[str, Any]]:
+        return [
+            {
+                "number": each.number,
+                "created": each.created,
+                "source_name": each.source_name,
+                "row_count": each.row_count,
+                "in_use": each.pk == found.current_id,
+                "restore": found.pk if may_edit and each.pk != found.current_id else None,
+            }
+            for each in versions
+        ]
+
+    return shown(
+        request,
+        "versions",
+        _VERSIONS,
+        StoredRows(found.versions.all(), _VERSIONS, ("source_name", "number"), made=made),
+        caption="Versions",
+        sort="number",
+        descending=True,
+        size=25,
+        empty="There are no rows yet.",
+        search_label="Search by file or number",
     )

@@ -19,6 +19,7 @@ from lasair_broker.web.messenger_coverage import Night, coverage
 from lasair_broker.web.messengers import event_of, map_of, versions_of
 from lasair_broker.web.site.all_sky import Picture, Region
 from lasair_broker.web.site.all_sky import region as cells_of
+from lasair_broker.web.site.contents import ListedRows, shown
 from lasair_broker.web.site.lists.common import archive_table, person, quoted
 from lasair_broker.web.site.messengers import candidates
 from lasair_broker.web.site.messengers.candidates import passed_filters
@@ -47,6 +48,22 @@ _EVENTS = (
         "latency", "Announced", "minutes after it", "Its first notice", numeric=True, digits=3, sortable=True
     ),
 )
+_NOTICES = (
+    Column("version", "Version", numeric=True, sortable=True),
+    Column("alertType", "Notice", sortable=True),
+    Column("noticeMjdTai", "Sent", "MJD TAI", numeric=True, digits=10, sortable=True),
+    Column("eventClass", "Class", sortable=True),
+    Column("skymap", "Map", template="site/messengers/_map_is.html", plain=lambda row: map_is(row)),
+    Column("area90", "Area", "deg², 90 %", numeric=True, digits=4, sortable=True),
+    Column("distance", "Distance", "Mpc", numeric=True, digits=4, sortable=True),
+)
+_COVERAGE = (
+    Column("day", "Day", numeric=True, sortable=True),
+    Column("that_day_percent", "That day", "%", numeric=True, digits=3, sortable=True),
+    Column("so_far_percent", "So far", "%", numeric=True, digits=3, sortable=True),
+    Column("area", "90 % region", "deg²", numeric=True, digits=3, sortable=True),
+    Column("times", "Images of a place", numeric=True, digits=2, sortable=True),
+)
 _DAYS = 14
 
 
@@ -55,7 +72,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """The events."""
     kind = request.GET.get("kind", "")
     kinds = (kind,) if kind in _KINDS else _KINDS
-    shown = archive_table(
+    table = archive_table(
         request,
         "t",
         _EVENTS,
@@ -74,7 +91,7 @@ def index(request: HttpRequest) -> HttpResponse:
         search_label="Name",
     )
     choices = [(each, each == kind) for each in _KINDS]
-    return render(request, "site/messengers/index.html", {"table": shown, "kinds": choices})
+    return render(request, "site/messengers/index.html", {"table": table, "kinds": choices})
 
 
 @require_safe
@@ -90,7 +107,17 @@ def page(request: HttpRequest, origin: str, event: str) -> HttpResponse:
         "event": row,
         "what": _NAMES.get(row["kind"], row["kind"] or "event"),
         "picture": None if skymap is None else _picture(row, skymap),
-        "versions": versions,
+        "versions": shown(
+            request,
+            "notices",
+            _NOTICES,
+            ListedRows(versions, _NOTICES),
+            caption="Notices",
+            title=True,
+            sort="version",
+            descending=True,
+            size=25,
+        ),
         "waiting": None if newest["skymap"] else newest["skymapUrl"],
         "asked": asked,
         "passed": passed,
@@ -117,8 +144,21 @@ def covered(request: HttpRequest, origin: str, event: str) -> HttpResponse:
     if nights and not nights[-1].so_far:
         nights = []
     context = {
-        "event": row, "nights": nights, "why": why, "chart": coverage_chart(nights) if nights else "",
-    }  # fmt: skip
+        "event": row,
+        "nights": shown(
+            request,
+            "coverage",
+            _COVERAGE,
+            ListedRows(nights, _COVERAGE),
+            caption="Coverage by day",
+            sort="day",
+            size=25,
+            searchable=False,
+            in_address=False,
+        ),
+        "why": why,
+        "chart": coverage_chart(nights) if nights else "",
+    }
     part = request.htmx  # type: ignore[attr-defined]  # set by django_htmx's middleware
     response = render(request, f"site/messengers/{'_coverage' if part else 'coverage'}.html", context)
     response["Vary"] = "HX-Request"
@@ -145,6 +185,13 @@ def watchmap(request: HttpRequest, origin: str, event: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("messengers:event", origin, event)
     return redirect("lists:watchmap", made.pk)
+
+
+def map_is(notice: Mapping[str, Any]) -> str | None:
+    """Where the map of a notice is: here, or missing; None if it has none."""
+    if notice["skymap"]:
+        return "here"
+    return "missing" if notice["skymapUrl"] else None
 
 
 def _picture(row: Mapping[str, Any], skymap: SkyMap) -> Picture:

@@ -30,10 +30,9 @@ from lasair_broker.web.objects.similar import similar_to
 from lasair_broker.web.photometry import rows as photometry_rows
 from lasair_broker.web.photometry import services as photometry
 from lasair_broker.web.sharing import Visibility
-from lasair_broker.web.site.objects import drawings, panel_tables
+from lasair_broker.web.site.objects import belonging_tables, drawings, panel_tables
 from lasair_broker.web.site.objects.other_surveys import other_surveys
 from lasair_broker.web.site.objects.pages import PANELS
-from lasair_broker.web.site.objects.panel_tables import downloads
 from lasair_broker.web.site.objects.pictures import bands_with_images, three_bands
 
 _Context = dict[str, Any]
@@ -74,10 +73,11 @@ def why(request: HttpRequest, key: str, filter_id: int) -> HttpResponse:
     if not isinstance(request.user, User):
         raise NotFound(f"there is no filter {filter_id}")
     try:
-        verdict, fault = trying.why(request.user, filter_id, None, key_of(key), archive()), ""
+        verdict = trying.why(request.user, filter_id, None, key_of(key), archive())
     except (Invalid, QueryError) as error:
-        verdict, fault = None, str(error)
-    return render(request, "site/objects/_why.html", {"verdict": verdict, "fault": fault})
+        return render(request, "site/objects/_why.html", {"fault": str(error)})
+    table = belonging_tables.conditions(request, filter_id, verdict.conditions)
+    return render(request, "site/objects/_why.html", {"verdict": verdict, "conditions": table})
 
 
 def _context(request: HttpRequest, key: str) -> _Context:
@@ -100,7 +100,7 @@ def _classes(request: HttpRequest, key: str) -> _Context:
     past = rows_for(request.user, "classification_history", [number])
     history = past.sort_by([("newestSourceMjdTai", "descending"), ("model", "ascending")]).to_pylist()
     return {
-        "classes": newest_classes(rows),
+        "classes": belonging_tables.classes(request, newest_classes(rows)),
         "said": rows.sort_by("model").to_pylist(),
         "history": panel_tables.class_history(request, history) if history else None,
         "drawings": drawings.class_histories(history, taxonomy().leaves),
@@ -168,12 +168,12 @@ def _comments(request: HttpRequest, key: str) -> _Context:
 
 def _hits(request: HttpRequest, key: str) -> _Context:
     number = _number(key)
-    events = archive().rows_of_objects("mma_hits", [number]).sort_by("contour").to_pylist()
+    maps = archive().rows_of_objects("mma_hits", [number]).sort_by("contour").to_pylist()
     return {
-        "watchlists": belongings.watchlist_hits(request.user, number),
-        "watchmaps": belongings.watchmap_hits(request.user, number),
-        "events": belongings.event_hits(request.user, number),
-        "maps": events,
+        "watchlists": belonging_tables.watchlists(request, belongings.watchlist_hits(request.user, number)),
+        "watchmaps": belonging_tables.watchmaps(request, belongings.watchmap_hits(request.user, number)),
+        "events": belonging_tables.events(request, belongings.event_hits(request.user, number)),
+        "maps": belonging_tables.maps(request, maps),
     }
 
 
@@ -189,12 +189,11 @@ def _points(request: HttpRequest, key: str) -> _Context:
     counts = points.group_by("photometry").aggregate([("photometry", "count")]).to_pylist()
     count_of = {row["photometry"]: row["photometry_count"] for row in counts}
     return {
-        "sets": [(each, count_of.get(each.pk, 0)) for each in sets],
+        "sets": belonging_tables.point_sets(request, key, list(sets), count_of),
         "columns": photometry_rows.COLUMNS,
         "units": photometry_rows.UNITS,
         "scales": photometry_rows.SCALES,
         "sharing": _sharing(request),
-        "downloads": downloads(key, "points"),
     }
 
 
@@ -211,7 +210,7 @@ def _observability(request: HttpRequest, key: str) -> _Context:
         "drawing": drawings.elevations(night),
         "hours": night.hours_above(30.0),
         "best": drawings.moment(night, night.best) if night.best is not None else None,
-        "hourly": drawings.hourly(night),
+        "hourly": belonging_tables.hours(request, drawings.hourly(night)),
     }
 
 
