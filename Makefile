@@ -76,7 +76,7 @@ lock: ## Resolve the dependencies anew into the two lock files
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	    --no-header --extra lsst-schemas pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	    --no-header --extra lsst-schemas --extra onnx --extra s3 --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	    --no-header --extra lsst-schemas --extra onnx --extra otel --extra s3 --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove what was built, but no archive
 	rm -rf $(VENV) node_modules $(SITE)/static dist .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-data

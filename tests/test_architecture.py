@@ -15,6 +15,7 @@ FLOORS = {
     "schema": 0,
     "settings": 0,
     "sky": 1,
+    "telemetry": 1,
     "packets": 2,
     "lightcurve": 3,
     "context": 4,

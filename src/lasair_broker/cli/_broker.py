@@ -28,9 +28,9 @@ from lasair_broker.stream.context import ContextMetrics
 from lasair_broker.stream.delivery import Deliveries, DeliveryMetrics
 from lasair_broker.stream.filters import Budget, FilterStage
 from lasair_broker.stream.lists import ListKeeper, ListMatching
+from lasair_broker.telemetry import set_up_logging, traced
 
 from ._context import console, context_of, errors, fail, messengers_of, pipeline_of
-from ._logging import set_up_logging
 from ._news import context_keeper, follower_of, maps_of, notices_of
 from ._progress import StreamDisplay
 from ._serve import serving
@@ -53,6 +53,7 @@ def run_stream(
     """
     set_up_logging(settings.logging)
     with ExitStack() as stack:
+        stack.enter_context(traced(settings.telemetry, "run" if deliver else "ingest"))
         stop = stack.enter_context(stop_on_signals())
         subscriptions, matching = stack.enter_context(_subscriptions(settings))
         archive = stack.enter_context(open_archive(settings.archive))

@@ -14,9 +14,9 @@ from lasair_broker.archive import ArchiveLockedError, open_archive
 from lasair_broker.packets import mjd_tai_now
 from lasair_broker.stream import OutageMetrics, failing_parts, serve_operations, stop_on_signals
 from lasair_broker.stream.delivery import DeliveryError, DeliveryMetrics, KafkaAccess
+from lasair_broker.telemetry import set_up_logging, traced
 
 from ._context import ArchiveOption, console, fail, settings_for
-from ._logging import set_up_logging
 from ._moment import moment
 from ._user import UserOption, acting, users_of
 
@@ -63,7 +63,12 @@ def deliver(
             escape(str(error)),
             "An embedded archive has one user at a time. If that is `lasair run`, it delivers by itself.",
         ) from None
-    with opened as store, stop_on_signals() as stop, deliveries(store, settings.delivery, metrics):
+    with (
+        traced(settings.telemetry, "deliver"),
+        opened as store,
+        stop_on_signals() as stop,
+        deliveries(store, settings.delivery, metrics),
+    ):
         server = None
         if port is not None:
             server = serve_operations(

@@ -18,9 +18,9 @@ from lasair_broker.stream.context import (
 )
 from lasair_broker.stream.filters import FilterStage
 from lasair_broker.stream.messengers import MapFetcher, MessengerChore, MessengerLoader, NoticeFollower
+from lasair_broker.telemetry import set_up_logging
 
 from ._context import console, context_of, features_of, messengers_of, opened, schemas_of
-from ._logging import set_up_logging
 from ._progress import work
 
 __all__ = ["bring_up_to_date", "context_keeper", "follower_of", "maps_of", "notices_of", "tns_bot_of"]

@@ -13,10 +13,10 @@ import typer
 
 from lasair_broker.archive import Archive
 from lasair_broker.settings import Settings
+from lasair_broker.telemetry import set_up_logging
 from lasair_broker.web import migrate
 
 from ._context import ArchiveOption, console, settings_for
-from ._logging import set_up_logging
 from ._user import users_of
 
 __all__ = ["serve", "serving"]

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from lasair_broker.stream import stop_on_signals
+from lasair_broker.telemetry import set_up_logging, traced
 
 from ._context import ArchiveOption, console, settings_for
-from ._logging import set_up_logging
 from ._user import users_of
 
 __all__ = ["work"]
@@ -33,7 +33,7 @@ def work(
     from lasair_broker.web.queries.worker import workers
 
     count = threads or max(1, settings.site.job_threads)
-    with stop_on_signals() as stop, workers(count):
+    with traced(settings.telemetry, "work"), stop_on_signals() as stop, workers(count):
         console.print("running background queries; Ctrl-C stops it, and loses nothing", highlight=False)
         while not stop.wait(1.0):
             pass

@@ -15,6 +15,7 @@ from ._settings import (
     SettingsError,
     SiteSettings,
     StreamSettings,
+    TelemetrySettings,
     TnsSettings,
     load,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "SettingsError",
     "SiteSettings",
     "StreamSettings",
+    "TelemetrySettings",
     "TnsSettings",
     "load",
 ]

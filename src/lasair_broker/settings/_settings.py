@@ -45,6 +45,7 @@ __all__ = [
     "SettingsError",
     "SiteSettings",
     "StreamSettings",
+    "TelemetrySettings",
     "TnsSettings",
     "load",
 ]
@@ -387,6 +388,19 @@ class MetricsSettings(_Section):
     address: str = Field("127.0.0.1", description="Address to listen at.")
 
 
+class TelemetrySettings(_Section):
+    """Traces of batches, requests and jobs, for an OpenTelemetry collector."""
+
+    endpoint: str = Field(
+        "",
+        description="Address of a collector that takes OTLP over HTTP, http://collector:4318 say; none: "
+        "nothing is traced. Needs the extra lasair-broker[otel]; headers, certificates and the like are set "
+        "by OpenTelemetry's own variables (OTEL_EXPORTER_OTLP_HEADERS).",
+        pattern=r"^(https?://\S+)?$",
+    )
+    fraction: float = Field(1.0, description="The part of all traces that is recorded.", ge=0, le=1)
+
+
 class SiteSettings(_Section):
     """The web site and the API."""
 
@@ -502,6 +516,7 @@ class Settings(BaseSettings):
     tns: TnsSettings = TnsSettings()
     messengers: MessengersSettings = MessengersSettings()
     metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     site: SiteSettings = SiteSettings()
     logging: LoggingSettings = LoggingSettings()
 

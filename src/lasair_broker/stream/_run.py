@@ -17,6 +17,7 @@ import structlog
 
 from lasair_broker.archive import Archive, ArchiveAwayError, ArchiveError, ArchiveFullError, WriteReport
 from lasair_broker.packets import mjd_tai_now
+from lasair_broker.telemetry import Span, begin, within
 
 from ._commit_stage import CommitStage
 from ._metrics import Metrics
@@ -72,6 +73,7 @@ class _Ready:
 
     taken: Taken
     processed: Processed
+    trace: Span
 
 
 def run(
@@ -235,9 +237,11 @@ class _Loop:
                 self._pipeline.times.add("read", len(taken.messages), worked, worked)
                 self._at_step("read")
                 messages = taken.messages
-                processed = self._patiently(partial(self._pipeline.process, messages), self._source.idle)
+                trace = _traced(taken, worked)
+                with within(trace):
+                    processed = self._patiently(partial(self._pipeline.process, messages), self._source.idle)
                 self._at_step("processed")
-                self._queue.put(_Ready(taken, processed))
+                self._queue.put(_Ready(taken, processed, trace))
         except BaseException as error:
             end = error
         self._queue.put(end)
@@ -253,7 +257,15 @@ class _Loop:
     def commit(self, ready: _Ready) -> tuple[Progress, dict[str, npt.NDArray[np.float64]]]:
         """Store one batch with its positions, and tell the source."""
         self._at_step("committing")
-        taken, processed, report = self._write(ready)
+        try:
+            with within(ready.trace):
+                taken, processed, report = self._write(ready)
+        except BaseException as error:
+            ready.trace.failed(error)
+            ready.trace.end()
+            raise
+        ready.trace.note(_counts(report))
+        ready.trace.end()
         self._at_step("committed")
         messages = taken.messages
         self._source.committed(ready.taken)
@@ -357,6 +369,27 @@ class _Batches:
                 return self._queue.get(timeout=_IDLE_SECONDS)
             except queue.Empty:
                 self._on_idle()
+
+
+def _traced(taken: Taken, worked: float) -> Span:
+    """The span of a batch, from its reading to its commit, with that of the reading in it."""
+    messages = taken.messages
+    places = [f"{topic}/{partition}:{offset}" for (topic, partition), offset in taken.positions.items()]
+    trace = begin("batch", {"lasair.messages": len(messages), "lasair.positions": places}, "consumer", worked)
+    with within(trace):
+        begin("read", {"lasair.messages": len(messages)}, seconds_ago=worked).end()
+    return trace
+
+
+def _counts(report: WriteReport) -> dict[str, int]:
+    """What became of a batch, for its span."""
+    return {
+        "lasair.alerts": report.alerts,
+        "lasair.duplicates": report.duplicates,
+        "lasair.rejected": report.rejected,
+        "lasair.new_objects": report.new_objects,
+        "lasair.filter_hits": report.filter_hits,
+    }
 
 
 def _latencies(processed: Processed, now: float) -> dict[str, npt.NDArray[np.float64]]:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from lasair_broker.telemetry import span
+
 __all__ = ["StageTime", "StageTimes"]
 
 
@@ -42,11 +44,12 @@ class StageTimes:
 
     @contextmanager
     def measure(self, stage: str, alerts: int) -> Iterator[None]:
-        """Count what happens within as work of `stage` on so many alerts."""
+        """Count what happens within, a span of its own, as work of `stage` on so many alerts."""
         wall, cpu = time.perf_counter(), time.thread_time()
         failures = 1
         try:
-            yield
+            with span(stage, {"lasair.alerts": alerts}):
+                yield
             failures = 0
         finally:
             self.add(

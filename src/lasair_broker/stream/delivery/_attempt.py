@@ -15,6 +15,7 @@ import structlog
 
 from lasair_broker.archive import Archive
 from lasair_broker.packets import mjd_tai_now
+from lasair_broker.telemetry import Value, span
 
 from ._light_curves import alerts_of
 from ._outputs import Channel, Cursor, Kind, LightCurve, Outcome, Output
@@ -62,6 +63,15 @@ class Attempts:
 
     def make(self, output: Output) -> tuple[Outcome, bool]:
         """Try to send what waits, and tell what became of it and whether more may be waiting."""
+        about: dict[str, Value] = {"lasair.output": output.output_id, "lasair.channel": str(output.channel)}
+        with span("deliver", about, "producer") as trace:
+            outcome, more = self._made(output)
+            trace.note({"lasair.filter_hits": len(outcome.hits), "lasair.kind": str(outcome.kind)})
+            if outcome.error:
+                trace.failed(outcome.error)
+            return outcome, more
+
+    def _made(self, output: Output) -> tuple[Outcome, bool]:
         began = time.monotonic()
         kind = self._kind(output)
         hits: tuple[Cursor, ...] = ()

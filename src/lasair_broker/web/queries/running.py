@@ -18,6 +18,7 @@ from django.utils import timezone
 from lasair_broker.archive import ArchiveError, QueryCancelledError
 from lasair_broker.archive import QueryError as ArchiveQueryError
 from lasair_broker.query import QueryError
+from lasair_broker.telemetry import span
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.archive import ask, let_go
 from lasair_broker.web.limits import limits_of
@@ -49,12 +50,23 @@ def run(job_id: int) -> None:
     job = Job.objects.filter(pk=job_id).select_related("owner").first() if begun else None
     if job is None:
         return
+    with span("job", {"lasair.job": job_id, "lasair.attempt": job.attempts}, "consumer") as trace:
+        phase = _run(job)
+        trace.note({"lasair.phase": str(phase)})
+        if phase == Phase.ERROR:
+            trace.failed("it ended with an error")
+
+
+def _run(job: Job) -> Phase:
+    """Run a job that is ours; gives how it ended."""
+    job_id = job.pk
     try:
         with _cancelled(job_id) as cancelled:
             rows, more, columns = _answer(job, cancelled)
         size = results.keep(job_id, rows, columns)
     except QueryCancelledError:
         _back_or_aborted(job_id)
+        return Phase.ABORTED
     except (QueryError, ArchiveQueryError) as error:
         _end(job_id, Phase.ERROR, error=str(error), error_position=getattr(error, "position", None))
     except ArchiveError as error:
@@ -82,6 +94,8 @@ def run(job_id: int) -> None:
             _keep_within_limits(job.owner)
         else:
             results.forget(job_id)  # removed meanwhile
+        return Phase.COMPLETED
+    return Phase.ERROR
 
 
 def _answer(job: Job, cancelled: threading.Event) -> tuple[pa.Table, bool, list[dict[str, Any]]]:

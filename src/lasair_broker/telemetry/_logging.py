@@ -9,6 +9,8 @@ import structlog
 
 from lasair_broker.settings import LoggingSettings
 
+from ._spans import ids
+
 __all__ = ["set_up_logging"]
 
 
@@ -22,6 +24,7 @@ def set_up_logging(settings: LoggingSettings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -30,3 +33,9 @@ def set_up_logging(settings: LoggingSettings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _add_trace(logger: object, method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Name the trace that a line belongs to, so that one leads to the other."""
+    line.update(ids())
+    return line
