@@ -238,6 +238,58 @@ def test_the_chart_by_keyboard(page: Page, known: dict[str, Any]) -> None:
     expect(page.locator("#cutout-caption").or_(page.locator(".toast-body")).first).to_be_visible()
 
 
+IMAGES_ARE_THERE = """n => { const images = [...document.querySelectorAll('.point-images img')];
+    return images.length === 3 && images.every(i => i.complete && i.naturalWidth && i.src.includes(n)); }"""
+
+
+def test_a_point_tells_what_it_is_and_shows_its_images(page: Page, known: dict[str, Any]) -> None:
+    rows = known["curve"]["diaSources"]
+    show(page, known["long"])
+    caption = page.locator("#cutout-caption")
+    expect(caption).to_contain_text("of")
+    first = page.evaluate("() => JSON.parse(document.querySelector('#cutout-frames').textContent)[0]")
+    tip = page.get_by_role("tooltip")
+    expect(tip).to_be_hidden()
+    page.locator("#chart").focus()
+    page.keyboard.press("End")
+    expect(tip).to_contain_text(f"MJD {rows['midpointMjdTai'][-1]:.5f}")
+    page.wait_for_function(IMAGES_ARE_THERE, arg=rows["diaSourceId"][-1])
+    expect(tip).to_contain_text("Template")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+
+    x, y = page.evaluate(
+        """frame => { const chart = document.querySelector('#chart'), box = chart.getBoundingClientRect(),
+            { xaxis, yaxis } = chart._fullLayout;
+            return [box.x + xaxis._offset + xaxis.d2p(frame.midpointMjdTai),
+                    box.y + yaxis._offset + yaxis.d2p(frame.psfFlux)]; }""",
+        first,
+    )
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+    expect(tip).to_contain_text(f"MJD {first['midpointMjdTai']:.5f}")
+    page.mouse.click(x, y)
+    expect(caption).to_contain_text(f"1 of 2: {first['band']}, MJD {first['midpointMjdTai']:.5f}")
+    page.get_by_role("button", name="Its row in the table").click()
+    marked = page.locator("#panel-detections tr.table-active")
+    expect(marked).to_contain_text(first["diaSourceId"])
+    expect(marked.locator("[data-detection]")).to_be_focused()
+
+
+def test_the_row_of_an_old_detection_is_on_a_later_page(page: Page, known: dict[str, Any]) -> None:
+    rows = known["curve"]["diaSources"]
+    assert len(rows["diaSourceId"]) > 25, "all detections are on one page; choose another seed"
+    show(page, known["long"])
+    expect(page.locator("#cutout-caption")).to_contain_text("of")
+    # The night came as alerts of its own detections: an older one has no images, and a click goes to its row.
+    page.locator("#chart").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel-detections")).to_contain_text(rows["diaSourceId"][0])
+    marked = page.locator("#panel-detections tr.table-active")
+    expect(marked).to_contain_text(rows["diaSourceId"][0])
+
+
 def test_images_as_a_film(page: Page, known: dict[str, Any]) -> None:
     show(page, known["long"])
     caption = page.locator("#cutout-caption")

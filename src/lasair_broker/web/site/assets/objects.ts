@@ -5,14 +5,29 @@ import { toast } from "./common/toast";
 import { Cutouts, watchPictures } from "./objects/cutouts";
 import { LightCurvePage } from "./objects/page";
 import { showPhaseCurve } from "./objects/phase";
+import { DetectionRows } from "./objects/rows";
 import { watchSky } from "./objects/sky";
 
-let cutouts: Cutouts | null = null;
+const SMALL = 160; // pixels, for 80 on a fine screen
 
-function showDetection(id: string): boolean {
-  const shown = cutouts?.showDetection(id) ?? false;
-  if (shown) document.getElementById("images")?.scrollIntoView({ block: "nearest" });
-  return shown;
+let cutouts: Cutouts | null = null;
+let curve: LightCurvePage | null = null;
+const panel = document.getElementById("panel-detections");
+const rows = panel ? new DetectionRows(panel) : null;
+
+function goToRow(id: string): void {
+  void rows?.go(id, curve?.newerThan(id) ?? 0);
+}
+
+/** Shows the images of a detection and marks its row; of one without images, goes to the row. */
+function showDetection(id: string): void {
+  rows?.point(id);
+  if (cutouts?.showDetection(id)) {
+    document.getElementById("images")?.scrollIntoView({ block: "nearest" });
+  } else {
+    toast("This detection came without images.", "info");
+    goToRow(id);
+  }
 }
 
 /** Gives life to what has just been fetched. */
@@ -28,14 +43,18 @@ document.addEventListener("htmx:load", (event) => enliven((event as CustomEvent<
 enliven(document);
 
 document.addEventListener("click", (event) => {
-  const button = (event.target as Element | null)?.closest<HTMLElement>("[data-detection]");
-  if (button && !showDetection(button.dataset["detection"]!)) toast("This detection came without images.", "info");
+  const button = (event.target as Element | null)?.closest<HTMLElement>("[data-detection], [data-row]");
+  if (button?.dataset["detection"]) showDetection(button.dataset["detection"]);
+  else if (button?.dataset["row"]) goToRow(button.dataset["row"]);
 });
 
 watchSamp();
 
 const lightCurve = document.getElementById("light-curve");
-if (lightCurve) void LightCurvePage.open(lightCurve, showDetection);
+if (lightCurve) {
+  const detections = { pictures: (id: string) => cutouts?.pictures(id, SMALL) ?? [], show: showDetection };
+  void LightCurvePage.open(lightCurve, detections).then((opened) => (curve = opened));
+}
 
 const phase = document.getElementById("phase-chart");
 if (phase) onTheme((theme) => showPhaseCurve(phase, theme));

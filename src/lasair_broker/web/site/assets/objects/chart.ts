@@ -45,9 +45,20 @@ export function layoutOf(theme: Theme): Partial<Layout> {
   };
 }
 
+/** What plotly knows of its axes and does not tell otherwise: from data to pixels. */
+interface DrawnAxis {
+  d2p(value: number | string): number;
+  _offset: number;
+  _length: number;
+}
+interface Drawn {
+  _fullLayout: { xaxis: DrawnAxis; yaxis: DrawnAxis };
+}
+
 export class Chart {
   converter: Converter;
   series: Series[] = [];
+  private drawn: Point[] = [];
   private theme: Theme = "light";
   private drag: "zoom" | "select" = "zoom";
   private marked: Point | null = null;
@@ -124,6 +135,20 @@ export class Chart {
     return [Math.min(mjd[0]!, mjd[1]!), Math.max(mjd[0]!, mjd[1]!)];
   }
 
+  /** The point to which data of a point belong that plotly gives with an event; null if it is none of a series. */
+  pointOf(data: unknown): Point | null {
+    return Array.isArray(data) ? (this.drawn[Number(data[2])] ?? null) : null;
+  }
+
+  /** Where a point is drawn, in pixels from the corner of the chart; null if it is out of view. */
+  placeOf(point: Point): [number, number] | null {
+    const axes = (this.element as unknown as Drawn)._fullLayout;
+    const x = axes.xaxis.d2p(point.x);
+    const y = axes.yaxis.d2p(point.y);
+    const inside = x >= 0 && x <= axes.xaxis._length && y >= 0 && y <= axes.yaxis._length;
+    return inside ? [x + axes.xaxis._offset, y + axes.yaxis._offset] : null;
+  }
+
   private range(): [number, number] | null {
     const drawn = (this.element as PlotlyHTMLElement & { layout?: Layout }).layout?.xaxis.range as [number | string, number | string] | undefined;
     if (!drawn) return null;
@@ -143,6 +168,7 @@ export class Chart {
 
   private traces(): Data[] {
     const traces: Data[] = [];
+    this.drawn = [];
     for (const series of this.series) {
       const bands = [...new Set(series.points.map((point) => point.band))];
       bands.sort((a, b) => (BANDS.indexOf(a as Band) + 99) % 100 - ((BANDS.indexOf(b as Band) + 99) % 100));
@@ -158,7 +184,6 @@ export class Chart {
           y: line.y,
           line: { color: this.colour(line.band), width: 1.5, dash: (DASHES[line.band as Band] ?? "solid") as "solid" },
           hoverinfo: "name",
-          legendgroup: "fits",
           showlegend: false,
         });
       }
@@ -201,20 +226,18 @@ export class Chart {
         opacity: series.kind === "forced" ? 0.6 : series.kind === "limits" ? 0.45 : 1,
         line: { width: series.kind === "users" ? 2 : 1, color: colour },
       },
-      customdata: drawn.map((point) => [point.id ?? "", point.mjd]),
-      text: drawn.map((point) => this.told(point)),
-      hovertemplate: "%{text}<extra></extra>",
-      legendgroup: series.kind,
+      customdata: drawn.map((point) => [point.id ?? "", point.mjd, this.drawn.push(point) - 1]),
+      hoverinfo: "none", // `Tip` tells it, with the images
       showlegend: series.kind === "detections",
     } as Data;
   }
 
-  /** What is told of a point that is pointed at. */
-  told(point: Point): string {
+  /** What is told of a point that is pointed at, line by line. */
+  told(point: Point): string[] {
     const error = point.error === null ? "" : ` ± ${shown(point.error, 2)}`;
     const unit = isMagnitude(this.state) ? "mag" : "nJy";
     const value = `${point.limit ? (isMagnitude(this.state) ? "fainter than " : "less than ") : ""}${shown(point.y, isMagnitude(this.state) ? 4 : 5)}${error} ${unit}`;
-    return [`<b>${point.band}</b> ${value}`, `MJD ${point.mjd.toFixed(5)}`, `${utcOf(point.mjd).slice(0, 19)} UTC`, point.note].filter(Boolean).join("<br>");
+    return [`${point.band} ${value}`, `MJD ${point.mjd.toFixed(5)}`, `${utcOf(point.mjd).slice(0, 19)} UTC`, ...point.notes];
   }
 
   private layout(): Partial<Layout> {

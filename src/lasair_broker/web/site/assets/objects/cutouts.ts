@@ -1,5 +1,6 @@
 // The images of a detection: which one, how they are shown, and all of them as a film.
 import { pageData } from "../common/data";
+import type { Picture } from "./tip";
 
 interface Frame {
   diaSourceId: string;
@@ -35,6 +36,22 @@ export class Cutouts {
     return true;
   }
 
+  /** The images of a detection, so large, shown as here; none if it came without. */
+  pictures(id: string, size: number): Picture[] {
+    if (!this.frames.some((frame) => frame.diaSourceId === id)) return [];
+    return this.images.map((image) => ({ kind: image.dataset["kind"]!, address: `${this.address(id, image.dataset["kind"]!)}&size=${size}` }));
+  }
+
+  private get images(): HTMLImageElement[] {
+    return [...this.place.querySelectorAll<HTMLImageElement>("img[data-kind]")];
+  }
+
+  private address(id: string, kind: string): string {
+    const north = (this.control("cutout-north") as HTMLInputElement).checked ? "1" : "0";
+    const how = new URLSearchParams({ stretch: this.control("cutout-stretch").value, limits: this.control("cutout-limits").value, north });
+    return `${this.place.dataset["image"]!.replace("/0/", `/${id}/`).replace("WHICH", kind)}?${how.toString()}`;
+  }
+
   private get slider(): HTMLInputElement {
     return this.control("cutout-frame") as HTMLInputElement;
   }
@@ -62,12 +79,9 @@ export class Cutouts {
     if (!frame) return;
     this.at = at;
     this.slider.value = String(at);
-    const north = (this.control("cutout-north") as HTMLInputElement).checked ? "1" : "0";
-    const how = new URLSearchParams({ stretch: this.control("cutout-stretch").value, limits: this.control("cutout-limits").value, north });
-    const address = this.place.dataset["image"]!;
-    for (const image of this.place.querySelectorAll<HTMLImageElement>("img[data-kind]")) {
+    for (const image of this.images) {
       const kind = image.dataset["kind"]!;
-      image.src = `${address.replace("/0/", `/${frame.diaSourceId}/`).replace("WHICH", kind)}?${how.toString()}`;
+      image.src = this.address(frame.diaSourceId, kind);
       image.alt = `${kind} image of detection ${frame.diaSourceId}`;
     }
     for (const link of this.place.querySelectorAll<HTMLAnchorElement>("a[data-fits]")) {
@@ -78,6 +92,7 @@ export class Cutouts {
     const text = `${at + 1} of ${this.frames.length}: ${frame.band ?? ""}, MJD ${frame.midpointMjdTai.toFixed(5)}${flux}${reliability}`;
     this.place.querySelector("#cutout-caption")!.textContent = text;
     this.slider.setAttribute("aria-valuetext", text);
+    this.place.querySelector<HTMLElement>("[data-row]")!.dataset["row"] = frame.diaSourceId;
   }
 }
 

@@ -10,8 +10,18 @@ import { fetched, type LightCurve } from "./data";
 import { give } from "./dom";
 import { Folding } from "./folding";
 import { showRange } from "./measuring";
+import type { Point } from "./series";
 import { fromAddress, readState, toAddress } from "./state";
 import { utcOf } from "./time";
+import { Tip, type Picture } from "./tip";
+
+/** What the rest of the page has of detections. */
+export interface Detections {
+  /** Small images of one; none if it came without. */
+  pictures(id: string): Picture[];
+  /** Shows the images of one, and its row. */
+  show(id: string): void;
+}
 
 export class LightCurvePage {
   private readonly form = this.find<HTMLFormElement>("#chart-controls");
@@ -19,18 +29,20 @@ export class LightCurvePage {
   private readonly range = this.find("#range");
   private readonly chart: Chart;
   private readonly folding: Folding;
+  private readonly tip: Tip;
   private theme: Theme = "light";
   private at = -1;
 
   private constructor(
     private readonly section: HTMLElement,
     private curve: LightCurve,
-    private readonly showDetection: (id: string) => boolean,
+    private readonly detections: Detections,
   ) {
     const redshift = this.form.elements.namedItem("z") as HTMLInputElement;
     if (curve.redshift !== null) redshift.placeholder = curve.redshift.toPrecision(4);
     fromAddress(this.form);
     this.chart = new Chart(this.find("#chart"), curve, readState(this.form));
+    this.tip = new Tip(this.chart.element.parentElement!, (id) => detections.pictures(id));
     this.folding = new Folding(this.find("#periodogram"), section.dataset["periods"]!, (period) => this.fold(period));
     onTheme((theme) => {
       this.theme = theme;
@@ -45,12 +57,20 @@ export class LightCurvePage {
     document.body.addEventListener("lasair:points", () => void this.reload());
   }
 
-  static async open(section: HTMLElement, showDetection: (id: string) => boolean): Promise<void> {
+  static async open(section: HTMLElement, detections: Detections): Promise<LightCurvePage | null> {
     try {
-      new LightCurvePage(section, await fetched<LightCurve>(section.dataset["source"]!), showDetection);
+      return new LightCurvePage(section, await fetched<LightCurve>(section.dataset["source"]!), detections);
     } catch (error) {
       section.querySelector("#chart-summary")!.textContent = `The light curve cannot be shown: ${(error as Error).message}`;
+      return null;
     }
+  }
+
+  /** How many detections are newer than one. */
+  newerThan(id: string): number {
+    const { diaSourceId, midpointMjdTai } = this.curve.diaSources;
+    const mjd = midpointMjdTai[diaSourceId.indexOf(id)] ?? Infinity;
+    return midpointMjdTai.filter((other) => other > mjd).length;
   }
 
   private find<T extends HTMLElement = HTMLElement>(selector: string): T {
@@ -63,6 +83,7 @@ export class LightCurvePage {
   }
 
   private draw(): void {
+    this.tip.hide();
     const state = readState(this.form);
     this.find("#c-reliability-value").textContent = state.reliability.toFixed(2);
     this.summary.textContent = this.chart.show(this.curve, state, this.theme);
@@ -140,8 +161,16 @@ export class LightCurvePage {
     const plot = element as unknown as PlotlyHTMLElement;
     plot.on("plotly_click", (event) => {
       const data = event.points[0]?.customdata as unknown as [string, number] | undefined;
-      if (data?.[0]) this.detection(data[0]);
+      if (data?.[0]) this.detections.show(data[0]);
     });
+    plot.on("plotly_hover", (event) => {
+      const point = this.chart.pointOf(event.points[0]?.customdata);
+      // A folded point is drawn twice: what is pointed at is there.
+      if (point) this.tell({ ...point, x: event.points[0]!.x as number | string });
+    });
+    plot.on("plotly_unhover", () => this.tip.hide());
+    plot.on("plotly_relayout", () => this.tip.hide());
+    element.addEventListener("blur", () => this.tip.hide());
     plot.on("plotly_selected", (event) => {
       const range = event?.range?.x as [number | string, number | string] | undefined;
       const mjd = range ? this.chart.mjdRange(range) : null;
@@ -166,8 +195,9 @@ export class LightCurvePage {
       "0": () => this.chart.reset(),
       Enter: () => {
         const id = this.chart.points[this.at]?.id;
-        if (id) this.detection(id);
+        if (id) this.detections.show(id);
       },
+      Escape: () => this.tip.hide(),
     };
     const action = actions[event.key];
     if (!action) return;
@@ -183,12 +213,16 @@ export class LightCurvePage {
     this.at = Math.min(points.length - 1, Math.max(0, from + by));
     const point = points[this.at]!;
     this.chart.mark(point);
-    const told = new DOMParser().parseFromString(this.chart.told(point).replaceAll("<br>", "; "), "text/html");
-    this.summary.textContent = `${this.at + 1} of ${points.length}: ${told.body.textContent ?? ""}`;
+    this.tell(point);
+    this.summary.textContent = `${this.at + 1} of ${points.length}: ${this.chart.told(point).join("; ")}`;
   }
 
-  private detection(id: string): void {
-    if (!this.showDetection(id)) toast("This detection came without images.", "info");
+  /** Tells of a point beside it, if it is in view. */
+  private tell(point: Point): void {
+    const place = this.chart.placeOf(point);
+    if (!place) return this.tip.hide();
+    const { offsetLeft, offsetTop } = this.chart.element;
+    this.tip.show(this.chart.told(point), point.id, place[0] + offsetLeft, place[1] + offsetTop);
   }
 
   private watchButtons(): void {

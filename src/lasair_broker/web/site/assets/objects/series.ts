@@ -14,8 +14,8 @@ export interface Point {
   limit: boolean;
   /** Of the detection; null for others. */
   id: string | null;
-  /** Of the forced measurement, of a user's set …: what stands beside the figures when the point is pointed at. */
-  note: string;
+  /** Lines of text that stand below the figures when the point is pointed at. */
+  notes: string[];
 }
 
 export type Kind = "detections" | "forced" | "limits" | "partners" | "users";
@@ -118,12 +118,12 @@ export function seriesOf(curve: LightCurve, state: State, converter: Converter):
   if (state.detections) found.push({ kind: "detections", name: "detections", points: detections(curve, curve, state, converter, "") });
   if (state.partners) {
     for (const partner of curve.partners) {
-      const note = `${partner.survey} ${partner.name}`;
+      const name = `${partner.survey} ${partner.name}`;
       const points = [
-        ...detections(curve, partner, state, converter, note).map((point) => ({ ...point, id: null })),
-        ...(state.forced ? forced(partner, state, converter, `${note}, forced`) : []),
+        ...detections(curve, partner, state, converter, name).map((point) => ({ ...point, id: null })),
+        ...(state.forced ? forced(partner, state, converter, `${name}, forced`) : []),
       ];
-      found.push({ kind: "partners", name: note, points });
+      found.push({ kind: "partners", name, points });
     }
   }
   if (state.users) for (const set of curve.users) found.push({ kind: "users", name: set.name, points: users(set, state, converter) });
@@ -147,7 +147,7 @@ function detections(whole: LightCurve, curve: Curve, state: State, converter: Co
     const error = (isTotal(state) ? (rows.scienceFluxErr[i] ?? rows.psfFluxErr[i]) : rows.psfFluxErr[i]) ?? null;
     const flags = whole.flagNames.filter((_, bit) => (rows.flags[i] ?? 0) & (1 << bit));
     const parts = [note, reliability !== null && reliability !== undefined ? `reliability ${reliability.toFixed(2)}` : "", ...flags];
-    add(found, converter, state, rows.midpointMjdTai[i]!, band, flux, error, false, rows.diaSourceId[i] ?? null, parts.filter(Boolean).join("<br>"));
+    add(found, converter, state, rows.midpointMjdTai[i]!, band, flux, error, false, rows.diaSourceId[i] ?? null, parts);
   }
   return found;
 }
@@ -156,7 +156,7 @@ function forced(curve: Curve, state: State, converter: Converter, note: string):
   const rows = curve.diaForcedSources;
   const found: Point[] = [];
   const [flux, error]: [Values, Values] = isTotal(state) ? [rows.scienceFlux, rows.scienceFluxErr] : [rows.psfFlux, rows.psfFluxErr];
-  rows.midpointMjdTai.forEach((mjd, i) => add(found, converter, state, mjd, rows.band[i] ?? "?", flux[i] ?? null, error[i] ?? null, false, null, note));
+  rows.midpointMjdTai.forEach((mjd, i) => add(found, converter, state, mjd, rows.band[i] ?? "?", flux[i] ?? null, error[i] ?? null, false, null, [note]));
   return found;
 }
 
@@ -164,7 +164,7 @@ function limits(curve: LightCurve, state: State, converter: Converter): Point[] 
   const rows = curve.diaNondetectionLimits;
   const found: Point[] = [];
   if (isTotal(state)) return found; // limits are of the difference
-  rows.midpointMjdTai.forEach((mjd, i) => add(found, converter, state, mjd, rows.band[i] ?? "?", rows.limitingFlux[i] ?? null, null, true, null, "5σ limit"));
+  rows.midpointMjdTai.forEach((mjd, i) => add(found, converter, state, mjd, rows.band[i] ?? "?", rows.limitingFlux[i] ?? null, null, true, null, ["5σ limit"]));
   return found;
 }
 
@@ -172,16 +172,11 @@ function users(set: UserPoints, state: State, converter: Converter): Point[] {
   const found: Point[] = [];
   set.midpointMjdTai.forEach((mjd, i) => {
     const given = `${set.value[i]}${set.error[i] === null ? "" : ` ± ${set.error[i]}`} ${set.unit[i]}`;
-    const note = escaped([set.name, `by ${set.owner}`, set.instrument[i] ?? "", given, set.provenance].filter(Boolean));
+    const notes = [set.name, `by ${set.owner}`, set.instrument[i] ?? "", given, set.provenance].map((line) => line.slice(0, 120));
     // A user's flux is what it is, whichever quantity is drawn: what was subtracted, only the user knows.
-    add(found, converter, state, mjd, set.band[i] ?? "?", set.psfFlux[i] ?? null, set.psfFluxErr[i] ?? null, set.is_limit[i] ?? false, null, note);
+    add(found, converter, state, mjd, set.band[i] ?? "?", set.psfFlux[i] ?? null, set.psfFluxErr[i] ?? null, set.is_limit[i] ?? false, null, notes);
   });
   return found;
-}
-
-/** Text of users for a hover box, which understands a little HTML. */
-function escaped(lines: string[]): string {
-  return lines.map((line) => line.slice(0, 120).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;")).join("<br>");
 }
 
 function add(
@@ -194,11 +189,11 @@ function add(
   error: number | null,
   limit: boolean,
   id: string | null,
-  note: string,
+  notes: string[],
 ): void {
   if ("ugrizy".includes(band) && !state.bands.has(band)) return;
   const made = converter.y(flux, error, band, limit);
-  if (made) to.push({ mjd, x: converter.x(mjd), band, id, note, ...made });
+  if (made) to.push({ mjd, x: converter.x(mjd), band, id, notes: notes.filter(Boolean), ...made });
 }
 
 export interface Line {
