@@ -219,7 +219,8 @@ def allow_fault() -> Callable[[Page, int], None]:
 
 @pytest.fixture
 def allow_host() -> Callable[[Page, str], None]:
-    """Let pages ask another host, ``localhost:21012`` say: one that the test itself has started."""
+    """Let pages ask another host, ``localhost:21012`` say: one that the test itself has started, or keeps
+    away."""
 
     def allow(page: Page, host: str) -> None:
         page.allowed_hosts.add(host)  # type: ignore[attr-defined]  # see `new_page`
@@ -233,7 +234,7 @@ class _Watch:
     def __init__(self, context: BrowserContext, host: str) -> None:
         self.wrong: list[str] = []
         self.allowed: set[int] = set()
-        self.hosts = {host}
+        self.own, self.hosts = host, {host}
         context.on("console", self._said)
         context.on("weberror", lambda error: self.wrong.append(f"script: {error.error}"))
         context.on("request", lambda request: self._asked(request.url))
@@ -241,6 +242,8 @@ class _Watch:
     def _said(self, message: ConsoleMessage) -> None:
         if message.type != "error":
             return
+        if "net::ERR" in message.text and urlsplit(message.location["url"]).netloc in self.hosts - {self.own}:
+            return  # one that may be away
         status = re.search(r"status of (\d+)", message.text)
         if status is None or int(status[1]) not in self.allowed:
             self.wrong.append(f"console: {message.text} ({message.location['url']})")

@@ -152,3 +152,15 @@ def test_a_table_and_a_place_go_to_other_programs(
     assert answer.content.startswith(b"<?xml")
     assert b"psfFlux" in answer.content
     assert -90.0 <= float(place["dec"]) <= 90.0
+
+
+def test_without_a_hub_it_is_said_what_to_start(
+    page: Page, allow_host: Callable[[Page, str], None], axe: Callable[..., None], number: str
+) -> None:
+    allow_host(page, "localhost:21012")
+    page.route("http://localhost:21012/**", lambda route: route.abort("connectionrefused"))
+    show(page, number)
+    page.get_by_role("button", name="Open in").click()
+    page.get_by_role("button", name="TOPCAT and others").click()
+    expect(page.locator(".toast-body").last).to_contain_text("Start TOPCAT or Aladin Desktop")
+    axe(page)

@@ -1,23 +1,17 @@
-"""How the stream did, night by night, and how it does now: for the page of the status."""
+"""How the stream did, night by night: for the page of the status."""
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import structlog
-from prometheus_client.parser import text_string_to_metric_families
 
 from lasair_broker.query import ARCHIVE, parse
-from lasair_broker.settings import MetricsSettings
 from lasair_broker.web.archive import archive
 from lasair_broker.web.kept import kept
-
-_log = structlog.get_logger(__name__)
 
 NIGHTS = 60
 _STEPS = 10
@@ -60,7 +54,7 @@ class Latencies:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a stage of the stream has done since the stream began."""
+    """What a stage of the stream has done, since the stream began or in some time."""
 
     name: str
     alerts: float
@@ -139,23 +133,6 @@ class Night:
     def most(self) -> float | None:
         """The same of 95 in a hundred."""
         return self.since_arrival.quantile(0.95)
-
-
-@dataclass(frozen=True)
-class Running:
-    """The stream that runs now, as its /metrics page tells.
-
-    Attributes
-    ----------
-    counters
-        Since it began, by name: alerts, rejected_messages, …
-    lag
-        Messages that wait, by topic and partition.
-    """
-
-    stages: Sequence[Stage] = ()
-    counters: Mapping[str, float] = field(default_factory=dict)
-    lag: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
 
 @kept(_KEPT_SECONDS)
@@ -246,46 +223,6 @@ def unix_time(mjd_tai: float) -> int:
 def chores() -> list[dict[str, Any]]:
     """What the stream does beside taking alerts in, and how that stands."""
     return _rows("SELECT * FROM chores ORDER BY chore")
-
-
-def running(settings: MetricsSettings, seconds: float = 2.0) -> Running | None:
-    """The stream that runs beside the site, if it tells its metrics at the settings' port; else None."""
-    if not settings.port:
-        return None
-    address = f"http://{settings.address}:{settings.port}/metrics"
-    try:
-        with urllib.request.urlopen(address, timeout=seconds) as answer:
-            return _read(answer.read().decode())
-    except (OSError, ValueError) as error:
-        _log.info("the stream's metrics cannot be read", address=address, reason=str(error))
-        return None
-
-
-def _read(text: str) -> Running:
-    """What Prometheus' text says of the stream."""
-    stages: dict[str, dict[str, float]] = {}
-    counters: dict[str, float] = {}
-    lag: dict[tuple[str, int], float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            name = sample.name.removeprefix("lasair_").removesuffix("_total")
-            if name.startswith("stage_") and "stage" in sample.labels:
-                stages.setdefault(sample.labels["stage"], {})[name.removeprefix("stage_")] = sample.value
-            elif name == "source_lag_messages":
-                lag[sample.labels["topic"], int(sample.labels["partition"])] = sample.value
-            elif sample.name.startswith("lasair_") and not sample.labels:
-                counters[name] = sample.value
-    known = [
-        Stage(
-            name,
-            of.get("alerts", 0.0),
-            of.get("seconds", 0.0),
-            of.get("cpu_seconds", 0.0),
-            of.get("failures", 0.0),
-        )
-        for name, of in stages.items()
-    ]
-    return Running(sorted(known, key=lambda stage: -stage.seconds), counters, lag)
 
 
 def _latencies(night: str, days: str, since: str) -> dict[int, Latencies]:

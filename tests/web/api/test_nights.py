@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 from django.test import Client
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from lasair_broker.archive import Archive
@@ -15,7 +15,8 @@ from lasair_broker.settings import MetricsSettings
 from lasair_broker.stream import serve_operations
 from lasair_broker.web import nights as module
 from lasair_broker.web.kept import kept
-from lasair_broker.web.nights import Latencies, nights, rates, running, seconds_of
+from lasair_broker.web.nights import Latencies, nights, rates, seconds_of
+from lasair_broker.web.stream_now import ARRIVAL, running, since
 
 
 def test_quantiles_are_good_to_12_per_cent() -> None:
@@ -46,22 +47,35 @@ def test_nights_are_those_of_the_alerts(archive: Archive) -> None:
 
 
 class Told(Collector):
-    """What a stream tells of itself."""
+    """What a stream tells of itself: so much more at each look."""
+
+    def __init__(self) -> None:
+        self.looks = 0
 
     def collect(self):  # type: ignore[no-untyped-def]  # as the library's
+        self.looks += 1
+        within = HistogramMetricFamily("lasair_commit_latency_seconds", "", labels=["since"])
+        counts = [("0.3", 10.0 * self.looks), ("1.0", 90.0 + 10 * self.looks), ("+Inf", 100.0 * self.looks)]
+        within.add_metric([ARRIVAL], counts, 1.0)
+        yield within
+        yield GaugeMetricFamily("lasair_last_commit_timestamp_seconds", "", value=1e9)
+        yield from self.counts()
+
+    def counts(self):  # type: ignore[no-untyped-def]  # as the library's
         alerts = CounterMetricFamily("lasair_stage_alerts", "", labels=["stage"])
-        alerts.add_metric(["context"], 50)
+        alerts.add_metric(["context"], 50 * self.looks)
         seconds = CounterMetricFamily("lasair_stage_seconds", "", labels=["stage"])
-        seconds.add_metric(["context"], 0.5)
+        seconds.add_metric(["context"], 0.5 * self.looks**2)
         lag = GaugeMetricFamily("lasair_source_lag_messages", "", labels=["topic", "partition"])
         lag.add_metric(["lsst", "3"], 7)
-        return [alerts, seconds, lag, CounterMetricFamily("lasair_alerts", "", value=100)]
+        return [alerts, seconds, lag, CounterMetricFamily("lasair_alerts", "", value=100 * self.looks)]
 
 
 def test_the_stream_that_runs_is_read() -> None:
     server = serve_operations([Told()], list, 0, "127.0.0.1")
     try:
         found = running(MetricsSettings(port=server.server_port))
+        later = running(MetricsSettings(port=server.server_port))
     finally:
         server.shutdown()
         server.server_close()
@@ -70,8 +84,42 @@ def test_the_stream_that_runs_is_read() -> None:
     assert (stage.name, stage.alerts, stage.microseconds) == ("context", 50.0, 10_000.0)
     assert found.lag == {("lsst", 3): 7.0}
     assert found.counters["alerts"] == 100.0
+    assert found.last_commit == 1e9
+    assert found.within == {ARRIVAL: [(0.3, 10.0), (1.0, 100.0), (np.inf, 100.0)]}
+    assert later is not None
+    first, between = since(None, found, None), since(found, later, 20.0)
+    assert (first.per_second, first.quantile(0.5), first.quantile(0.05)) == (None, 1.0, 0.3)
+    assert (between.per_second, between.waiting) == (5.0, 7.0)
+    assert between.within[ARRIVAL] == [(0.3, 10.0), (1.0, 10.0), (np.inf, 100.0)]
+    assert between.quantile(0.5) == np.inf
+    assert between.quantile(0.5, "exposure_end") is None
+    (stage,) = between.stages
+    assert (stage.alerts, stage.seconds) == (50.0, 1.5)
+    assert since(later, found, 20.0) == first  # it was started anew
     assert running(MetricsSettings()) is None
     assert running(MetricsSettings(port=server.server_port)) is None  # it has ended
+
+
+def test_the_page_shows_the_stream(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.conf import settings
+
+    assert b"none does now" in Client().get("/status/").content
+    server = serve_operations([Told()], list, 0, "127.0.0.1")
+    try:
+        with monkeypatch.context() as patched:
+            told = settings.LASAIR.model_copy(update={"metrics": MetricsSettings(port=server.server_port)})
+            patched.setattr(settings, "LASAIR", told)
+            page = Client().get("/status/").content.decode()
+            part = Client().get("/status/now/", headers={"HX-Request": "true"}).content.decode()
+            lag = b"".join(Client().get("/status/now/?lag-as=csv")).decode()
+    finally:
+        server.shutdown()
+        server.server_close()
+    for words in ("Alerts a second", "half within", "since the stream began", ">context<", ">lsst<"):
+        assert words in page, words
+        assert words in part, words
+    assert lag.splitlines()[1:] == ["lsst,3,7"]
+    assert Client().get("/status/now/")["Location"] == "/status/"
 
 
 def test_the_page_shows_a_night(archive: Archive) -> None:

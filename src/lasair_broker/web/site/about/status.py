@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from lasair_broker.query import PUBLIC
 from lasair_broker.web.archive import archive
-from lasair_broker.web.nights import QUANTILES, Night, chores, nights, rates, running, seconds_of
+from lasair_broker.web.nights import QUANTILES, Night, chores, nights, rates, seconds_of
+from lasair_broker.web.site.about.now import context_of, stages_table
 from lasair_broker.web.site.contents import ListedRows, shown
 from lasair_broker.web.site.tables import Column
 from lasair_broker.web.site.templatetags.status import date_of_mjd
@@ -61,14 +61,6 @@ _NIGHTS = (
         description="Wall time of all stages for an alert during that night.",
     ),
 )
-_STAGES = (
-    Column("name", "Stage", sortable=True),
-    Column("alerts", "Alerts", numeric=True, sortable=True, template="site/about/_whole.html"),
-    Column("seconds", "Wall time", "s", numeric=True, digits=4, sortable=True),
-    Column("cpu_seconds", "CPU", "s", numeric=True, digits=4, sortable=True),
-    Column("microseconds", "An alert", "µs", numeric=True, digits=3, sortable=True),
-    Column("failures", "Failures", numeric=True, sortable=True, template="site/about/_whole.html"),
-)
 _TABLES = (
     Column("name", "Table", sortable=True, template="site/about/_held_table.html"),
     Column("rows", "Rows", numeric=True, sortable=True, template="site/about/_count.html"),
@@ -91,7 +83,6 @@ def status(request: HttpRequest) -> HttpResponse:
         if name in held.tables and not name.endswith(("_hits", "_events"))
     ]
     times, counts = rates()
-    now = running(settings.LASAIR.metrics)
     context = {
         "held": held,
         "bytes": held.database_bytes + held.pack_bytes,
@@ -111,36 +102,17 @@ def status(request: HttpRequest) -> HttpResponse:
             empty="There is none yet.",
         ),
         "night": night,
-        "stages": shown(
-            request,
-            "stages",
-            _STAGES,
-            ListedRows(night.work.stages, _STAGES),
-            caption="Stages in that night",
-            size=100,
-            searchable=False,
-        )
+        "stages": stages_table(request, "stages", list(night.work.stages), "Stages in that night")
         if night is not None and night.work.stages
         else None,
         "quantiles": [f"{part:.0%}" for part in QUANTILES],
         "chores": chores(),
-        "running": now,
-        "stages_now": shown(
-            request,
-            "now",
-            _STAGES,
-            ListedRows(now.stages, _STAGES),
-            caption="What each stage has done since the stream began",
-            size=100,
-            searchable=False,
-        )
-        if now is not None
-        else None,
         "charts": {
             "rates": {"times": times, "counts": counts},
             "nights": _by_night(known),
             "latencies": _distribution(night) if night is not None else None,
         },
+        **context_of(request),
     }
     return render(request, "site/about/status.html", context)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 
 from django import template
@@ -20,9 +21,14 @@ def date_of_mjd(mjd: int) -> str:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """A time in the unit that suits it, to two digits; "" for one that is missing."""
+    """A time in the unit that suits it, to two digits; "" for one that is missing.
+
+    What has no bound took longer than anything that is counted.
+    """
     if seconds is None:
         return ""
+    if math.isinf(seconds):
+        return "more than a day"
     size, unit = next((found for found in _UNITS if seconds >= found[0]), _UNITS[-1])
     value = seconds / size
     return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"

@@ -2,6 +2,10 @@
 import { toast } from "./toast";
 
 const HUB = "http://localhost:21012/";
+const NO_HUB =
+  "No SAMP hub answers on this computer. Start TOPCAT or Aladin Desktop, which bring one along, and press this again; " +
+  "then say yes to the program, and to the browser if it asks whether this page may reach your computer. " +
+  "If one runs already: its hub must have the web profile (in TOPCAT: Interop, SAMP control, Profiles).";
 
 type Value = string | { [name: string]: Value };
 
@@ -38,10 +42,9 @@ async function sent(kind: string, parameters: Record<string, string>): Promise<v
   try {
     const clients = await send(kind, parameters);
     if (clients) toast(`Sent to ${clients} program${clients === 1 ? "" : "s"}.`);
-    else toast("No program that is connected takes this. Start TOPCAT or Aladin.", "warning");
+    else toast("No program that is connected takes this. Start TOPCAT or Aladin Desktop, and press this again.", "warning");
   } catch (error) {
-    const unreachable = error instanceof TypeError;
-    toast(unreachable ? "No SAMP hub answers on this computer. Start TOPCAT or Aladin, and allow this page to reach it." : (error as Error).message, "warning");
+    toast(error instanceof TypeError ? NO_HUB : (error as Error).message, "warning");
   }
 }
 
