@@ -37,11 +37,12 @@ class PrivateServer:
         self.owner = self._user or pwd.getpwuid(os.geteuid()).pw_name
         self._data = data or self.folder / "data"
         self._own(self.folder)
-        if data is None:
+        if not self._data.exists():
+            self._own(self._data.parent)
             options = ["-A", "trust", "-U", self.owner, "-E", "UTF8", "--locale=C", "--no-sync"]
             self._run([program("initdb"), "-D", self._data, *options])
         else:
-            for path in (data.parent, data, *data.rglob("*")):
+            for path in (self._data.parent, self._data, *self._data.rglob("*")):
                 self._own(path)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,12 +65,16 @@ class PrivateServer:
                 assert time.monotonic() < end, "the server does not answer"
                 time.sleep(0.1)
 
-    def stop(self) -> None:
-        """At once, as a failure of the machine would."""
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """At once, as a failure of the machine would; or, by SIGINT, as an administrator would."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
+            self._process.send_signal(how)
             self._process.wait(_SECONDS)
             self._process = None
+
+    def runs(self) -> bool:
+        """Whether it does; it ends by itself where a full disk leaves it no other way."""
+        return self._process is not None and self._process.poll() is None
 
     def __enter__(self) -> Self:
         self.start()

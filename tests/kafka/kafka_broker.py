@@ -69,22 +69,30 @@ class KafkaBroker:
     With `acls`, only ADMIN_USERNAME may do everything, at `admin_bootstrap` (SASL PLAIN); everybody else, who
     is ANONYMOUS at `bootstrap`, may do what ACLs allow.
 
+    With `advertised`, there is one more listener, at `behind_proxy`, which tells its clients to come to the
+    port `advertised`: to a proxy of whoever starts this.
+
     Use as a context manager; the process and its folder are gone at the end, even if the test run is killed.
     """
 
-    def __init__(self, *, tls: bool = False, acls: bool = False) -> None:
+    def __init__(self, *, tls: bool = False, acls: bool = False, advertised: int | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-for-tests-"))
         self._process: subprocess.Popen[bytes] | None = None
-        plain, controller, scram, secure, admin = _free_ports(5)
+        plain, controller, scram, secure, admin, proxied = free_ports(6)
         self._acls = acls
         self.admin_bootstrap = f"127.0.0.1:{admin}"
         self.bootstrap = f"127.0.0.1:{plain}"
         self.scram_bootstrap = f"127.0.0.1:{scram}"
         self.tls_bootstrap = f"127.0.0.1:{secure}"
+        self.behind_proxy = ("127.0.0.1", proxied)
         self.ca_file = self._folder / "ca.pem"
         if tls:
             self._make_key()
-        self._configure(plain, controller, scram, secure if tls else None, admin if acls else None)
+        ports = {"CONTROLLER": controller, "PLAINTEXT": plain, "SCRAM": scram}
+        ports |= {"SECURE": secure} if tls else {}
+        ports |= {"ADMIN": admin} if acls else {}
+        ports |= {"PROXIED": proxied} if advertised is not None else {}
+        self._configure(ports, {} if advertised is None else {"PROXIED": advertised})
 
     def __enter__(self) -> KafkaBroker:
         self.start()
@@ -122,6 +130,17 @@ class KafkaBroker:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, as an administrator would; returns when it has ended."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        shell = self._process.pid
+        for child in Path(f"/proc/{shell}/task/{shell}/children").read_text().split():
+            if Path(f"/proc/{child}/comm").read_text().strip() == "java":
+                os.kill(int(child), signal.SIGTERM)
+        self._process.wait(60)
+        self._process.stdin.close()
 
     def pause(self) -> None:
         """SIGSTOP: connections stay, but nothing answers."""
@@ -170,18 +189,16 @@ class KafkaBroker:
         assert self._process is not None
         os.killpg(self._process.pid, number)
 
-    def _configure(
-        self, plain: int, controller: int, scram: int, secure: int | None, admin: int | None
-    ) -> None:
-        listeners = {"CONTROLLER": controller, "PLAINTEXT": plain, "SCRAM": scram}
-        protocols = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT", "SCRAM": "SASL_PLAINTEXT"}
-        if secure is not None:
-            listeners["SECURE"] = secure
+    def _configure(self, listeners: dict[str, int], advertised: dict[str, int]) -> None:
+        """Write what the broker is told: its listeners' ports by name, and what clients are told instead."""
+        protocols = dict.fromkeys(listeners, "PLAINTEXT") | {"SCRAM": "SASL_PLAINTEXT"}
+        acls = "ADMIN" in listeners
+        if "SECURE" in listeners:
             protocols["SECURE"] = "SASL_SSL"
-        if admin is not None:
-            listeners["ADMIN"] = admin
+        if acls:
             protocols |= {"ADMIN": "SASL_PLAINTEXT", "CONTROLLER": "SASL_PLAINTEXT"}
         at = {name: f"{name}://127.0.0.1:{port}" for name, port in listeners.items()}
+        told = at | {name: f"{name}://127.0.0.1:{port}" for name, port in advertised.items()}
         logs = self._folder / "logs"
         logs.mkdir()
         # Instead of a run of Kafka's own formatting tool, which would take another two seconds.
@@ -190,10 +207,10 @@ class KafkaBroker:
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "controller.quorum.voters": f"1@127.0.0.1:{listeners['CONTROLLER']}",
             "controller.listener.names": "CONTROLLER",
             "listeners": ",".join(at.values()),
-            "advertised.listeners": ",".join(at[name] for name in at if name != "CONTROLLER"),
+            "advertised.listeners": ",".join(told[name] for name in at if name != "CONTROLLER"),
             "listener.security.protocol.map": ",".join(f"{k}:{v}" for k, v in protocols.items()),
             "inter.broker.listener.name": "PLAINTEXT",
             "sasl.enabled.mechanisms": "SCRAM-SHA-512",
@@ -220,7 +237,7 @@ class KafkaBroker:
             "log.retention.check.interval.ms": "1000",
             "log.segment.delete.delay.ms": "0",
         }
-        if admin is not None:
+        if acls:
             login = f'username="{ADMIN_USERNAME}" password="{PASSWORD}" user_{ADMIN_USERNAME}="{PASSWORD}";'
             plain_login = f"org.apache.kafka.common.security.plain.PlainLoginModule required {login}"
             settings |= {
@@ -295,7 +312,7 @@ def group_offsets(bootstrap: str, group: str, topic: str, partitions: int) -> di
         consumer.close()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports nobody listens at now, none of which the kernel would give to an outgoing connection.
 
     (A client that keeps trying to reach a broker that is down could otherwise be given the broker's own port,
