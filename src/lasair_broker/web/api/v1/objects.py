@@ -25,6 +25,7 @@ from lasair_broker.web.archive import archive, ask, object_number, rows_for
 from lasair_broker.web.catalogue import catalogue_for
 from lasair_broker.web.context import context_at
 from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.objects import finding_file
 
 MOST_OBJECTS = 1000
 _LARGEST_ID = 2**63 - 1
@@ -189,6 +190,29 @@ class CutoutView(APIView):
     )
     def get(self, request: Request, diaSourceId: int, which: str, ending: str) -> HttpResponse:
         return image(diaSourceId, which, ending, number(request, "size", 256, 16, 2048))
+
+
+class FindingChartView(APIView):
+    """A chart to find an object by."""
+
+    @described(
+        response=bytes,
+        summary="The finding chart of an object, as png or pdf",
+        media=tuple(finding_file.MEDIA.values()),
+        parameters=[
+            parameter("field", int, f"Arcseconds along a side: {', '.join(finding_file.FIELDS)}."),
+            parameter(
+                "survey",
+                str,
+                "Whose image lies behind: own (our template, the default), or the name of a survey that "
+                "this site may ask for images.",
+            ),
+        ],
+    )
+    def get(self, request: Request, key: str, ending: str) -> HttpResponse:
+        asked = request.query_params
+        survey = asked.get("survey", finding_file.OWN)
+        return finding_file.answer(key, ending, asked.get("field", "60"), survey)
 
 
 class ContextView(APIView):

@@ -60,6 +60,7 @@ urlpatterns = [
     path("objects/<name:key>/lightcurve/", objects.LightCurveView.as_view()),
     path("objects/<name:key>/comments/", comments.ObjectCommentsView.as_view()),
     path("objects/<name:key>/photometry/", photometry.ObjectPhotometryView.as_view()),
+    path("objects/<name:key>/finding-chart.<name:ending>", objects.FindingChartView.as_view()),
     path("objects/<name:key>/<name:name>/", objects.ObjectTableView.as_view()),
     path("lightcurves/", objects.LightCurvesView.as_view()),
     path("stream/objects/", streams.NewObjectsView.as_view()),

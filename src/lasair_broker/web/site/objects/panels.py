@@ -21,9 +21,12 @@ from lasair_broker.web.comments import services as comments
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import trying
 from lasair_broker.web.objects import belongings
+from lasair_broker.web.objects.backgrounds import bands_with_images
 from lasair_broker.web.objects.finding_chart import finding_chart
+from lasair_broker.web.objects.finding_file import FIELDS, OWN, surveys_at
 from lasair_broker.web.objects.head import first_row, head_of, key_of, newest_classes, state_of
 from lasair_broker.web.objects.observability import OBSERVATORIES, night_at
+from lasair_broker.web.objects.other_surveys import other_surveys
 from lasair_broker.web.objects.pictures import LIMITS, STRETCHES
 from lasair_broker.web.objects.provenance import with_images
 from lasair_broker.web.objects.similar import similar_to
@@ -31,9 +34,8 @@ from lasair_broker.web.photometry import rows as photometry_rows
 from lasair_broker.web.photometry import services as photometry
 from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.site.objects import belonging_tables, drawings, panel_tables
-from lasair_broker.web.site.objects.other_surveys import other_surveys
 from lasair_broker.web.site.objects.pages import PANELS
-from lasair_broker.web.site.objects.pictures import bands_with_images, three_bands
+from lasair_broker.web.site.objects.pictures import three_bands
 
 _Context = dict[str, Any]
 _COOKIE = "lasair-observatory"
@@ -130,13 +132,15 @@ def _cutouts(request: HttpRequest, key: str) -> _Context:
 
 def _sky(request: HttpRequest, key: str) -> _Context:
     field = request.GET.get("field", "60")
-    if field not in _FIELDS:
+    if field not in FIELDS:
         field = "60"
     chart = finding_chart(key, float(field))
     return {
         "chart": chart,
-        "fields": _FIELDS,
+        "fields": FIELDS,
         "field": field,
+        "own": OWN,
+        "surveys": surveys_at(chart.ra, chart.decl),
         "aladin": bool(aladin_folder()),
         "density": reverse("objects:density").removesuffix("/properties"),
         "marks": [
@@ -144,9 +148,6 @@ def _sky(request: HttpRequest, key: str) -> _Context:
             for m in chart.marks
         ],
     }
-
-
-_FIELDS = ("20", "60", "180", "600")
 
 
 def _annotations(request: HttpRequest, key: str) -> _Context:

@@ -10,22 +10,20 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from lasair_broker.archive import Cutout
-from lasair_broker.packets import BANDS
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound
-from lasair_broker.web.objects import density
+from lasair_broker.web.objects import density, finding_file
+from lasair_broker.web.objects.backgrounds import newest_planes
 from lasair_broker.web.objects.finding_chart import finding_chart
 from lasair_broker.web.objects.head import state_of
 from lasair_broker.web.objects.pictures import (
     LIMITS,
     STRETCHES,
-    Plane,
     colour_png,
     grey_png,
     read_plane,
     to_north,
 )
-from lasair_broker.web.objects.provenance import with_images
 
 WHICH: tuple[Cutout, ...] = get_args(Cutout)
 _LARGEST_ID = 2**63 - 1
@@ -65,7 +63,7 @@ def colour(request: HttpRequest, key: str) -> HttpResponse:
     )
     if which is None:
         raise Invalid({"which": f"choose from {', '.join(WHICH)}"})
-    planes = _newest_planes(row["diaObjectId"], which)
+    planes = newest_planes(row["diaObjectId"], which)
     if not planes:
         raise NotFound("the images of this object do not say where on the sky they are")
     bands = request.GET.get("bands") or three_bands(list(planes))
@@ -78,22 +76,6 @@ def colour(request: HttpRequest, key: str) -> HttpResponse:
     return _png(colour_png(blue, green, red, _size(request)), "public, max-age=600")
 
 
-def bands_with_images(diaObjectId: int) -> dict[str, int]:
-    """The newest detection with images in each band, by band in order of wavelength."""
-    sources = (
-        archive()
-        .light_curve(diaObjectId, {"diaSources": ["diaSourceId", "band", "midpointMjdTai"]})
-        .diaSources
-    )
-    held = with_images(sources["diaSourceId"].to_pylist())
-    newest = {
-        band: key
-        for key, band in zip(sources["diaSourceId"].to_pylist(), sources["band"].to_pylist(), strict=True)
-        if key in held
-    }
-    return {band: newest[band] for band in BANDS if band in newest}
-
-
 def three_bands(bands: list[str]) -> str:
     """Of bands in order of wavelength the three that make a picture: the first, the middle and the last.
 
@@ -104,15 +86,6 @@ def three_bands(bands: list[str]) -> str:
     return bands[0] + bands[len(bands) // 2] + bands[-1] if len(bands) >= 3 else "".join(bands)
 
 
-def _newest_planes(diaObjectId: int, which: Cutout) -> dict[str, Plane]:
-    planes = {}
-    for band, key in bands_with_images(diaObjectId).items():
-        image = archive().cutout(key, which)
-        if image is not None and (plane := read_plane(image)).wcs is not None:
-            planes[band] = plane
-    return planes
-
-
 @require_safe
 def chart(request: HttpRequest, key: str) -> HttpResponse:
     """The finding chart as an SVG file."""
@@ -120,6 +93,13 @@ def chart(request: HttpRequest, key: str) -> HttpResponse:
     response = render(request, "site/objects/chart.svg", context, content_type="image/svg+xml")
     response["Content-Disposition"] = 'attachment; filename="finding_chart.svg"'
     return response
+
+
+@require_safe
+def finding(request: HttpRequest, key: str, ending: str) -> HttpResponse:
+    """The finding chart to print: PNG or PDF; `field` in arcseconds, `survey` whose image lies behind."""
+    asked = request.GET
+    return finding_file.answer(key, ending, asked.get("field", "60"), asked.get("survey", finding_file.OWN))
 
 
 @require_safe

@@ -37,6 +37,7 @@ urlpatterns = [
     path(f"{_OBJECT}data/<str:name>.<str:ending>", data.download, name="download"),
     path(f"{_PICTURE}colour.png", pictures.colour, name="colour"),
     path(f"{_PICTURE}chart.svg", pictures.chart, name="chart"),
+    path(f"{_OBJECT}finding-chart.<str:ending>", pictures.finding, name="finding-chart"),
     path(f"{_OBJECT}panels/<slug:name>/", panels.show, name="panel"),
     path(f"{_OBJECT}filters/<int:filter_id>/why/", panels.why, name="why"),
     path(f"{_OBJECT}notebook.ipynb", notebook.notebook, name="notebook"),

@@ -29,13 +29,17 @@ class OtherSurvey:
     page: str
 
 
-def other_surveys(place: Mapping[str, float], service: str) -> list[OtherSurvey]:
-    """Pictures 1′ wide of the surveys that may have some of a place (ra, decl in degrees, ICRS).
+def other_surveys(
+    place: Mapping[str, float], service: str, field: float = _FIELD, pixels: int = _PIXELS
+) -> list[OtherSurvey]:
+    """Pictures of the surveys that may have some of a place (ra, decl in degrees, ICRS).
 
     Parameters
     ----------
     service
         The address of a service that answers as CDS's hips2fits; "" for none.
+    field, pixels
+        Degrees and pixels along a side.
     """
     found = []
     for name, hips, south, north in _SURVEYS:
@@ -45,13 +49,13 @@ def other_surveys(place: Mapping[str, float], service: str) -> list[OtherSurvey]
             "hips": hips,
             "ra": f"{place['ra']:.6f}",
             "dec": f"{place['decl']:.6f}",
-            "fov": f"{_FIELD:.6f}",
-            "width": _PIXELS,
-            "height": _PIXELS,
+            "fov": f"{field:.6f}",
+            "width": pixels,
+            "height": pixels,
             "projection": "TAN",
             "format": "jpg",
         }
-        viewer = {"target": f"{place['ra']:.6f} {place['decl']:.6f}", "fov": f"{_FIELD:.4f}", "survey": hips}
+        viewer = {"target": f"{place['ra']:.6f} {place['decl']:.6f}", "fov": f"{field:.4f}", "survey": hips}
         found.append(
             OtherSurvey(
                 name=name,
