@@ -26,7 +26,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -132,15 +132,14 @@ def look(url: str, packs: str, objects: int, done: Event) -> None:
 def cpu_seconds(site: Site) -> dict[str, float]:
     """CPU seconds so far, by what the processes are."""
     told: defaultdict[str, float] = defaultdict(float)
-    for process in psutil.process_iter(["name", "pid", "cpu_times"]):
-        times = process.info["cpu_times"]
-        if times is None:
-            continue
-        known = {each.pid: name for name, each in site.processes.items()}
-        name = known.get(process.info["pid"]) or {"postgres": "PostgreSQL", "java": "Kafka"}.get(
-            process.info["name"], "others (sender, readers, look-ups)"
-        )
-        told[name] += times.user + times.system
+    known = {process.pid: name for name, process in site.processes.items()}
+    programs = {"postgres": "PostgreSQL", "java": "Kafka"}
+    myself = psutil.Process()
+    for process in [myself, *myself.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            name = known.get(process.pid) or programs.get(process.name(), "sender, readers, look-ups")
+            times = process.cpu_times()
+            told[name] += times.user + times.system
     return told
 
 
@@ -258,7 +257,7 @@ def pace(
     waiting.join()
     print("\nalerts that waited")
     for number, begin in enumerate(visits[1:], 2):
-        before = [sent_by - stored for at, sent_by, stored in waiting.seen if at < begin]
+        before = [max(0, sent_by - stored) for at, sent_by, stored in waiting.seen if at < begin]
         during = [s - t for at, s, t in waiting.seen if begin - seconds <= at < begin]
         if number % 5 == 1 or number >= len(visits) - 1:
             print(

@@ -3,6 +3,7 @@
 from ._copy import Copied, copy_archive
 from ._open import open_archive
 from ._tidy import Retention, Tidied, tidy_archive
+from ._unite import United, unite_packs
 from .errors import (
     ArchiveAwayError,
     ArchiveCorruptError,
@@ -55,8 +56,10 @@ __all__ = [
     "Stored",
     "TableStatus",
     "Tidied",
+    "United",
     "WriteReport",
     "copy_archive",
     "open_archive",
     "tidy_archive",
+    "unite_packs",
 ]

@@ -11,7 +11,6 @@ its schema understands, with an empty image.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,14 +23,13 @@ import pyarrow as pa
 
 from .errors import ArchiveCorruptError
 from .interface import Archive, Cutout, Progress
-from .packs import PackReader, PackWriter
+from .packs import PackReader, PackWriter, night_of
 
 __all__ = ["Retention", "Tidied", "tidy_archive"]
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
-_NAME = re.compile(r"raw-(\d{5})-[0-9a-f]+\.pack")
 _PIECE_BYTES = 64 * 1024**2
 _IMAGES = get_args(Cutout)
 _MOVED_ALERTS = pa.schema(
@@ -136,8 +134,7 @@ def _due(archive: Archive, lengths: Mapping[str, int], keep: Retention, mjd: flo
 
 def _written(pack: str) -> float:
     """The end of the night in which a pack was written, MJD; far in the future if its name does not say."""
-    named = _NAME.fullmatch(pack)
-    return int(named[1]) + 1.5 if named else np.inf
+    return night_of(pack) + 1.5
 
 
 def _pack(archive: Archive, name: str, keep: Retention, mjd: float) -> _Pack:

@@ -18,6 +18,7 @@ from lasair_broker.packets import AlertBatch, Payloads
 from lasair_broker.schema import Engine
 
 from ._images import png_of_fits
+from .errors import ArchiveError
 from .packs import PackPlace
 
 __all__ = [
@@ -591,6 +592,26 @@ class Archive(ABC):
         lengths
             The other packs, by name and length in bytes.
         """
+
+    def unite_packs(self, pack: str, length: int, parts: Mapping[str, int]) -> None:
+        """Let all that lies in some packs lie in another one, which has them whole; nothing of them counts
+        any more.
+
+        One transaction. For `lasair_broker.archive.unite_packs`, which has written that pack.
+
+        Parameters
+        ----------
+        pack, length
+            The other pack, and its length in bytes.
+        parts
+            Where each of the packs begins in it.
+
+        Raises
+        ------
+        ArchiveError
+            If packs lie in a folder: there they are large already.
+        """
+        raise ArchiveError("only packs in an object store are united")
 
     @abstractmethod
     def remove_packs(self, packs: Collection[str]) -> None:

@@ -308,17 +308,20 @@ class DuckDBArchive(Archive):
             return _lookups.cone(connection, ra, decl, radius_arcsec, columns)
 
     def cutout(self, diaSourceId: int, which: Cutout) -> bytes | None:
-        with self._database.reader() as connection:
-            place = _lookups.cutout_place(connection, diaSourceId, which)
-        return None if place is None else fits_bytes(self._reader.read(*place))
+        def find() -> tuple[str, int, int] | None:
+            with self._database.reader() as connection:
+                return _lookups.cutout_place(connection, diaSourceId, which)
+
+        found = self._reader.read_found(find)
+        return None if found is None else fits_bytes(found[0])
 
     def alert_bytes(self, diaSourceId: int) -> tuple[bytes, str] | None:
-        with self._database.reader() as connection:
-            place = _lookups.alert_place(connection, diaSourceId)
-        if place is None:
-            return None
-        pack, offset, length, schema_json = place
-        return self._reader.read(pack, offset, length), schema_json
+        def find() -> tuple[str, int, int, str] | None:
+            with self._database.reader() as connection:
+                return _lookups.alert_place(connection, diaSourceId)
+
+        found = self._reader.read_found(find)
+        return None if found is None else (found[0], found[1][3])
 
     def query(
         self,

@@ -4,7 +4,7 @@ from ._format import Frame, frames
 from ._interface import PackReader, PackWriter, Reserved
 from ._memory import checksums, same_bytes
 from ._place import PackPlace
-from ._reader import FolderReader
+from ._reader import FolderReader, fresh_name, night_of
 from ._writer import FolderWriter
 
 __all__ = [
@@ -17,5 +17,7 @@ __all__ = [
     "Reserved",
     "checksums",
     "frames",
+    "fresh_name",
+    "night_of",
     "same_bytes",
 ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,7 @@ from ..errors import ArchiveAwayError, ArchiveCorruptError, ArchiveError
 from ._format import blocks, frame_header, header_bytes
 from ._interface import PackReader, PackWriter, Reserved
 from ._memory import fill
-from ._reader import checked_name
+from ._reader import checked_name, fresh_name
 
 __all__ = ["BucketReader", "BucketWriter"]
 
@@ -51,9 +50,7 @@ class BucketWriter(PackWriter):
         self._created: list[str] = []
 
     def reserve(self, length: Int64, mjd: float) -> Reserved:
-        # By night and time, so that packs lie in the order in which they came, and with a random end, so
-        # that two workers never choose the same.
-        name = f"raw-{int(mjd - 0.5):05d}-{time.time_ns():016x}{secrets.token_hex(4)}.pack"
+        name = fresh_name(mjd)
         data = header_bytes(len(length))
         return Reserved(name, 0, data + np.cumsum(length) - length, data + blocks(int(length.sum())))
 

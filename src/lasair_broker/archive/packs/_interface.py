@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import ArchiveCorruptError
 from ._format import Frame, frames
 from ._memory import checksums
 
 __all__ = ["PackReader", "PackWriter", "Reserved"]
 
 Int64 = npt.NDArray[np.int64]
+P = TypeVar("P", tuple[str, int, int], tuple[str, int, int, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,20 @@ class PackReader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close all files."""
+
+    def read_found(self, find: Callable[[], P | None]) -> tuple[bytes, P] | None:
+        """The bytes of which `find` gives pack, offset and length, or None, and what it gave; found once more
+        if they were moved between the finding and the reading."""
+        place = find()
+        if place is None:
+            return None
+        try:
+            return self.read(*place[:3]), place
+        except ArchiveCorruptError:
+            moved = find()
+            if moved == place:
+                raise
+            return None if moved is None else (self.read(*moved[:3]), moved)
 
     def frames(self, pack: str) -> list[Frame]:
         """The whole frames of a pack, up to the first place where there is none."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import secrets
 import threading
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -14,9 +17,10 @@ import numpy.typing as npt
 from ..errors import ArchiveCorruptError
 from ._interface import PackReader
 
-__all__ = ["FolderReader", "checked_name"]
+__all__ = ["FolderReader", "checked_name", "fresh_name", "night_of"]
 
 _OPEN_FILES = 64
+_NAME = re.compile(r"raw-(\d{5})-[0-9a-f]+\.pack")
 
 
 class FolderReader(PackReader):
@@ -95,3 +99,16 @@ def checked_name(pack: str) -> str:
     if "/" in pack or not pack.endswith(".pack"):
         raise ArchiveCorruptError(f"{pack!r} is not the name of a pack")
     return pack
+
+
+def fresh_name(mjd: float) -> str:
+    """A name for an object: by night and time, so that packs lie in the order in which they came, and with a
+    random end, so that two workers never choose the same."""
+    return f"raw-{int(mjd - 0.5):05d}-{time.time_ns():016x}{secrets.token_hex(4)}.pack"
+
+
+def night_of(pack: str) -> float:
+    """The night in which a pack was written, from noon of this day (MJD); far in the future if its name does
+    not say."""
+    named = _NAME.fullmatch(pack)
+    return int(named[1]) if named else np.inf

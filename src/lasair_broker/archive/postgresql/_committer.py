@@ -45,6 +45,8 @@ WRITING = {
     "tcp_keepalives_idle": "30",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
+    # Nor one that is frozen in the middle of a transaction (milliseconds).
+    "idle_in_transaction_session_timeout": "60000",
 }
 """Parameters of the server for sessions that write."""
 

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,7 @@ from .._light_curves import CURVES, CurveTable, rows_beyond
 from .._reading import column_list
 from ..interface import CONE_COLUMNS, LIGHT_CURVE_TABLES, Cutout, LightCurve
 from ._light_curves import held_of
-from ._points import Points
+from ._points import Columns, Points
 from ._session import Session
 from ._staging import Staging
 
@@ -49,31 +51,29 @@ def positions(session: Session) -> dict[tuple[str, int], int]:
 
 def object_state(points: Points, key: int | str, columns: Sequence[str] | None) -> pa.Table:
     """The row of `objects` of an object, by `diaObjectId` or `objectName`; without rows if there is none."""
-    selected = _selected("objects", columns)
-    select = f"SELECT {_listed(selected)} FROM objects WHERE "
+    selected = _columns("objects", columns)
+    select = f"SELECT {selected.listed} FROM objects WHERE "
     if isinstance(key, str):
         if "\0" in key:
-            return selected.empty_table()
+            return selected.table([])
         found = points.table(f'{select}"objectName" = $1 LIMIT 1', [key], selected)
         if found.num_rows or not key.isdecimal():
             return found
         key = int(key)
     if not -(2**63) <= key < 2**63:
-        return selected.empty_table()
+        return selected.table([])
     return points.table(f'{select}"diaObjectId" = $1', [int(key)], selected)
 
 
 def light_curve(points: Points, diaObjectId: int, columns: Mapping[str, Sequence[str]] | None) -> LightCurve:
     """The light curve of one object, in order of time."""
     wanted = _of_light_curves(columns)
-    tables = {}
+    statements = []
     for name in LIGHT_CURVE_TABLES:
-        selected = _selected(name, wanted.get(name))
-        sql = (
-            f'SELECT {_listed(selected)} FROM {quoted(name)} WHERE "diaObjectId" = $1 ORDER BY {_order(name)}'
-        )
-        tables[name] = points.table(sql, [int(diaObjectId)], selected)
-    return LightCurve(**tables)
+        selected = _columns(name, wanted.get(name))
+        sql = f'SELECT {selected.listed} FROM {quoted(name)} WHERE "diaObjectId" = $1 ORDER BY {_order(name)}'
+        statements.append((sql, [int(diaObjectId)], selected))
+    return LightCurve(**dict(zip(LIGHT_CURVE_TABLES, points.tables(statements), strict=True)))
 
 
 def _of_light_curves(columns: Mapping[str, Sequence[str]] | None) -> Mapping[str, Sequence[str]]:
@@ -176,15 +176,19 @@ def object_places(session: Session, ranges: Int64 | None, batch_rows: int) -> It
 
 
 def cone(
-    session: Session, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None
+    points: Points, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None
 ) -> pa.Table:
     """Objects of a cone, nearest first, with `separationArcsec`."""
     selected = _selected("objects", CONE_COLUMNS if columns is None else columns)
-    names = list(dict.fromkeys([*selected.names, "ra", "decl"]))
+    read = _columns("objects", [*dict.fromkeys([*selected.names, "ra", "decl"])])
     ranges = cone_ranges(ra, decl, radius_arcsec)
     # Each range is a stretch of the index.
-    near = " OR ".join(f'("healpix29" >= {low} AND "healpix29" < {high})' for low, high in ranges)
-    found = session.table(f"SELECT {', '.join(map(quoted, names))} FROM objects WHERE {near}")
+    near = " OR ".join(
+        f'("healpix29" >= ${n} AND "healpix29" < ${n + 1})' for n in range(1, 2 * len(ranges), 2)
+    )
+    found = points.table(
+        f"SELECT {read.listed} FROM objects WHERE {near}", [*chain.from_iterable(ranges)], read
+    )
     separation = separation_arcsec(found.column("ra").to_numpy(), found.column("decl").to_numpy(), ra, decl)
     inside = np.flatnonzero(separation <= radius_arcsec)
     inside = inside[np.argsort(separation[inside], kind="stable")]
@@ -244,6 +248,15 @@ def take_rejected(
     taken = session.table(f"DELETE FROM rejected r{which} RETURNING {column_list('rejected', 'r')}")
     order = ("arrivedMjdTai", *TABLES["rejected"].primary_key)
     return taken.sort_by([(name, "ascending") for name in order])
+
+
+def _columns(name: str, columns: Sequence[str] | None) -> Columns:
+    return _columns_of(name, None if columns is None else tuple(columns))
+
+
+@lru_cache(256)
+def _columns_of(name: str, columns: tuple[str, ...] | None) -> Columns:
+    return Columns(_selected(name, columns))
 
 
 def _selected(name: str, columns: Sequence[str] | None) -> pa.Schema:

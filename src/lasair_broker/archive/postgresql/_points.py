@@ -7,18 +7,56 @@ waits for one object. A prepared statement is asked once, and its few rows are t
 
 from __future__ import annotations
 
+import select
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any
 
 import psycopg
 import pyarrow as pa
 
+from lasair_broker.schema import quoted
+
 from ..errors import ArchiveError
 from ._session import BrokenSessionError, ServerError, described
 
-__all__ = ["Points"]
+__all__ = ["Columns", "Points"]
+
+
+class Columns:
+    """Columns that are read over and over: what is worked out of them once.
+
+    Attributes
+    ----------
+    schema
+        Their names and types.
+    listed
+        Their names as SQL lists them.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.listed = ", ".join(map(quoted, schema.names))
+        alike: dict[pa.DataType, list[int]] = {}
+        for place, kind in enumerate(schema.types):
+            alike.setdefault(kind, []).append(place)
+        self._alike = list(alike.items())
+
+    def table(self, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+        """Rows as columns.
+
+        To make an array takes Arrow much longer than to fill it with a few values, so columns of one type
+        are made as one array and cut.
+        """
+        count = len(rows)
+        columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(self.schema)
+        for kind, places in self._alike:
+            values = pa.array(list(chain.from_iterable([columns[place] for place in places])), kind)
+            for n, place in enumerate(places):
+                columns[place] = values.slice(n * count, count)
+        return pa.Table.from_arrays(columns, schema=self.schema)
 
 
 class Points:
@@ -39,9 +77,8 @@ class Points:
         self._idle: list[psycopg.Connection[Any]] = []
         self._closed = False
 
-    def table(self, sql: str, parameters: Sequence[object], schema: pa.Schema) -> pa.Table:
-        """The few rows of a statement, which is prepared when it comes often; its columns are those of
-        `schema`.
+    def table(self, sql: str, parameters: Sequence[object], columns: Columns) -> pa.Table:
+        """The few rows of a statement, which is prepared when it comes often and gives `columns`.
 
         Raises
         ------
@@ -50,9 +87,23 @@ class Points:
         """
         with self._connection() as connection:
             found = psycopg.RawCursor(connection).execute(sql, list(parameters), binary=True).fetchall()
-        columns = list(zip(*found, strict=True)) if found else [()] * len(schema)
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-        return pa.Table.from_arrays(arrays, schema=schema)
+        return columns.table(found)
+
+    def tables(self, statements: Sequence[tuple[str, Sequence[object], Columns]]) -> list[pa.Table]:
+        """The few rows of each of several statements, which are sent together.
+
+        Raises
+        ------
+        ArchiveError
+            As from `table`.
+        """
+        cursors = []
+        with self._connection() as connection, connection.pipeline():
+            for sql, parameters, _ in statements:
+                cursor = psycopg.RawCursor(connection)
+                cursors.append(cursor.execute(sql, list(parameters), binary=True))
+            found = [cursor.fetchall() for cursor in cursors]
+        return [columns.table(rows) for rows, (*_, columns) in zip(found, statements, strict=True)]
 
     @contextmanager
     def _connection(self) -> Iterator[psycopg.Connection[Any]]:
@@ -61,6 +112,10 @@ class Points:
                 raise ArchiveError("the archive is closed")
             connection = self._idle.pop() if self._idle else None
         try:
+            if connection is not None and not _alive(connection):
+                connection.close()
+                self._drop_all()
+                connection = None
             connection = connection or self._connected()
             yield connection
         except psycopg.Error as error:
@@ -99,3 +154,13 @@ class Points:
         with self._guard:
             self._closed = True
         self._drop_all()
+
+
+def _alive(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has left a connection open that nothing is done with: one that was cut off can be
+    read from, as its end has come. To look costs nothing, which a question to the server would."""
+    with suppress(OSError, psycopg.Error):
+        looking = select.poll()
+        looking.register(connection.fileno(), select.POLLIN)
+        return not looking.poll(0)
+    return False

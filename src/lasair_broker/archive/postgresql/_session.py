@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -30,6 +31,9 @@ _CONFLICTS = ("40001", "40P01", "23505")
 """Not serializable, a deadlock, a key that another has put there in the same moment."""
 
 _BROKEN = ("08", "57P")
+
+_FRESH_SECONDS = 0.1
+"""A session that was used so short a time ago is taken to live: no server is restarted faster."""
 
 
 class ServerError(ArchiveError):
@@ -88,6 +92,7 @@ class Session:
                 f"cannot open the archive at {described(url)}: {_said(error)}"
             ) from error
         self.broken = False
+        self._used = time.monotonic()
         try:
             self.run(
                 "SELECT "
@@ -96,6 +101,15 @@ class Session:
         except BaseException:
             self.close()
             raise
+
+    def alive(self) -> bool:
+        """Whether the server still answers; asked only if nothing was for a while."""
+        if time.monotonic() - self._used > _FRESH_SECONDS:
+            with suppress(ArchiveError):
+                self.run("SELECT 1")
+                return True
+            return False
+        return not self.broken
 
     def run(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run a statement, whatever it gives."""
@@ -183,6 +197,7 @@ class Session:
         try:
             with self._connection.cursor() as cursor:
                 yield cursor
+            self._used = time.monotonic()
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
             failure = _explained(error)
             self.broken = self.broken or isinstance(failure, BrokenSessionError)
@@ -217,11 +232,7 @@ class Pool:
         ArchiveError
             If the archive is closed, the server cannot be reached, or something fails there.
         """
-        with self._guard:
-            if self._closed:
-                raise ArchiveError("the archive is closed")
-            session = self._idle.pop() if self._idle else None
-        session = session or Session(self._url, self._settings)
+        session = self._idle_one() or Session(self._url, self._settings)
         with self._guard:
             self._used.add(session)
         try:
@@ -232,13 +243,29 @@ class Pool:
                 if not session.broken and not self._closed:
                     self._idle.append(session)
                     session = None
-                elif session.broken:
-                    # A server that was restarted has cut all of them off.
-                    for other in self._idle:
-                        other.close()
-                    self._idle.clear()
             if session is not None:
+                if session.broken:
+                    self._drop_idle()
                 session.close()
+
+    def _idle_one(self) -> Session | None:
+        """A session that is open and lives; None if there is none."""
+        with self._guard:
+            if self._closed:
+                raise ArchiveError("the archive is closed")
+            session = self._idle.pop() if self._idle else None
+        if session is None or session.alive():
+            return session
+        session.close()
+        self._drop_idle()
+        return None
+
+    def _drop_idle(self) -> None:
+        """A server that was restarted has cut all of them off."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for session in idle:
+            session.close()
 
     @contextmanager
     def snapshot(self) -> Iterator[Session]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -35,14 +36,22 @@ from .._batch import (
     with_column,
 )
 from .._light_curves import Held, LightCurveNews, ledger_rows
-from ..interface import Rematch, WriteReport
+from ..interface import Cutout, Rematch, WriteReport
 from ..packs import PackReader, PackWriter
 from ._hits import store_hits
 from ._light_curves import light_curve_news, lock_objects, store_ledger, store_rows
 from ._session import Session
 from ._staging import Staging
 
-__all__ = ["Writing", "move_alerts", "note_pack", "rematch", "replace_list_hits", "replace_range"]
+__all__ = [
+    "Writing",
+    "move_alerts",
+    "note_pack",
+    "rematch",
+    "replace_list_hits",
+    "replace_range",
+    "unite_packs",
+]
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -74,6 +83,18 @@ class Writing:
         self._now = mjd_tai_now()
         self._timestamp = datetime.now(UTC)
         self._started = time.perf_counter()
+
+    def hold(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """Let no other worker write alerts of these partitions before this transaction has ended.
+
+        A worker that is slow to die, or was frozen, may still be writing what another has been given by now;
+        that one waits here, and then sees what is there. Comes first, so that nobody waits for each other.
+        """
+        for topic, partition in sorted(positions):
+            self._session.run(
+                'SELECT 1 FROM stream_positions WHERE topic = $1 AND "partition" = $2 FOR UPDATE',
+                [topic, partition],
+            )
 
     def batch(self, batch: AlertBatch, renew: bool = False) -> None:
         """Store one batch; if told to renew, also the states of objects whose alerts are known."""
@@ -308,6 +329,28 @@ def move_alerts(
     )
     for name, length in {**lengths, pack: 0}.items():
         note_pack(session, name, length)
+
+
+def unite_packs(session: Session, staging: Staging, pack: str, length: int, parts: Mapping[str, int]) -> None:
+    """Let all of some packs lie in another one, within a transaction; see `Archive.unite_packs`."""
+    begin = pa.array(parts.values(), pa.int64())
+    moved = staging.put("united_packs", pa.table({"pack": list(parts), "begin": begin}))
+    places = ", ".join(
+        f'"cutout{which}Offset" = c."cutout{which}Offset" + m."begin"' for which in get_args(Cutout)
+    )
+    # By detection, of which there is an index; so images come first.
+    session.run(
+        f"UPDATE cutouts c SET pack = $1, {places} FROM {moved} m JOIN alerts a ON a.pack = m.pack "
+        'WHERE c."diaSourceId" = a."diaSourceId" AND c.pack = m.pack',
+        [pack],
+    )
+    session.run(
+        f'UPDATE alerts a SET pack = $1, "packOffset" = a."packOffset" + m."begin" FROM {moved} m '
+        "WHERE a.pack = m.pack",
+        [pack],
+    )
+    for name, size in {**dict.fromkeys(parts, 0), pack: length}.items():
+        note_pack(session, name, size)
 
 
 def rematch(session: Session, staging: Staging, matches: Mapping[str, Rematch]) -> None:

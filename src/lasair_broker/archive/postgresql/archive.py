@@ -37,7 +37,7 @@ from ._points import Points
 from ._session import Pool, Session, described
 from ._staging import Staging
 from ._tables import PARTITIONED, READING, partitions_of
-from ._write import Writing, move_alerts, note_pack, replace_list_hits, replace_range
+from ._write import Writing, move_alerts, note_pack, replace_list_hits, replace_range, unite_packs
 from .snapshot import Columnar, Refreshed, SnapshotPlace
 
 __all__ = ["PostgreSQLArchive"]
@@ -105,6 +105,7 @@ class PostgreSQLArchive(Archive):
         renew: bool = False,
     ) -> WriteReport:
         def write(writing: Writing) -> WriteReport:
+            writing.hold(positions or {})
             for batch in batches:
                 writing.batch(batch, renew)
             if rejected is not None:
@@ -204,21 +205,23 @@ class PostgreSQLArchive(Archive):
     def cone(
         self, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        with self._pool.session() as session:
-            return _lookups.cone(session, ra, decl, radius_arcsec, columns)
+        return _lookups.cone(self._points, ra, decl, radius_arcsec, columns)
 
     def cutout(self, diaSourceId: int, which: Cutout) -> bytes | None:
-        with self._pool.session() as session:
-            place = _lookups.cutout_place(session, diaSourceId, which)
-        return None if place is None else fits_bytes(self._reader.read(*place))
+        def find() -> tuple[str, int, int] | None:
+            with self._pool.session() as session:
+                return _lookups.cutout_place(session, diaSourceId, which)
+
+        found = self._reader.read_found(find)
+        return None if found is None else fits_bytes(found[0])
 
     def alert_bytes(self, diaSourceId: int) -> tuple[bytes, str] | None:
-        with self._pool.session() as session:
-            place = _lookups.alert_place(session, diaSourceId)
-        if place is None:
-            return None
-        pack, offset, length, schema_json = place
-        return self._reader.read(pack, offset, length), schema_json
+        def find() -> tuple[str, int, int, str] | None:
+            with self._pool.session() as session:
+                return _lookups.alert_place(session, diaSourceId)
+
+        found = self._reader.read_found(find)
+        return None if found is None else (found[0], found[1][3])
 
     def query(
         self,
@@ -348,6 +351,10 @@ class PostgreSQLArchive(Archive):
         writes.transaction(
             lambda: move_alerts(writes.session, writes.staging, pack, alerts, cutouts, lengths)
         )
+
+    def unite_packs(self, pack: str, length: int, parts: Mapping[str, int]) -> None:
+        writes = self._committer
+        writes.transaction(lambda: unite_packs(writes.session, writes.staging, pack, length, parts))
 
     def remove_packs(self, packs: Collection[str]) -> None:
         self._committer.remove_packs(lambda: packs)
