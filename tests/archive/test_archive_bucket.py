@@ -18,14 +18,18 @@ from packets_model import Packet, Row, batch_of
 from typer.testing import CliRunner
 
 from lasair_broker.archive import (
+    Archive,
     ArchiveCorruptError,
     ArchiveError,
     Retention,
+    United,
     copy_archive,
     open_archive,
     tidy_archive,
+    unite_packs,
 )
 from lasair_broker.archive.packs import PackPlace
+from lasair_broker.archive.packs._bucket import BucketReader
 from lasair_broker.archive.postgresql import PostgreSQLArchive
 from lasair_broker.cli._app import app
 from lasair_broker.packets import SchemaStore, decode, mjd_tai_now, read_files
@@ -207,6 +211,150 @@ def test_images_go_and_packets_stay(site: Places, place: PackPlace, bucket: Any,
             assert was is not None
             assert 0 < len(after[0]) < len(was[0])
         assert archive.check() == []
+
+
+# Uniting
+
+
+NIGHT = [packet(number) for number in range(1, 7)]
+WHOLE = 1024**2
+
+
+@pytest.fixture
+def night(site: Places, place: PackPlace) -> Iterator[Archive]:
+    """An archive to which each alert came in a batch of its own, and so has a pack of its own."""
+    with PostgreSQLArchive(site.url(), place) as archive:
+        for sent in NIGHT:
+            archive.write([batch_of([sent])])
+        yield archive
+
+
+def united(archive: Archive, pack_bytes: int = WHOLE) -> United:
+    """When the night is over."""
+    return unite_packs(archive, pack_bytes, mjd_tai_now() + 2)
+
+
+def tidied(archive: Archive) -> None:
+    tidy_archive(archive, Retention({}, {}), mjd_tai_now() + 3)
+
+
+def see_all(archive: Archive) -> None:
+    """Every alert and image is what was sent."""
+    for sent in NIGHT:
+        stored = archive.alert_bytes(sent.diaSourceId)
+        assert stored is not None
+        assert stored[0] == sent.datum()
+        for which in ("Difference", "Science", "Template"):
+            assert archive.cutout(sent.diaSourceId, which) == sent.image(which)
+    replayed = [
+        number for some in archive.replay() for number in some.alerts.column("diaSourceId").to_pylist()
+    ]
+    assert sorted(replayed) == [sent.diaSourceId for sent in NIGHT]
+    assert not [finding for finding in archive.check() if finding.severity == "error"]
+
+
+def test_small_packs_of_a_night_become_a_large_one(
+    night: Archive, site: Places, place: PackPlace, bucket: Any
+) -> None:
+    with PostgreSQLArchive(site.url(), place) as reader:
+        see_all(reader)
+        size = sum(entry.size for entry in bucket.objects.all())
+        assert united(night) == United(6, 1, size, {})
+        assert len(names(bucket)) == 7  # who is reading the old ones may go on
+        see_all(reader)
+        tidied(night)
+        assert len(names(bucket)) == 1
+        assert sum(entry.size for entry in bucket.objects.all()) == size
+        see_all(reader)
+    assert night.check() == []
+    assert united(night) == United(0, 0, 0, {})
+    assert night.write([batch_of(NIGHT)]).duplicates == 6
+    late = packet(7)
+    night.write([batch_of([late])])
+    assert united(night).packs == 2
+    assert night.cutout(late.diaSourceId, "Science") == late.image("Science")
+
+
+def test_united_packs_are_as_large_as_they_may_be(night: Archive, bucket: Any) -> None:
+    (length,) = {entry.size for entry in bucket.objects.all()}
+    assert united(night, 2 * length).packs == 0  # each is half of that already
+    done = united(night, 4 * length)
+    assert (done.packs, done.into) == (6, 2)
+    assert sorted(size for size in night.packs().lengths.values() if size) == [2 * length, 4 * length]
+    see_all(night)
+
+
+def test_a_night_that_is_not_over_is_left_alone(night: Archive, bucket: Any) -> None:
+    before = names(bucket)
+    assert unite_packs(night, WHOLE, mjd_tai_now()) == United(0, 0, 0, {})
+    assert names(bucket) == before
+
+
+@pytest.mark.parametrize("step", ["reading", "written", "committed"])
+def test_uniting_that_is_broken_off_goes_on(
+    night: Archive, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if step == "reading":
+        read = BucketReader.read
+        left = iter(range(3))
+
+        def some(self: BucketReader, pack: str, offset: int, length: int) -> bytes:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return read(self, pack, offset, length)
+
+        monkeypatch.setattr(BucketReader, "read", some)
+    else:
+        unite = night.unite_packs
+
+        def broken(*arguments: Any) -> None:
+            if step == "committed":
+                unite(*arguments)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(night, "unite_packs", broken)
+    with pytest.raises(KeyboardInterrupt):
+        united(night)
+    monkeypatch.undo()
+    see_all(night)
+    assert united(night).packs == (0 if step == "committed" else 6)
+    see_all(night)
+    monkeypatch.setattr("lasair_broker.archive.packs._bucket._SETTLED", timedelta(hours=-1))
+    night.compact(remove_unknown_packs=True)  # what was written and not pointed to
+    tidied(night)
+    see_all(night)
+    assert night.check() == []
+    assert len(night.packs().lengths) == 1
+
+
+def test_a_damaged_pack_is_not_united(night: Archive, bucket: Any) -> None:
+    key = sorted(names(bucket))[2]
+    entry = bucket.Object(key)
+    content = bytearray(entry.get()["Body"].read())
+    content[4096] ^= 0xFF
+    entry.put(Body=bytes(content))
+    done = united(night)
+    assert done.packs == 5
+    (reason,) = done.failed.values()
+    assert "not what was written" in reason
+    tidied(night)
+    assert key in names(bucket)
+    assert night.cutout(NIGHT[3].diaSourceId, "Science") == NIGHT[3].image("Science")
+
+
+def test_what_is_moved_while_it_is_being_read_is_found(
+    night: Archive, site: Places, place: PackPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PostgreSQLArchive(site.url(), place) as reader:
+        read = reader._reader.read
+
+        def late(pack: str, offset: int, length: int) -> bytes:
+            if united(night).packs:
+                tidied(night)
+            return read(pack, offset, length)
+
+        monkeypatch.setattr(reader._reader, "read", late)
+        assert reader.cutout(30, "Science") == NIGHT[2].image("Science")
 
 
 def test_settings_name_the_bucket(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from lasair_broker.archive import Retention, copy_archive, open_archive, tidy_archive
+from lasair_broker.archive import Retention, copy_archive, open_archive, tidy_archive, unite_packs
 from lasair_broker.archive.postgresql import PostgreSQLArchive
 from lasair_broker.packets import mjd_tai_now
 from lasair_broker.settings import ArchiveSettings
@@ -72,7 +72,8 @@ def compact(
 
 @app.command()
 def tidy(archive: ArchiveOption = None) -> None:
-    """Take out of the packs what is older than the settings keep it. Can be interrupted and run again.
+    """Take out of the packs what is older than the settings keep it, and unite small ones in an object store.
+    Can be interrupted and run again.
 
     The settings archive.keep_images_days and archive.keep_alerts_days say how many days cut-outs, and packets
     with all that is in them, are kept, by survey; without them everything is. Tables keep what was read from
@@ -82,14 +83,22 @@ def tidy(archive: ArchiveOption = None) -> None:
     keep = Retention(settings.keep_images_days, settings.keep_alerts_days)
     with opened(archive) as store, work("tidying") as progress:
         done = tidy_archive(store, keep, mjd_tai_now(), progress)
+        united = unite_packs(store, settings.pack_bytes, mjd_tai_now(), progress)
     console.print(
         f"{done.images:,} alerts lost their images, {done.alerts:,} their packets; "
         f"{bytes_size(done.bytes)} are free",
         highlight=False,
     )
-    for pack, reason in done.failed.items():
+    if united.packs:
+        console.print(
+            f"{united.packs:,} packs were united into {united.into:,} of {bytes_size(united.bytes)}; "
+            "the next run removes the old ones",
+            highlight=False,
+        )
+    failed = {**done.failed, **united.failed}
+    for pack, reason in failed.items():
         console.print(f"[red]{escape(pack)}[/]: {escape(reason)}", highlight=False)
-    if done.failed:
+    if failed:
         raise fail("some packs were left as they are", "To see all that is wrong: lasair archive check")
 
 

@@ -51,6 +51,7 @@ def database() -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
         "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,  # the server may have been restarted meanwhile
     }
 
 

@@ -30,7 +30,8 @@ _FULL = ("53100",)
 _CONFLICTS = ("40001", "40P01", "23505")
 """Not serializable, a deadlock, a key that another has put there in the same moment."""
 
-_BROKEN = ("08", "57P")
+_BROKEN = ("08", "57P", "25P03")
+"""Classes and codes of a connection that is gone, the last because we were silent for too long."""
 
 _FRESH_SECONDS = 0.1
 """A session that was used so short a time ago is taken to live: no server is restarted faster."""
