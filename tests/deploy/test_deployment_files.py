@@ -21,6 +21,7 @@ from lasair_broker.stream import Metrics, OutageMetrics, StageTimes
 from lasair_broker.stream.context import ContextMetrics
 from lasair_broker.stream.delivery import DeliveryMetrics
 from lasair_broker.stream.filters import FilterMetrics
+from lasair_broker.web.watched import JOB_SECONDS, JOBS, REQUEST_SECONDS, REQUESTS, JobsWaiting
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -243,14 +244,15 @@ def metrics() -> set[str]:
         FilterMetrics(),
         ContextMetrics(keeper),
         OutageMetrics(),
+        REQUESTS,
+        REQUEST_SECONDS,
+        JOBS,
+        JOB_SECONDS,
     ]
+    families = [family for collector in collectors for family in collector.collect()]
+    families += JobsWaiting().describe()
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-    return {
-        family.name + suffix
-        for collector in collectors
-        for family in collector.collect()
-        for suffix in suffixes[family.type]
-    }
+    return {family.name + suffix for family in families for suffix in suffixes[family.type]}
 
 
 def asked_for(expression: str) -> set[str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,6 +103,21 @@ def test_deliveries_and_site_go_on_after_a_restart(
         for address in (deliver, web):
             wait_for(address, "/health/ready", 200)
         wait_for(web, "/", 200)
+
+
+def test_not_even_the_first_page_after_a_restart_fails(
+    site: dict[str, str], server: PrivateServer, tmp_path: Path
+) -> None:
+    """Nobody asks while the server is away; what the site had open is of no use any more."""
+    with started(site, tmp_path, "serve", "--port", "0", page="site") as web:
+        pages = ("/", "/api/v1/schema/", "/status/", "/health/ready")
+        for _ in range(3):
+            assert {status(web, path) for path in pages} == {200}
+            with ThreadPoolExecutor(8) as readers:  # so that there are several connections
+                list(readers.map(lambda path: status(web, path), pages * 4))
+            server.stop()
+            server.start()
+            assert {path: status(web, path) for path in pages} == dict.fromkeys(pages, 200)
 
 
 def test_the_processes_of_a_site(site: dict[str, str], tmp_path: Path) -> None:

@@ -146,3 +146,17 @@ def test_a_stage_that_fails_names_the_alert(schemas: SchemaStore, supernova: lis
     assert line["diaSourceId"] > 0
     assert line["diaObjectId"] > 0
     assert "too bright" in line["reason"]
+
+
+def test_messages_that_cannot_be_read_are_told_of(supernova: list[bytes]) -> None:
+    """Where they were, one by one; of very many, how many more."""
+    values = [*supernova[:2], *(b"no packet %d" % n for n in range(13))]
+    with capture_logs() as log:
+        processed = Pipeline(SchemaStore(), ()).process(ListSource(values).read_all())
+    assert processed.rejected.num_rows == 13
+    told = [line for line in log if line["event"] == "a message cannot be read"]
+    places = [(line["topic"], line["partition"], line["offset"]) for line in told]
+    assert places == [("alerts", 0, offset) for offset in range(2, 12)]
+    assert {line["reason"] for line in told} <= set(processed.rejected.column("reason").to_pylist())
+    (more,) = [line["messages"] for line in log if line["event"] == "more messages cannot be read"]
+    assert more == 3

@@ -78,6 +78,8 @@ def run_stream(
             stack.enter_context(serving(archive, settings))
         follower = follower_of(settings) if deliver else None
         news = context_keeper(archive, settings, catalogues, filters, follower, messengers)
+        if deliver and settings.site.port is not None:
+            counted += _site_metrics()
         metrics = Metrics(pipeline.times)
         counted += [metrics, filters.metrics, ContextMetrics(news)]
         stack.enter_context(_served(settings, archive, counted))
@@ -170,6 +172,12 @@ def _served(settings: Settings, archive: Archive, collectors: Sequence[Collector
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _site_metrics() -> list[Collector]:
+    from lasair_broker.web.operations import site_metrics
+
+    return site_metrics()
 
 
 def _budget(settings: Settings) -> Budget:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from lasair_broker.telemetry import set_up_logging
 from lasair_broker.web import migrate
 
 from ._context import ArchiveOption, console, settings_for
+from ._sources import MetricsPort
 from ._user import users_of
 
 __all__ = ["serve", "serving"]
@@ -33,6 +35,7 @@ def serve(
         str | None, typer.Option(help="Address to listen at. Default: the setting site.address.")
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
+    metrics_port: MetricsPort = None,
     archive: ArchiveOption = None,
 ) -> None:
     """Serve the site and the API.
@@ -47,6 +50,10 @@ def serve(
     os.environ["LASAIR_SITE__PORT"] = str(chosen)
     os.environ["LASAIR_SITE__ADDRESS"] = address or settings.site.address
     os.environ["LASAIR_SITE_WORKERS"] = str(workers)
+    if metrics_port is not None:
+        os.environ["LASAIR_METRICS__PORT"] = str(metrics_port)
+    # The processes add up in it what each of them counts.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="lasair-metrics-")
     # A program of its own in place of this one, whose libraries have started threads: these would not survive
     # the fork of the workers.
     sys.stdout.flush()

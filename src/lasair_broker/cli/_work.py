@@ -10,6 +10,7 @@ from lasair_broker.stream import stop_on_signals
 from lasair_broker.telemetry import set_up_logging, traced
 
 from ._context import ArchiveOption, console, settings_for
+from ._sources import MetricsPort
 from ._user import users_of
 
 __all__ = ["work"]
@@ -19,6 +20,7 @@ def work(
     threads: Annotated[
         int | None, typer.Option(help="Queries at once. Default: the setting site.job_threads.", min=1)
     ] = None,
+    metrics_port: MetricsPort = None,
     archive: ArchiveOption = None,
 ) -> None:
     """Run background queries of the site until stopped.
@@ -30,10 +32,21 @@ def work(
     set_up_logging(settings.logging)
     users_of(archive)
     from lasair_broker.web.archive import let_go
+    from lasair_broker.web.operations import job_metrics, served
     from lasair_broker.web.queries.worker import workers
 
     count = threads or max(1, settings.site.job_threads)
-    with traced(settings.telemetry, "work"), stop_on_signals() as stop, workers(count):
+    watched = settings.metrics
+    if metrics_port is not None:
+        watched = watched.model_copy(update={"port": metrics_port})
+    with (
+        traced(settings.telemetry, "work"),
+        stop_on_signals() as stop,
+        workers(count),
+        served(watched, job_metrics()) as port,
+    ):
+        if port is not None:
+            console.print(f"metrics at http://{watched.address}:{port}/metrics", highlight=False)
         console.print("running background queries; Ctrl-C stops it, and loses nothing", highlight=False)
         while not stop.wait(1.0):
             pass

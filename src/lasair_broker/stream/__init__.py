@@ -7,7 +7,7 @@ from ._idle import IdleSource
 from ._kafka import KafkaSource
 from ._metrics import Metrics
 from ._nights import NightKeeper
-from ._operations import OutageMetrics, failing_parts, serve_operations
+from ._operations import OutageMetrics, failing_parts, operations, serve_operations
 from ._partners import KnownObjects, match_partners
 from ._pipeline import Pipeline, Processed, Resource, Stage, StageBrokenError
 from ._progress import OnProgress, Progress
@@ -69,6 +69,7 @@ __all__ = [
     "WrittenRenotify",
     "failing_parts",
     "match_partners",
+    "operations",
     "renew",
     "renewal_stages",
     "replay",

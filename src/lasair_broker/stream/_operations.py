@@ -18,7 +18,7 @@ from lasair_broker.archive import Archive, ArchiveError
 
 from ._outage import ongoing_outages
 
-__all__ = ["OutageMetrics", "failing_parts", "serve_operations"]
+__all__ = ["OutageMetrics", "failing_parts", "operations", "serve_operations"]
 
 
 class OutageMetrics(Collector):
@@ -41,6 +41,33 @@ def failing_parts(archive: Archive) -> list[str]:
     except ArchiveError:
         failing.append("archive")
     return failing
+
+
+def operations(
+    collectors: Iterable[Collector], failing: Callable[[], Sequence[str]]
+) -> Callable[..., Iterable[bytes]]:
+    """/metrics, /health/live and /health/ready as a WSGI application; see `serve_operations`."""
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    metrics = make_wsgi_app(registry)
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/health/live":
+            return _answer(start_response, "200 OK", {"status": "live"})
+        if path == "/health/ready":
+            found = list(failing())
+            if found:
+                body = {"status": "not ready", "failing": found}
+                return _answer(start_response, "503 Service Unavailable", body)
+            return _answer(start_response, "200 OK", {"status": "ready"})
+        if path in ("/", "/metrics"):
+            shown: Iterable[bytes] = metrics(environ, start_response)
+            return shown
+        return _answer(start_response, "404 Not Found", {"status": "there is no such page"})
+
+    return application
 
 
 def serve_operations(
@@ -69,27 +96,7 @@ def serve_operations(
     OSError
         If the port is taken.
     """
-    registry = CollectorRegistry()
-    for collector in collectors:
-        registry.register(collector)
-    metrics = make_wsgi_app(registry)
-
-    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == "/health/live":
-            return _answer(start_response, "200 OK", {"status": "live"})
-        if path == "/health/ready":
-            found = list(failing())
-            if found:
-                body = {"status": "not ready", "failing": found}
-                return _answer(start_response, "503 Service Unavailable", body)
-            return _answer(start_response, "200 OK", {"status": "ready"})
-        if path in ("/", "/metrics"):
-            shown: Iterable[bytes] = metrics(environ, start_response)
-            return shown
-        return _answer(start_response, "404 Not Found", {"status": "there is no such page"})
-
-    server = make_server(address, port, application, _Server, _Quiet)
+    server = make_server(address, port, operations(collectors, failing), _Server, _Quiet)
     Thread(target=server.serve_forever, name="lasair-operations", daemon=True).start()
     return server
 

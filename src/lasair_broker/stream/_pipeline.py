@@ -23,6 +23,9 @@ _log = structlog.get_logger(__name__)
 
 R = TypeVar("R")
 
+_TOLD = 10
+"""So many messages that cannot be read are told of one by one in the log; all are in table `rejected`."""
+
 
 class Resource(Generic[R]):
     """What a stage needs beside the batch (a catalogue, a model, lists), replaced as a whole when it changes.
@@ -128,6 +131,8 @@ class Pipeline:
         undecoded = NewMessages(messages) if isinstance(messages, Messages) else StoredMessages(messages)
         poison: list[pa.Table] = []
         parts = self._process(undecoded, poison)
+        for part in parts:
+            _tell(part.rejected)
         return Processed(
             [batch for part in parts for batch in part.batches],
             pa.concat_tables([*(part.rejected for part in parts), *poison]),
@@ -184,3 +189,11 @@ class Pipeline:
         except Exception as error:
             raise _StageFailedError(stage, error) from error
         return Processed(batches, rejected)
+
+
+def _tell(rejected: pa.Table) -> None:
+    """Where messages were that cannot be read; of a batch with very many, only the first."""
+    for row in rejected.slice(0, _TOLD).select(["topic", "partition", "offset", "reason"]).to_pylist():
+        _log.warning("a message cannot be read", **row)
+    if rejected.num_rows > _TOLD:
+        _log.warning("more messages cannot be read", messages=rejected.num_rows - _TOLD)

@@ -7,16 +7,21 @@ open the archive, and import what reads it, each by itself.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import ExitStack
 from typing import Any
 
 from lasair_broker.settings import load
 
-_site = load().site
+_settings = load()
+_site, _metrics = _settings.site, _settings.metrics
 _address = f"[{_site.address}]" if ":" in _site.address else _site.address
+_watched_at = f"[{_metrics.address}]" if ":" in _metrics.address else _metrics.address
 
-bind = f"{_address}:{_site.port or 0}"
+bind = [f"{_address}:{_site.port or 0}"]
+if _metrics.port is not None:
+    bind.append(f"{_watched_at}:{_metrics.port}")
 workers = int(os.environ.get("LASAIR_SITE_WORKERS", "1"))
 worker_class = "gthread"
 threads = _site.threads
@@ -28,9 +33,10 @@ wsgi_app = "lasair_broker.web.wsgi:application"
 
 
 def when_ready(server: Any) -> None:
-    """Say where the site is."""
-    for listener in server.LISTENERS:
-        sys.stdout.write(f"site at http://{_address}:{listener.sock.getsockname()[1]}/\n")
+    """Say where the site is, and its metrics."""
+    places = [f"site at http://{_address}:{{}}/\n", f"metrics at http://{_watched_at}:{{}}/metrics\n"]
+    for listener, place in zip(server.LISTENERS, places, strict=False):
+        sys.stdout.write(place.format(listener.sock.getsockname()[1]))
     sys.stdout.flush()
 
 
@@ -38,9 +44,15 @@ _open = ExitStack()
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin to run background queries."""
+    """Tell those who watch, and begin to run background queries."""
+    from lasair_broker.telemetry import set_up_logging, traced
+    from lasair_broker.web.operations import beside
     from lasair_broker.web.queries.worker import workers
 
+    set_up_logging(_settings.logging)
+    _open.enter_context(traced(_settings.telemetry, "serve"))
+    if _metrics.port is not None:
+        worker.wsgi = beside(worker.wsgi, worker.sockets[1].getsockname()[1])
     _open.enter_context(workers(_site.job_threads))
 
 
@@ -51,3 +63,8 @@ def worker_exit(server: Any, worker: Any) -> None:
     from lasair_broker.web.archive import let_go
 
     let_go()
+
+
+def on_exit(server: Any) -> None:
+    """Remove what the workers' counts were added up in."""
+    shutil.rmtree(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), ignore_errors=True)

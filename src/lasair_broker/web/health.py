@@ -22,19 +22,25 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """It can read the archive and the user database; 503 with the part that fails, if not."""
-    failing = []
+    found = failing()
+    if found:
+        return JsonResponse({"status": "not ready", "failing": found}, status=503)
+    return JsonResponse({"status": "ready"})
+
+
+def failing() -> list[str]:
+    """The parts without which this process cannot answer, or run queries; empty if all is well."""
+    found = []
     try:
         archive().positions()
     except ArchiveError as error:
         _log.warning("not ready", part="archive", reason=str(error))
         let_go()
-        failing.append("archive")
+        found.append("archive")
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except Error as error:
         _log.warning("not ready", part="user database", reason=str(error))
-        failing.append("user database")
-    if failing:
-        return JsonResponse({"status": "not ready", "failing": failing}, status=503)
-    return JsonResponse({"status": "ready"})
+        found.append("user database")
+    return found

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     *logins.APPS,
 ]
 MIDDLEWARE = [
+    "lasair_broker.web.watched.watched",
     "lasair_broker.web.headers.headers",
     "lasair_broker.web.sizes.bounded",
     "django.middleware.security.SecurityMiddleware",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from lasair_broker.web.queries import results
 from lasair_broker.web.queries.models import Job, Phase
 from lasair_broker.web.queries.replaying import described_hits, replayed
 from lasair_broker.web.queries.texts import described_columns, query_of, text_of
+from lasair_broker.web.watched import JOB_SECONDS, JOBS
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +53,10 @@ def run(job_id: int) -> None:
     if job is None:
         return
     with span("job", {"lasair.job": job_id, "lasair.attempt": job.attempts}, "consumer") as trace:
+        began = time.monotonic()
         phase = _run(job)
+        JOBS.labels(str(phase)).inc()
+        JOB_SECONDS.observe(time.monotonic() - began)
         trace.note({"lasair.phase": str(phase)})
         if phase == Phase.ERROR:
             trace.failed("it ended with an error")
