@@ -104,10 +104,13 @@ def test_tokens(
     assert asked(text) == 200
     page.reload()
     assert text not in page.content()
-    page.get_by_role("button", name=f"Renew {name}").click()
+    page.get_by_role("link", name=f"Renew {name}").click()
+    page.get_by_role("button", name="Renew it").click()
     newer = page.get_by_label("The new token").input_value()
     assert (asked(text), asked(newer)) == (401, 200)
-    page.get_by_role("button", name=f"End {name}").click()
+    page.get_by_role("link", name=f"End {name}").click()
+    axe(page)
+    page.get_by_role("button", name="End it").click()
     expect(page.get_by_text("The token is ended")).to_be_visible()
     assert asked(newer) == 401
 

@@ -196,6 +196,9 @@ def test_outputs(page: Page, signed_in: Callable[..., Page]) -> None:
     expect(page.locator("#outputs").get_by_text("failed, to be tried again")).to_be_visible(timeout=40_000)
     page.get_by_role("button", name="Switch off").click()
     expect(page.locator("#outputs .state").first).to_have_text("off")
+    page.locator("#outputs").get_by_role("button", name="Remove").click()
+    page.locator("#outputs").get_by_role("button", name="Have it back").click()
+    expect(page.locator("#outputs .state").first).to_have_text("off")
     page.get_by_role("link", name="Log").click()
     expect(page.get_by_role("row")).to_have_count(2)
 

@@ -48,7 +48,23 @@ def _annotator(user: Any, name: str) -> Any:
     return made, lambda: services.remove(user, made.topic), "annotators"
 
 
-KINDS = [_watchlist, _watchmap, _query, _filter, _annotator]
+def _output(user: Any, name: str) -> Any:
+    from lasair_broker.web.filters import outputs
+
+    of, _, _ = _filter(user, name)
+    made = outputs.add(user, of.pk, "kafka")
+    return made, lambda: outputs.remove(user, made.pk), "outputs"
+
+
+def _trigger(user: Any, name: str) -> Any:
+    from lasair_broker.web.watchlists import services
+
+    made, _, _ = _watchlist(user, name)
+    trigger = services.triggers(user, made.pk)[0]
+    return trigger, lambda: services.remove_trigger(user, trigger.pk), "triggers"
+
+
+KINDS = [_watchlist, _watchmap, _query, _filter, _annotator, _output, _trigger]
 
 
 @pytest.mark.parametrize("make", KINDS)
@@ -62,7 +78,8 @@ def test_there_and_back(make: Callable[..., Any], people: Any) -> None:
     assert not model.objects.filter(pk=thing.pk).exists()
     assert not model.objects.visible_to(people.owner).filter(pk=thing.pk).exists()
     told = trash.removed_by(people.owner)
-    assert [(each.kind, each.id, each.name) for each in told] == [(kind, thing.pk, str(thing))]
+    assert [(each.kind, each.id) for each in told] == [(kind, thing.pk)]
+    assert told[0].name.endswith(str(thing))
     assert told[0].gone - told[0].deleted == timedelta(days=30)
     assert trash.removed_by(people.other) == []
     for user in (people.other, people.member):
@@ -143,3 +160,53 @@ def test_only_the_owner_removes(people: Any, team: Any) -> None:
     with pytest.raises(NotAllowed):
         services.remove(people.member, "shared_topic")
     services.remove(people.owner, "shared_topic")
+
+
+def test_an_output_comes_back_as_it_was_unless_it_may_not(people: Any, team: Any) -> None:
+    from lasair_broker.web import trash
+    from lasair_broker.web.accounts.models import Membership
+    from lasair_broker.web.errors import Invalid, NotFound
+    from lasair_broker.web.filters import outputs, services
+    from lasair_broker.web.filters.models import FilterOutput
+
+    made, _, _ = _filter(people.owner, "With outputs")
+    webhook = outputs.add(people.owner, made.pk, "webhook", url="https://example.org/hook")
+    kafka = outputs.add(people.owner, made.pk, "kafka")
+    for each in (webhook, kafka):
+        outputs.remove(people.owner, each.pk)
+    assert not made.outputs.exists()
+    assert outputs.restore(people.owner, webhook.pk).secret == webhook.secret
+    outputs.add(people.owner, made.pk, "kafka")
+    with pytest.raises(Invalid):
+        trash.restore_named(people.owner, "outputs", kafka.pk)
+
+    group = team("Outputters", manager=people.owner, editor=people.eddi, member=people.bob)
+    services.share(people.owner, made.pk, "group", group)
+    mail = outputs.add(people.eddi, made.pk, "email", recipient=people.bob)
+    outputs.remove(people.eddi, mail.pk)
+    with pytest.raises(NotFound):
+        outputs.restore(people.bob, mail.pk)
+    Membership.objects.filter(user=people.bob).delete()
+    with pytest.raises(Invalid, match="not of the collaboration"):
+        outputs.restore(people.eddi, mail.pk)
+    old = trash.timezone.now() - timedelta(days=31)
+    FilterOutput.everything.filter(pk=mail.pk).update(deleted=old)
+    with pytest.raises(NotFound):
+        outputs.restore(people.eddi, mail.pk)
+    outputs.remove(people.owner, webhook.pk)
+    assert not FilterOutput.everything.filter(pk=mail.pk).exists()  # now it is gone for good
+
+
+def test_a_trigger_that_comes_back_begins_anew(people: Any) -> None:
+    from lasair_broker.web.watchlists import services
+    from lasair_broker.web.watchlists.running import load_triggers
+
+    trigger, remove, _ = _trigger(people.owner, "Triggered")
+    services.set_active(people.owner, trigger.watchlist_id, True)
+    services.change_trigger(people.owner, trigger.pk, start_mjd=60000.0)
+    assert len(load_triggers().trigger_id) == 1
+    remove()
+    assert len(load_triggers().trigger_id) == 0
+    assert services.triggers(people.owner, trigger.watchlist_id) == []
+    assert services.restore_trigger(people.owner, trigger.pk).start_mjd > 61000.0
+    assert len(load_triggers().trigger_id) == 1

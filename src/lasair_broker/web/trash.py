@@ -1,8 +1,8 @@
 """What users removed: it is kept for a while, so that it can be had back.
 
 A model of which this holds is `Removable` and has the managers `objects`, without what was removed (`Kept`),
-and `everything`. Filters, comments and points do the same in their own services, as more
-hangs on them; `removed_by` tells of all.
+and `everything`. Filters, their outputs, triggers, comments and points do the same in their own services,
+as more hangs on them; `removed_by` tells of all.
 """
 
 from __future__ import annotations
@@ -152,15 +152,23 @@ def restore_named(user: User, kind: str, pk: int) -> Any:
     return known.restore(user, pk)
 
 
+def _of_own(thing: str, user: User) -> models.Q:
+    """What hangs on a thing of the user's own that is not removed itself."""
+    return models.Q(**{f"{thing}__owner": user, f"{thing}__deleted": None})
+
+
 def _kinds() -> dict[str, _Kind]:
     from lasair_broker.web.annotators.models import Annotator
     from lasair_broker.web.comments import services as comments
     from lasair_broker.web.comments.models import Comment
+    from lasair_broker.web.filters import outputs
     from lasair_broker.web.filters import services as filters
+    from lasair_broker.web.filters.models import FilterOutput
     from lasair_broker.web.photometry import services as photometry
     from lasair_broker.web.photometry.models import PhotometrySet
     from lasair_broker.web.queries.models import SavedQuery
-    from lasair_broker.web.watchlists.models import Watchlist
+    from lasair_broker.web.watchlists import services as watchlists
+    from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger
     from lasair_broker.web.watchmaps.models import Watchmap
 
     def plain(kind: str, model: type[Removable]) -> _Kind:
@@ -185,6 +193,24 @@ def _kinds() -> dict[str, _Kind]:
         "watchmaps": plain("watchmaps", Watchmap),
         "annotators": plain("annotators", Annotator),
         "queries": plain("queries", SavedQuery),
+        "outputs": _Kind(
+            lambda user: (
+                Removed("outputs", each.pk, str(each), each.deleted)
+                for each in outputs.removed(FilterOutput.everything.filter(_of_own("filter", user)))
+                if each.deleted
+            ),
+            outputs.restore,
+        ),
+        "triggers": _Kind(
+            lambda user: (
+                Removed("triggers", each.pk, f"{each.watchlist.name}: {each}", each.deleted)
+                for each in watchlists.removed_triggers(
+                    WatchlistTrigger.everything.filter(_of_own("watchlist", user))
+                )
+                if each.deleted
+            ),
+            watchlists.restore_trigger,
+        ),
         "comments": _Kind(
             lambda user: (
                 Removed("comments", each.pk, f"{each.diaObjectId}: {each.text[:80]}", each.removed)

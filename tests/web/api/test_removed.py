@@ -49,3 +49,38 @@ def test_by_the_pages(people: Any, archive: Archive) -> None:
     back = ann.post(undo, follow=True)
     assert back.redirect_chain[-1][0] == f"/watchlists/{made.pk}/"
     assert "is there again" in back.content.decode()
+
+
+def test_outputs_triggers_and_tokens_on_their_pages(people: Any, archive: Archive) -> None:
+    from lasair_broker.web.api import tokens
+    from lasair_broker.web.filters import outputs, services
+    from lasair_broker.web.filters.wording import Wording
+    from lasair_broker.web.watchlists import services as watchlists
+
+    ann, bob = _client(people.owner), _client(people.other)
+    made = services.create(people.owner, "Removed output", Wording(adql="SELECT diaObjectId FROM objects"))
+    output = outputs.add(people.owner, made.pk, "kafka")
+    address = f"/filters/{made.pk}/outputs/{output.pk}"
+    assert "Have it back" in ann.post(f"{address}/remove/").content.decode()
+    assert bob.post(f"{address}/restore/").status_code == 404
+    assert "Have it back" not in ann.post(f"{address}/restore/").content.decode()
+    assert made.outputs.get().pk == output.pk
+
+    listed = watchlists.create(people.owner, "Removed trigger")
+    trigger = watchlists.add_trigger(people.owner, listed.pk, name="rises", magnitude=20.0)
+    page = ann.post(f"/watchlists/{listed.pk}/triggers/{trigger.pk}/delete/", follow=True).content.decode()
+    undo = f"/account/removed/triggers/{trigger.pk}/restore/"
+    assert f'action="{undo}"' in page
+    assert bob.post(undo).status_code == 404
+    assert ann.post(undo)["Location"] == f"/watchlists/{listed.pk}/"
+    assert listed.triggers.count() == 1
+
+    token, text = tokens.create(people.owner, "ended for good", ["read"])
+    end = f"/account/tokens/{token.pk}/end/"
+    for who, status in ((ann, 200), (bob, 404)):
+        assert who.get(end).status_code == status
+    assert "cannot be had back" in ann.get(end).content.decode()
+    asked = {"Authorization": f"Token {text}"}
+    assert Client(SERVER_NAME="localhost").get("/api/v1/tokens/", headers=asked).status_code != 401
+    assert ann.post(end).status_code == 302
+    assert Client(SERVER_NAME="localhost").get("/api/v1/tokens/", headers=asked).status_code == 401

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Q
 
 from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by, seen_by
+from lasair_broker.web.trash import Kept
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -283,6 +284,13 @@ class FilterOutputQuerySet(models.QuerySet["FilterOutput"]):
         return self.filter(edited_by(user, "filter__"), filter__deleted=None)
 
 
+_EveryOutput = models.Manager.from_queryset(FilterOutputQuerySet)
+
+
+class FilterOutputManager(Kept, _EveryOutput["FilterOutput"]):
+    """Those that are not removed; `FilterOutput.everything` has the others, too."""
+
+
 class FilterOutput(models.Model):
     """One place where a filter's hits go."""
 
@@ -324,14 +332,18 @@ class FilterOutput(models.Model):
         null=True, blank=True, help_text="Hour (UTC) from which is sent again."
     )
     created = models.DateTimeField(auto_now_add=True)
+    deleted = models.DateTimeField(
+        null=True, editable=False, help_text="It can be restored for some time after that."
+    )
 
-    objects = FilterOutputQuerySet.as_manager()
+    objects: ClassVar[FilterOutputQuerySet] = FilterOutputManager()  # type: ignore[assignment]
+    everything: ClassVar[FilterOutputQuerySet] = FilterOutputQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["filter", "kind"],
-                condition=Q(kind__in=["kafka", "browser"]),
+                condition=Q(kind__in=["kafka", "browser"], deleted=None),
                 name="filters_output_one_topic",
             )
         ]

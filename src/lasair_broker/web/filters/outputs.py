@@ -6,11 +6,19 @@ from typing import Any
 
 from django.db import transaction
 from django.dispatch import Signal
+from django.utils import timezone
 
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.errors import Invalid, NotFound
-from lasair_broker.web.filters.models import Filter, FilterOutput, OutputKind, new_webhook_secret
+from lasair_broker.web.filters.models import (
+    Filter,
+    FilterOutput,
+    FilterOutputQuerySet,
+    OutputKind,
+    new_webhook_secret,
+)
+from lasair_broker.web.trash import KEPT
 
 READABLE_AN_HOUR = 1000
 """The limit an output for people has if none is given."""
@@ -79,8 +87,42 @@ def new_secret(user: User, output_id: int) -> FilterOutput:
 
 @transaction.atomic
 def remove(user: User, output_id: int) -> None:
-    """Remove an output."""
-    _editable(user, output_id).delete()
+    """Remove an output; who may change the filter may `restore` it within `trash.KEPT`."""
+    found = _editable(user, output_id)
+    found.deleted = timezone.now()
+    found.save(update_fields=["deleted"])
+    old = timezone.now() - KEPT
+    FilterOutput.everything.filter(filter__owner=found.filter.owner, deleted__lt=old).delete()
+
+
+@transaction.atomic
+def restore(user: User, output_id: int) -> FilterOutput:
+    """Undo that an output was removed. It gets the hits that are found from now on.
+
+    Raises
+    ------
+    NotFound
+        If it was not removed, or longer ago, or the user may not change the filter.
+    Invalid
+        If the filter has such an output meanwhile, or the person it wrote to is not of those any more who see
+        the filter.
+    """
+    output = removed(FilterOutput.everything.editable_by(user)).filter(pk=output_id).first()
+    if output is None:
+        raise NotFound(f"there is no removed output {output_id}")
+    if output.recipient is not None and not _may_be_written_to(output.recipient, output.filter):
+        name = output.recipient.username
+        raise Invalid({"recipient": f"{name} is not of the collaboration that has this filter"})
+    sharing.changed(output, {"deleted": None})
+    if output.enabled:
+        resumed.send(FilterOutput, output=output)
+    return output
+
+
+def removed(among: FilterOutputQuerySet) -> FilterOutputQuerySet:
+    """Those that were removed and can be had back, the last removed first."""
+    found = among.filter(deleted__gte=timezone.now() - KEPT)
+    return found.select_related("filter", "recipient").order_by("-deleted")
 
 
 def _editable(user: User, output_id: int) -> FilterOutput:

@@ -179,6 +179,13 @@ class WatchlistTriggerQuerySet(models.QuerySet["WatchlistTrigger"]):
         return self.filter(edited_by(user, "watchlist__"), watchlist__deleted=None)
 
 
+_EveryTrigger = models.Manager.from_queryset(WatchlistTriggerQuerySet)
+
+
+class WatchlistTriggerManager(Kept, _EveryTrigger["WatchlistTrigger"]):
+    """Those that are not removed; `WatchlistTrigger.everything` has the others, too."""
+
+
 class WatchlistTrigger(models.Model):
     """A magnitude trigger of a list or of one of its rows; the fields are those of `sky.Trigger`."""
 
@@ -214,8 +221,12 @@ class WatchlistTrigger(models.Model):
     cooldown = models.FloatField(default=1.0, help_text="Days.")
     start_mjd = models.FloatField(help_text="MJD TAI; what lies before causes no event.")
     created = models.DateTimeField(auto_now_add=True)
+    deleted = models.DateTimeField(
+        null=True, editable=False, help_text="It can be restored for some time after that."
+    )
 
-    objects = WatchlistTriggerQuerySet.as_manager()
+    objects: ClassVar[WatchlistTriggerQuerySet] = WatchlistTriggerManager()  # type: ignore[assignment]
+    everything: ClassVar[WatchlistTriggerQuerySet] = WatchlistTriggerQuerySet.as_manager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return self.name or f"{self.get_direction_display()} trigger of {self.watchlist.name}"

@@ -9,6 +9,7 @@ import pyarrow as pa
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import F, Max
+from django.utils import timezone
 
 from lasair_broker.sky import UploadError, WatchlistUpload, read_watchlist
 from lasair_broker.web import sharing, trash
@@ -19,6 +20,7 @@ from lasair_broker.web.watchlists.models import (
     Watchlist,
     WatchlistEdit,
     WatchlistTrigger,
+    WatchlistTriggerQuerySet,
     WatchlistVersion,
 )
 
@@ -312,8 +314,35 @@ def triggers(user: User | AnonymousUser | None, list_id: int) -> list[WatchlistT
 
 @transaction.atomic
 def remove_trigger(user: User, trigger_id: int) -> None:
-    """Remove a magnitude trigger."""
-    _trigger(user, trigger_id).delete()
+    """Remove a magnitude trigger; who may change the list may `restore_trigger` it within `trash.KEPT`."""
+    found = _trigger(user, trigger_id)
+    found.deleted = timezone.now()
+    found.save(update_fields=["deleted"])
+    old = timezone.now() - trash.KEPT
+    WatchlistTrigger.everything.filter(watchlist__owner=found.watchlist.owner, deleted__lt=old).delete()
+
+
+@transaction.atomic
+def restore_trigger(user: User, trigger_id: int) -> WatchlistTrigger:
+    """Undo that a trigger was removed. It starts anew: what lies before now causes no event.
+
+    Raises
+    ------
+    NotFound
+        If it was not removed, or longer ago, or the user may not change the list.
+    """
+    editable = WatchlistTrigger.everything.editable_by(user)
+    found = removed_triggers(editable).filter(pk=trigger_id).first()
+    if found is None:
+        raise NotFound(f"there is no removed trigger {trigger_id}")
+    sharing.changed(found, {"deleted": None, "start_mjd": _now_mjd()})
+    return found
+
+
+def removed_triggers(among: WatchlistTriggerQuerySet) -> WatchlistTriggerQuerySet:
+    """Those that were removed and can be had back, the last removed first."""
+    found = among.filter(deleted__gte=timezone.now() - trash.KEPT)
+    return found.select_related("watchlist").order_by("-deleted")
 
 
 def _trigger(user: User, trigger_id: int) -> WatchlistTrigger:
@@ -326,7 +355,7 @@ def _trigger(user: User, trigger_id: int) -> WatchlistTrigger:
 
 
 def _set_trigger(trigger: WatchlistTrigger, values: Mapping[str, Any]) -> None:
-    fixed = {"id", "watchlist", "created"}
+    fixed = {"id", "watchlist", "created", "deleted"}
     settable = {f.name for f in WatchlistTrigger._meta.get_fields()} - fixed
     unknown = set(values) - settable
     if unknown:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from lasair_broker.web import trash
 from lasair_broker.web.accounts.models import User
+from lasair_broker.web.errors import Invalid
 from lasair_broker.web.site.contents import ListedRows, shown
 from lasair_broker.web.site.tables import Column
 
@@ -52,10 +53,18 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest, kind: str, number: int) -> HttpResponse:
     """Have something back, and look at it."""
-    found = trash.restore_named(cast(User, request.user), kind, number)
+    try:
+        found = trash.restore_named(cast(User, request.user), kind, number)
+    except Invalid as error:
+        messages.error(request, f"It stays removed: {error}")
+        return redirect("account:removed")
     messages.success(request, f"“{found}” is there again.")
     if kind == "annotators":
         return redirect("lists:annotator", found.topic)
+    if kind == "outputs":
+        return redirect("filters:filter", found.filter_id)
+    if kind == "triggers":
+        return redirect("lists:watchlist", found.watchlist_id)
     if kind == "queries":
         return redirect("query:saved")
     if kind in _PAGES:

@@ -10,14 +10,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api import tokens
 from lasair_broker.web.api.models import ApiToken, Scope
-from lasair_broker.web.errors import Invalid
+from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.site.contents import StoredRows, shown
 from lasair_broker.web.site.tables import Column
 
@@ -86,19 +87,45 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def rotate(request: HttpRequest, token_id: int) -> HttpResponse:
-    """Give a token a new text; the old one ends."""
+    """Give a token a new text, when that is confirmed; the old one ends."""
+    if request.method != "POST":
+        return _asked(
+            request, token_id, "Renew", "Programs that use it are refused until they have the new text."
+        )
     return _told_once(request, *tokens.rotate(_person(request), token_id))
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def end(request: HttpRequest, token_id: int) -> HttpResponse:
-    """End a token."""
+    """End a token, when that is confirmed: it cannot be had back, as one in wrong hands must not."""
+    if request.method != "POST":
+        return _asked(
+            request,
+            token_id,
+            "End",
+            "Programs that use it are refused from then on. It cannot be had back, so that nobody who found "
+            "it comes in again; make a new one if you need one.",
+        )
     tokens.remove(_person(request), token_id)
     messages.success(request, "The token is ended: programs that use it are refused from now on.")
     return redirect("account:tokens")
+
+
+def _asked(request: HttpRequest, token_id: int, what: str, text: str) -> HttpResponse:
+    """The page that asks whether that is meant."""
+    found = ApiToken.objects.filter(user=_person(request), pk=token_id).first()
+    if found is None:
+        raise NotFound(f"you have no token {token_id}")
+    context = {
+        "title": f"{what} the token “{found.name}”?",
+        "text": text,
+        "back": reverse("account:tokens"),
+        "submit": f"{what} it",
+    }
+    return render(request, "site/lists/confirm.html", context)
 
 
 def _told_once(request: HttpRequest, made: ApiToken, text: str) -> HttpResponse:

@@ -101,9 +101,11 @@ def add(request: HttpRequest, filter_id: int) -> HttpResponse:
 @login_required
 @require_POST
 def change(request: HttpRequest, filter_id: int, output_id: int, what: str) -> HttpResponse:
-    """Switch an output on or off, try it, give it a new secret, remove it, or send again what it lost."""
+    """Switch an output on or off, try it, give it a new secret, remove or restore it, or send again what it
+    lost."""
     found, user = _editable(request, filter_id), _person(request)
-    if not FilterOutput.objects.filter(filter=filter_id, pk=output_id).exists():
+    among = FilterOutput.everything if what == "restore" else FilterOutput.objects
+    if not among.filter(filter=filter_id, pk=output_id).exists():
         raise NotFound(f"there is no output {output_id}")
     text, kind = "", "success"
     if what == "on":
@@ -114,7 +116,13 @@ def change(request: HttpRequest, filter_id: int, output_id: int, what: str) -> H
         text = "Nothing is sent there any more."
     elif what == "remove":
         services.remove(user, output_id)
-        text = "The output is removed."
+        text = "The output is removed; below you can have it back."
+    elif what == "restore":
+        try:
+            services.restore(user, output_id)
+        except Invalid as error:
+            return toast(_page(request, found), f"It stays removed: {error}", "danger")
+        text = "The output is there again. It gets what is found from now on."
     elif what == "secret":
         services.new_secret(user, output_id)
         text = "It has a new secret; tell it to the receiver."
@@ -163,6 +171,7 @@ def _page(request: HttpRequest, found: Filter, form: OutputForm | None = None) -
     context = {
         "filter": found,
         "lines": lines,
+        "removed": services.removed(FilterOutput.everything.filter(filter=found)),
         "form": form or OutputForm(initial={"kind": OutputKind.EMAIL}),
         "open": form is not None,
         "topic": topic_of(found),

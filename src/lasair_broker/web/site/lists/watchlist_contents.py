@@ -16,6 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from lasair_broker.web import sharing
 from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.lists.common import add_faults, person
 from lasair_broker.web.site.lists.watchlist_forms import (
     NewWatchlistForm,
@@ -167,10 +168,11 @@ def trigger(request: HttpRequest, list_id: int, trigger_id: int | None = None) -
 @require_POST
 def delete_trigger(request: HttpRequest, list_id: int, trigger_id: int) -> HttpResponse:
     """Remove a magnitude trigger."""
-    if trigger_of(request, list_id, trigger_id) is None:
+    held = trigger_of(request, list_id, trigger_id)
+    if held is None:
         raise NotFound(f"there is no trigger {trigger_id}")
     services.remove_trigger(person(request), trigger_id)
-    messages.success(request, "The trigger is removed.")
+    told_with_undo(request, f"“{held}” is removed.", "triggers", trigger_id)
     return to_list(list_id)
 
 
