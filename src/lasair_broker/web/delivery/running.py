@@ -45,12 +45,12 @@ class DjangoOutputs:
 
     def due(self) -> Sequence[Output]:
         _drop_stale_connections()
-        now = timezone.now()
+        now = _now()
         return self._outputs(FilterOutput.objects.exclude(state__next_attempt__gt=now), now)
 
     @transaction.atomic
     def take(self, output_ids: Collection[int], holder: str, seconds: float) -> Sequence[Output]:
-        now = timezone.now()
+        now = _now()
         wanted = FilterOutput.objects.filter(pk__in=output_ids)
         OutputState.objects.bulk_create(
             [
@@ -66,8 +66,8 @@ class DjangoOutputs:
         return self._outputs(wanted.filter(state__lease_holder=holder), now)
 
     def settle(self, outcomes: Sequence[Outcome], holder: str) -> None:
-        Account(outcomes, holder).settle()
-        now = timezone.now()
+        now = _now()
+        Account(outcomes, holder, now).settle()
         if now - self._pruned > _PRUNE:
             self._pruned = now
             Delivery.objects.filter(at__lt=now - LOG_KEPT).delete()
@@ -154,6 +154,17 @@ def _drop_stale_connections() -> None:
     """Let Django connect anew if the server has gone meanwhile, as it does for each request of a site."""
     if not connection.in_atomic_block:
         close_old_connections()
+
+
+def _now() -> datetime:
+    """The moment by the server's clock, which all workers share: if a worker's own clock were wrong, what it
+    takes might be its own for hours."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchall()[0][0]
+    return found
 
 
 def _state(output: FilterOutput) -> OutputState:
