@@ -85,7 +85,7 @@ def sequence(number: int, seed: int, *, privileged: bool, minutes: bool) -> list
     long = set(_ONCE_FOR_A_MINUTE) if minutes else set()
     found = []
     for name in names:
-        lasts = dice.uniform(8.0, 12.0) if name.endswith("frozen and back") else dice.uniform(1.0, 5.0)
+        lasts = dice.uniform(8.0, 12.0) if name.endswith("frozen and back") else dice.uniform(1.0, 3.5)
         if name in long:
             long.discard(name)
             lasts = 61.0
@@ -111,7 +111,7 @@ class Chaos:
     def run(self, faults: list[tuple[str, float]]) -> None:
         """All of these, each when the site has recovered from the one before."""
         for number, (kind, lasts) in enumerate(faults, 1):
-            time.sleep(self._dice.uniform(0.2, 2.5))
+            time.sleep(self._dice.uniform(0.1, 1.0))
             began = time.monotonic()
             detail = self._do(kind, lasts)
             lasted = time.monotonic() - began

@@ -81,7 +81,7 @@ def report(outcome: Outcome, night: Night, command: str, *, clock: str, disks: b
         "- Frozen: SIGSTOP for 8 to 12 s, so that the other worker gets its partitions, then SIGCONT.",
         "- A full disk: " + ("PostgreSQL's data and the packs lie on file systems of their own, which are made as small as what is on them." if disks else "a limit on the size of files of the workers."),
         "- Clocks jump by up to twelve hours and back: " + ("libfaketime (Debian: `apt-get install faketime`)." if clock == "preload" else "Python's own clock."),
-        "- Poison filters ask for all detections of a batch with each other, four times over; the fault is over when their owner is told.",
+        "- Poison filters ask for all detections of an object with each other, six times over; the fault is over when their owner is told.",
         f"- Restarts of workers: {', '.join(f'{name} {count - 1}' for name, count in outcome.starts.items())}. How they ended when told to at last: {', '.join(f'{name} {code}' for name, code in outcome.exits.items())}.",
         f"- {_versions()}",
         "",
