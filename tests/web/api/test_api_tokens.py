@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from lasair_broker.archive import Archive
 from lasair_broker.web.api import tokens
 from lasair_broker.web.api.models import ApiToken
-from lasair_broker.web.api.throttles import SlidingWindow
 from lasair_broker.web.errors import Invalid
 
 
@@ -110,27 +107,3 @@ def test_too_many_requests(
     assert [nobody.get("/api/v1/account/").status_code for _ in range(3)] == [200, 200, 429]
     forged = nobody.get("/api/v1/account/", headers={"X-Forwarded-For": "10.0.0.1"})
     assert forged.status_code == 429, "no proxy is trusted unless the settings say so"
-
-
-@given(
-    st.lists(st.floats(0.0, 5.0), min_size=1, max_size=60),
-    st.integers(1, 8),
-)
-def test_never_more_than_twice_as_many_in_a_window(steps: list[float], most: int) -> None:
-    now = 0.0
-    window = SlidingWindow(10.0, lambda: now)
-    admitted: list[float] = []
-    for step in steps:
-        now += step
-        wait = window.wait("a", most)
-        assert (wait == 0.0) == (window.wait("b", 10**9) == 0.0) or wait > 0.0
-        if wait == 0.0:
-            admitted.append(now)
-        else:
-            now += wait * (1 + 1e-9) + 1e-9
-            assert window.wait("a", most) == 0.0, "after the time it said"
-            admitted.append(now)
-    for begin in admitted:
-        assert sum(begin <= moment < begin + 10.0 for moment in admitted) <= 2 * most
-        fixed = (begin // 10.0) * 10.0
-        assert sum(fixed <= moment < fixed + 10.0 for moment in admitted) <= most

@@ -33,3 +33,15 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.beginning}…)"
+
+
+class RequestCount(models.Model):
+    """How many requests processes have taken shares of, of somebody in a window of time (`counting`)."""
+
+    digest = models.CharField(max_length=40, primary_key=True)
+    window = models.BigIntegerField(db_index=True, help_text="Which since 1970.")
+    count = models.PositiveIntegerField(default=0)
+    before = models.PositiveIntegerField(default=0, help_text="Of the window before.")
+
+    def __str__(self) -> str:
+        return f"{self.count} in window {self.window}"
