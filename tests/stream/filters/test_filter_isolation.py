@@ -53,7 +53,7 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr("lasair_broker.stream.filters._isolation.time.perf_counter", lambda: made.now)
+    monkeypatch.setattr("lasair_broker.stream.filters._isolation.time.thread_time", lambda: made.now)
     return made
 
 

@@ -25,7 +25,9 @@ class Budget:
     Attributes
     ----------
     seconds
-        For one batch. A query in DuckDB is interrupted then; what is compiled ends by itself.
+        Of computing, for one batch; waiting does not count, or on a machine that is busy, or stood still for
+        a while, filters would be stopped that do no harm. A query in DuckDB is interrupted then; what is
+        compiled ends by itself.
     strikes
         So many overruns one after the other, and the filter is paused.
     first_pause, longest_pause
@@ -84,7 +86,7 @@ class Isolation:
         if record.paused_until > self._clock():
             self._metrics.skipped(plan.kind)
             return None
-        began = time.perf_counter()
+        began = time.thread_time()
         late = threading.Event()
         hits, error = None, ""
         try:
@@ -94,7 +96,7 @@ class Isolation:
         except Exception as failure:
             # Whatever it is, it is this filter's, and the others are to run.
             error = str(failure) or type(failure).__name__
-        seconds = time.perf_counter() - began
+        seconds = time.thread_time() - began
         if late.is_set():
             error = f"it took longer than {self._budget.seconds:g} seconds on a batch and was stopped"
         elif hits is not None and seconds > self._budget.seconds:
@@ -106,18 +108,24 @@ class Isolation:
         if plan.stream.compiled:
             return plan.run(frame)
 
-        def stop() -> None:
-            late.set()
-            frame.interrupt()
+        used, done = _own_clock(), threading.Event()
 
-        timer = threading.Timer(self._budget.seconds, stop)
-        timer.daemon = True
-        timer.start()
+        def watch() -> None:
+            left = self._budget.seconds
+            while not done.wait(left):
+                left = self._budget.seconds - used()
+                if left <= 0:
+                    late.set()
+                    frame.interrupt()
+                    return
+
+        watching = threading.Thread(target=watch, name="lasair-filter-budget", daemon=True)
+        watching.start()
         try:
             return plan.run(frame)
         finally:
-            timer.cancel()
-            timer.join()  # or it might interrupt the next filter
+            done.set()
+            watching.join()  # or it might interrupt the next filter
 
     def _account(
         self, plan: Plan, record: _Record, seconds: float, alerts: int, rows: int, error: str
@@ -158,3 +166,14 @@ class Isolation:
         """What filters did since this was asked last."""
         runs, self._runs = self._runs, {}
         return list(runs.values())
+
+
+def _own_clock() -> Callable[[], float]:
+    """Seconds of computing by the calling thread from now on, for another thread to read; where the system
+    does not tell them, seconds."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        start = time.monotonic()
+        return lambda: time.monotonic() - start
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+    began = time.clock_gettime(clock)
+    return lambda: time.clock_gettime(clock) - began
