@@ -68,6 +68,8 @@ def held_by(site: Site) -> Held:
             with connection.cursor() as cursor:
                 cursor.execute(f'SELECT * FROM archive."{name}"')
                 rows = cursor.fetch_arrow_table()
+            if name == "stream_positions":  # one of which is the number of the user database
+                rows = rows.filter(pc.not_equal(rows.column("topic"), "lasair users"))
             if name == "filter_hits":  # without those of poisonous filters
                 rows = rows.filter(pc.less_equal(rows.column("filterId"), own))
             held.tables[name] = rows.sort_by([(key, "ascending") for key in _keys(name, rows)])
