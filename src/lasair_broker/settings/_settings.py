@@ -313,7 +313,7 @@ class StreamSettings(_Section):
         None, description="YAML file of filters, lists and maps to run instead of those of the user database."
     )
     filter_seconds: float = Field(
-        2.0, description="Seconds a filter may take for a batch; then it is stopped.", gt=0
+        2.0, description="Seconds a filter may compute on a batch; then it is stopped.", gt=0
     )
     filter_strikes: int = Field(
         3, description="A filter that takes too long so often in a row is paused for a while.", ge=1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 from filter_worlds import wish
 
-from lasair_broker.query import BatchFrame, Hits
+from lasair_broker.query import BatchFrame, Hits, QueryError
 from lasair_broker.stream.filters import Budget, FilterMetrics
 from lasair_broker.stream.filters._isolation import Isolation
 from lasair_broker.stream.filters._plans import Plan
@@ -115,3 +116,44 @@ def test_runs_are_told_once(world: World) -> None:
     assert (one.seconds, one.longest) == (3.0, 3.0)
     assert two.batches == 1
     assert world.isolation.take_runs() == []
+
+
+class Frame:
+    """Stands for a batch whose query in DuckDB can be interrupted."""
+
+    def __init__(self) -> None:
+        self.interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
+
+
+def run_in_duckdb(act: Callable[[Frame], Hits]) -> tuple[Hits | None, list[str]]:
+    """What comes of a query with a budget of 50 ms that DuckDB would run, and what is told of it."""
+    told: list[str] = []
+    isolation = Isolation(Budget(seconds=0.05), lambda plan, text: told.append(text), FilterMetrics())
+    frame: Any = Frame()
+    query: Any = Query(lambda: act(frame), compiled=False)
+    plan = Plan(wish(1, "SELECT diaObjectId FROM objects"), query, ("diaObjectId",), {})
+    return isolation.run(plan, frame, 2), told
+
+
+def test_waiting_is_not_computing() -> None:
+    """As on a machine that is busy with other things, or was frozen for a while."""
+
+    def waits(frame: Frame) -> Hits:
+        assert not frame.interrupted.wait(0.5)
+        return ROWS
+
+    assert run_in_duckdb(waits) == (ROWS, [])
+
+
+def test_what_computes_too_long_is_interrupted() -> None:
+    def computes(frame: Frame) -> Hits:
+        while not frame.interrupted.is_set():
+            sum(range(1000))
+        raise QueryError("interrupted")
+
+    hits, (told,) = run_in_duckdb(computes)
+    assert hits is None
+    assert "longer than 0.05 seconds" in told

@@ -17,6 +17,9 @@ __all__ = ["Budget", "Isolation"]
 
 Key = tuple[int, int]
 
+_LEAST_SECONDS = 0.02
+"""Between two looks at what a filter has computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -112,12 +115,11 @@ class Isolation:
 
         def watch() -> None:
             left = self._budget.seconds
-            while not done.wait(left):
+            while not done.wait(max(left, _LEAST_SECONDS)):
                 left = self._budget.seconds - used()
                 if left <= 0:
                     late.set()
-                    frame.interrupt()
-                    return
+                    frame.interrupt()  # again and again, for its query may not have begun yet
 
         watching = threading.Thread(target=watch, name="lasair-filter-budget", daemon=True)
         watching.start()
