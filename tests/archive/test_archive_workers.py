@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pyarrow as pa
 import pytest
 from archive_places import Places, Server
@@ -201,6 +203,41 @@ def test_packs_that_another_worker_writes_to_are_not_unknown(site: Places) -> No
         assert seen == [{}]
         assert other.check() == []
         assert other.cutout(curve(1, 3).diaSourceId, "Science") == curve(1, 3).image("Science")
+
+
+def waits_for_a_lock(site: Places) -> bool:
+    with psycopg.connect(site.url()) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return found.fetchone() is not None
+
+
+def test_alerts_that_a_frozen_worker_is_still_writing_are_stored_once(site: Places) -> None:
+    """Its partition has gone to another, who waits for it, though no object tells them of each other."""
+    bodies = [Packet(None, number, 60_000.0 + number, ssObjectId=number) for number in range(1, 6)]
+    with site() as frozen, site() as other, ThreadPoolExecutor(2) as threads:
+        frozen.write([batch_of([curve(1, 3)])], None, {("alerts", 0): 1})
+        store = frozen._committer.staging.upsert
+        reached, go_on = threading.Event(), threading.Event()
+
+        def stop_at_positions(table: str, rows: pa.Table) -> None:
+            if table == "stream_positions":  # the last before the commit
+                reached.set()
+                assert go_on.wait(60)
+            store(table, rows)
+
+        frozen._committer.staging.upsert = stop_at_positions
+        write = [batch_of(bodies, first_offset=1)], None, {("alerts", 0): 6}
+        first = threads.submit(frozen.write, *write)
+        assert reached.wait(60)
+        second = threads.submit(other.write, *write)
+        while not (waits_for_a_lock(site) or second.done()):
+            time.sleep(0.02)
+        go_on.set()
+        assert (first.result(60).alerts, second.result(60).duplicates) == (5, 5)
+        assert other.status().tables["alerts"].rows == 6
+        assert other.positions() == {("alerts", 0): 6}
 
 
 def test_a_night_in_another_year_gets_a_partition(site: Places) -> None:
