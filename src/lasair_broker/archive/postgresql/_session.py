@@ -241,12 +241,12 @@ class Pool:
         finally:
             with self._guard:
                 self._used.discard(session)
-                if not session.broken and not self._closed:
+                kept = not session.broken and not self._closed
+                if kept:
                     self._idle.append(session)
-                    session = None
-            if session is not None:
-                if session.broken:
-                    self._drop_idle()
+            if session.broken:
+                self._drop_idle()
+            if not kept:
                 session.close()
 
     def _idle_one(self) -> Session | None:
