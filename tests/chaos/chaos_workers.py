@@ -75,11 +75,9 @@ class Worker:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 
-    def stop(self) -> int:
-        """Let it finish what is in hand; its exit code, or -9 if it would not."""
+    def wait(self) -> int:
+        """Until it has finished what is in hand; its exit code, or -9 if it would not."""
         assert self._process is not None
-        self.signal(signal.SIGCONT)
-        self.signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
         self.bury()
@@ -101,7 +99,10 @@ class Supervisor:
         """Stop all; their exit codes by name."""
         self._done.set()
         self._thread.join()
-        return {name: worker.stop() for name, worker in self.workers.items()}
+        for worker in self.workers.values():
+            worker.signal(signal.SIGCONT)
+            worker.signal(signal.SIGTERM)
+        return {name: worker.wait() for name, worker in self.workers.items()}
 
     def _watch(self) -> None:
         again: dict[str, float] = {}
