@@ -233,6 +233,10 @@ def test_sharing_copying_deleting_and_restoring(
     mine.get_by_label("Shared with").select_option("public")
     mine.get_by_role("button", name="Share").click()
     other.goto("/filters/gallery/")
+    other.get_by_role("button", name="Star for To be shared").click()
+    expect(other.get_by_role("button", name="Star for To be shared")).to_have_attribute(
+        "aria-pressed", "true"
+    )
     other.get_by_role("button", name="Make a copy of To be shared").click()
     expect(other.get_by_role("heading", level=1)).to_have_text("Edit To be shared")
     other.goto(mine.url)

@@ -278,3 +278,23 @@ def test_outputs_never_leak(people: Any, team: Any) -> None:
             outputs.change(people.max, hook.pk, enabled=False)
     assert outputs.change(people.eve, hook.pk, enabled=False).enabled is False
     assert outputs.add(people.eve, made.pk, "email", recipient=people.max).recipient == people.max
+
+
+def test_stars_are_given_once_by_who_sees_it(people: Any) -> None:
+    from lasair_broker.web.errors import Invalid, NotFound
+    from lasair_broker.web.filters import services
+    from lasair_broker.web.filters.models import Filter
+    from lasair_broker.web.filters.wording import Wording
+
+    made = services.create(people.ann, "Starred", Wording(adql="SELECT diaObjectId FROM objects"))
+    with pytest.raises(NotFound):
+        services.star(people.bob, made.pk)
+    services.share(people.ann, made.pk, "public")
+    for person in (people.bob, people.bob, people.carol):
+        found = services.star(person, made.pk)
+    assert (found.star_count, found.starred) == (2, True)
+    assert not Filter.objects.with_stars(people.ann).get().starred
+    assert services.star(people.bob, made.pk, given=False).star_count == 1
+    assert services.describe(people.ann, made.pk, category="nuclear").category == "nuclear"
+    with pytest.raises(Invalid):
+        services.describe(people.ann, made.pk, category="nonsense")

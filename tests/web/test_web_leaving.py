@@ -54,3 +54,19 @@ def test_nobody_leaves_a_collaboration_without_a_manager(people: Any, team: Call
     assert User.objects.filter(username="ann").exists()
     delete_account(people.bob)
     delete_account(people.ann)
+
+
+def test_topics_stay_taken(people: Any) -> None:
+    """What was said under them is in the archive."""
+    from lasair_broker.web.accounts.leaving import delete_account
+    from lasair_broker.web.annotators import services
+    from lasair_broker.web.permissions import allowed
+
+    for topic in ("said_by_ann", "removed_by_ann"):
+        services.create(people.ann, topic)
+    services.remove(people.ann, "removed_by_ann")
+    delete_account(people.ann)
+    for topic in ("said_by_ann", "Removed_by_Ann"):
+        with pytest.raises(Invalid, match="is taken"):
+            services.create(people.bob, topic)
+    assert not {"said_by_ann", "removed_by_ann"} & set(allowed(people.bob).annotators)

@@ -62,7 +62,9 @@ RULES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 WORDS = {
-    "filters": ("activate", "deactivate", "roll-back", "fork", "share", "describe", "delete", "restore"),
+    "filters": (
+        "activate", "deactivate", "roll-back", "fork", "share", "describe", "delete", "restore", "star",
+    ),
     "outputs": ("on", "off", "remove", "secret", "again"),
     "jobs": ("cancel", "rename", "remove"),
     "saved": ("share", "rename", "remove"),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import get_resolver
 
 from lasair_broker.archive import Archive
@@ -29,7 +30,12 @@ ACTIONS = {
     "query/jobs/{job_id}/{what}/": ["cancel", "rename", "remove"],
     "query/saved/{query_id}/{what}/": ["share", "rename", "remove"],
 }  # fmt: skip
-POST_ONLY = {"filters/{filter_id}/outputs/add/", "filters/try/", "query/run/", "query/saved/new/", *ACTIONS}
+_OUTPUT = "filters/{filter_id}/outputs/{output_id}/"
+POST_ONLY = {
+    *("filters/{filter_id}/outputs/add/", "filters/try/", "query/run/", "query/saved/new/"),
+    *(f"{_OUTPUT}send-again/", f"{_OUTPUT}send-again/{{wish_id}}/stop/"),
+    *ACTIONS,
+}
 
 
 def routes() -> Iterator[str]:
@@ -63,6 +69,7 @@ def things(people: Any, archive: Archive) -> dict[str, Any]:
     return {
         "filter_id": found.pk,
         "output_id": output.pk,
+        "wish_id": 1,
         "job_id": jobs.submit(people.ann, Text(adql=adql), name=HIDDEN).pk,
         "query_id": saved.save(people.ann, HIDDEN, Text(adql=adql)).pk,
         "ending": "csv",
@@ -201,3 +208,32 @@ def test_who_asks_too_often_waits(archive: Archive, monkeypatch: Any) -> None:
     asked = [client.post("/query/run/", {"adql": "SELECT ra FROM objects"}) for _ in range(3)]
     assert [answer.status_code for answer in asked] == [200, 200, 429]
     assert int(asked[-1]["Retry-After"]) > 0
+
+
+def test_the_gallery_is_sorted_by_stars_and_narrowed_by_category(people: Any, archive: Archive) -> None:
+    from lasair_broker.web.filters import services
+    from lasair_broker.web.filters.wording import Wording
+
+    ann, bob = Client(SERVER_NAME="localhost"), Client(SERVER_NAME="localhost")
+    ann.force_login(people.owner)
+    bob.force_login(people.other)
+    numbers = []
+    for name, category in (("Gallery plain", "variable"), ("Gallery starred", "nuclear")):
+        made = services.create(people.owner, name, Wording(adql="SELECT diaObjectId FROM objects"))
+        services.share(people.owner, made.pk, "public")
+        ann.post(f"/filters/{made.pk}/describe/", {"name": name, "description": "", "category": category})
+        numbers.append(made.pk)
+    address = f"/filters/{numbers[1]}"
+    assert (
+        'aria-pressed="true"' in bob.post(f"{address}/star/", headers={"HX-Request": "true"}).content.decode()
+    )
+    page = bob.get("/filters/gallery/").content.decode()
+    assert page.index("Gallery starred") < page.index("Gallery plain")
+    narrowed = bob.get("/filters/gallery/?category=variable").content.decode()
+    assert "Gallery plain" in narrowed
+    assert "Gallery starred" not in narrowed
+    told = bob.get(f"/api/v1{address}/").json()
+    assert (told["stars"], told["starred"], told["category"]) == (1, True, "nuclear")
+    assert Client(SERVER_NAME="localhost").get(f"/api/v1{address}/").json()["starred"] is False
+    assert bob.delete(f"/api/v1{address}/star/").status_code == 204
+    assert bob.get(f"/api/v1{address}/").json()["stars"] == 0

@@ -150,12 +150,14 @@ def test_hits_are_taken_away_by_who_sees_them(
     visitor: Visitor, people: Any, mine: int, everything: Any
 ) -> None:
     address = f"/objects/{mine}/panels/hits/?watchlists-as=csv"
-    assert SCRIPT in visitor(people.ann, htmx=True).get(address).content.decode()
-    assert SCRIPT not in visitor(people.bob, htmx=True).get(address).content.decode()
-    why = visitor(people.ann, htmx=True).get(
-        f"/objects/{mine}/filters/{everything.pk}/why/?why{everything.pk}-as=csv"
-    )
-    assert "nDiaSources" in why.content.decode()
+
+    def file(user: Any, address: str) -> str:
+        return b"".join(visitor(user).get(address)).decode()
+
+    assert SCRIPT in file(people.ann, address)
+    assert SCRIPT not in file(people.bob, address)
+    why = f"/objects/{mine}/filters/{everything.pk}/why/?why{everything.pk}-as=csv"
+    assert "nDiaSources" in file(people.ann, why)
 
 
 def test_public_things_are_seen_by_everybody(
@@ -280,6 +282,35 @@ def test_following_makes_a_list_and_a_filter_that_writes(
     assert b"Notify me" in ann.post(f"/objects/{key}/follow/", {"stop": "1"}).content
     assert followed(people.ann, key) is None
     assert visitor().post(f"/objects/{key}/follow/").status_code in (302, 403)
+
+
+def test_a_list_that_is_made_anew_takes_its_filter_along(
+    visitor: Visitor, people: Any, archive: Archive, key: int
+) -> None:
+    from lasair_broker.web.filters import services as filters
+    from lasair_broker.web.filters.models import Filter
+    from lasair_broker.web.filters.wording import Wording
+    from lasair_broker.web.objects.following import follow
+    from lasair_broker.web.watchlists import services as watchlists
+
+    first, made = follow(people.ann, str(key))
+    text = made.active_version.adql
+    own = Wording(adql=f"{text} AND objects.nDiaSources > 1")  # what the user adds is kept
+    filters.save_version(people.ann, made.pk, own)
+    filters.record_preview(people.ann, made.pk, 2, filters.Preview(0, 0.0, 0.0, 0.0))
+    filters.activate(people.ann, made.pk, 2)
+    watchlists.delete(people.ann, first.pk)
+    second, again = follow(people.ann, str(key))
+    assert second.pk != first.pk
+    assert again.pk == made.pk
+    assert again.active_version.adql == own.adql.replace(f"wl_id = {first.pk}", f"wl_id = {second.pk}")
+    follow(people.ann, str(key))
+    assert Filter.objects.get().versions.count() == 3
+    filters.save_version(people.ann, made.pk, Wording(adql="SELECT diaObjectId FROM objects WHERE decl > 95"))
+    filters.record_preview(people.ann, made.pk, 4, filters.Preview(0, 0.0, 0.0, 0.0))
+    filters.activate(people.ann, made.pk, 4)
+    _, told = follow(people.ann, str(key))
+    assert told.active_version.adql == text.replace(f"wl_id = {first.pk}", f"wl_id = {second.pk}")
 
 
 def test_no_form_works_without_its_token(people: Any, archive: Archive, key: int) -> None:

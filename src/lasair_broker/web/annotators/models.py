@@ -49,7 +49,7 @@ class Annotator(Removable):
     """A topic of annotations, and who may speak under it.
 
     It stays when it is removed, even for good: the archive has what was said under the topic, which nobody
-    else is to have.
+    else is to have. If it is deleted with an account, its topic is a `RetiredTopic`.
     """
 
     class Kind(models.TextChoices):
@@ -80,6 +80,17 @@ class Annotator(Removable):
                 name="annotators_annotator_private_is_alone",
             )
         ]
+
+    def __str__(self) -> str:
+        return self.topic
+
+
+class RetiredTopic(models.Model):
+    """A topic whose annotator went with its owner's account: the archive has what was said under it, which
+    nobody else is to have."""
+
+    topic = models.CharField(max_length=255, unique=True)
+    retired = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.topic

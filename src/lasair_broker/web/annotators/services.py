@@ -13,7 +13,7 @@ from lasair_broker.query import QueryError, triple
 from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.annotators import inbox
-from lasair_broker.web.annotators.models import Annotator
+from lasair_broker.web.annotators.models import Annotator, RetiredTopic
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
 
 _SETTABLE = {"kind", "description", "url", "active"}
@@ -30,7 +30,8 @@ def create(user: User, topic: str, **values: Any) -> Annotator:
     """
     _only_settable(values)
     made = Annotator(owner=user, topic=topic.strip(), **values)
-    if Annotator.everything.filter(topic__iexact=made.topic).exists():
+    taken = (Annotator.everything, RetiredTopic.objects)
+    if any(among.filter(topic__iexact=made.topic).exists() for among in taken):
         raise Invalid({"topic": "is taken; choose another"})
     sharing.save_checked(made)
     try:

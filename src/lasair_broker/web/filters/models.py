@@ -33,6 +33,23 @@ class FilterQuerySet(SharedQuerySet["Filter"]):
         """Those with an active version whose owner's account is active."""
         return self.filter(active_version__isnull=False, owner__is_active=True)
 
+    def with_stars(self, user: User | AnonymousUser | None) -> FilterQuerySet:
+        """With `star_count`, and `starred`: whether the user gave one."""
+        own = FilterStar.objects.filter(filter=models.OuterRef("pk"), user=getattr(user, "pk", None))
+        return self.annotate(star_count=models.Count("stars", distinct=True), starred=models.Exists(own))
+
+
+class Category(models.TextChoices):
+    """What a filter looks for, by which the gallery sorts."""
+
+    SUPERNOVA = "supernova", "supernovae"
+    FAST = "fast", "fast transients"
+    NUCLEAR = "nuclear", "nuclear: AGN and disruptions"
+    VARIABLE = "variable", "variable stars"
+    MESSENGER = "messenger", "counterparts of messengers"
+    ODD = "odd", "odd ones"
+    OTHER = "other", "other"
+
 
 _EveryFilter = models.Manager.from_queryset(FilterQuerySet)
 
@@ -59,6 +76,7 @@ class Filter(Shared):
         "self", models.SET_NULL, null=True, blank=True, editable=False, related_name="forks"
     )
     fork_count = models.PositiveIntegerField(default=0, editable=False)
+    category = models.CharField(max_length=9, choices=Category, default=Category.OTHER)
     deleted = models.DateTimeField(
         null=True, editable=False, help_text="It can be restored for some time after that."
     )
@@ -79,6 +97,20 @@ class Filter(Shared):
 
     def __str__(self) -> str:
         return self.name
+
+
+class FilterStar(models.Model):
+    """Somebody finds a filter useful."""
+
+    filter = models.ForeignKey(Filter, models.CASCADE, related_name="stars")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    given = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["filter", "user"], name="filters_star_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} on {self.filter}"
 
 
 class Trigger(models.TextChoices):

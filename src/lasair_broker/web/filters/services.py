@@ -20,6 +20,7 @@ from lasair_broker.web.filters.models import (
     Filter,
     FilterActivation,
     FilterQuerySet,
+    FilterStar,
     FilterVersion,
     VersionState,
 )
@@ -68,11 +69,16 @@ def create(
 
 @transaction.atomic
 def describe(
-    user: User, filter_id: int, *, name: str | None = None, description: str | None = None
+    user: User,
+    filter_id: int,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    category: str | None = None,
 ) -> Filter:
-    """Rename or describe a filter; its topic stays."""
+    """Rename or describe a filter, or say what it looks for (as `Category`); its topic stays."""
     found = _editable(user, filter_id)
-    values = {"name": name, "description": description}
+    values = {"name": name, "description": description, "category": category}
     sharing.changed(found, {key: value for key, value in values.items() if value is not None})
     return found
 
@@ -185,6 +191,17 @@ def fork(user: User, filter_id: int, name: str = "") -> Filter:
     _add_version(user, copy, wording_of(version), f"from {source.owner.username}'s {source.name}"[:500])
     Filter.objects.filter(pk=source.pk).update(fork_count=F("fork_count") + 1)
     return copy
+
+
+@transaction.atomic
+def star(user: User, filter_id: int, *, given: bool = True) -> Filter:
+    """Give a filter that the user sees a star, or take it back; the filter `with_stars`."""
+    found = sharing.visible(Filter.objects.all(), user, filter_id)
+    if given:
+        FilterStar.objects.get_or_create(filter=found, user=user)
+    else:
+        FilterStar.objects.filter(filter=found, user=user).delete()
+    return Filter.objects.with_stars(user).get(pk=found.pk)
 
 
 @transaction.atomic

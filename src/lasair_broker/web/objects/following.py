@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from django.db import transaction
 
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.archive import archive
 from lasair_broker.web.filters import outputs, services, trying
 from lasair_broker.web.filters.models import Filter, OutputKind
-from lasair_broker.web.filters.wording import Wording
+from lasair_broker.web.filters.wording import Wording, wording_of
 from lasair_broker.web.objects.head import state_of
 from lasair_broker.web.watchlists import services as watchlists
 from lasair_broker.web.watchlists.models import Watchlist
@@ -17,6 +20,8 @@ NAME = "Followed objects"
 """Of the list and of the filter. Users may rename both; then new ones are made."""
 
 _RADIUS = 2.0
+_LIST = re.compile(r"(?P<before>\bwl_id\s*=\s*|\bwatchlist:)(?P<number>\d+)", re.IGNORECASE)
+
 _WORDING = (
     "SELECT objects.diaObjectId, objects.objectName, watchlist_hits.name, objects.latest_psfFlux, "
     "objects.lastDiaSourceMjdTai FROM objects, watchlist_hits "
@@ -83,7 +88,10 @@ def unfollow(user: User, key: str) -> None:
 
 
 def _filter_on(user: User, own: Watchlist) -> Filter:
-    """The user's filter of the list, running and with an e-mail."""
+    """The user's filter of the list, running and with an e-mail.
+
+    If the list was removed since and this is another, the filter gets a version on this one.
+    """
     made: Filter | None = Filter.objects.filter(owner=user, name=NAME).first()
     if made is None:
         made = services.create(
@@ -93,8 +101,36 @@ def _filter_on(user: User, own: Watchlist) -> Filter:
             description=f"New alerts of the objects in your watchlist “{NAME}”.",
         )
         outputs.add(user, made.pk, OutputKind.EMAIL)
-    if made.active_version is None:
-        version, _ = trying.try_version(user, made.pk, None, archive())
-        services.activate(user, made.pk, version.number)
+    version = made.active_version or made.versions.last()
+    wording = Wording() if version is None else wording_of(version)
+    if str(own.pk) not in _lists_in(wording):
+        comment = "on the list of followed objects that there is now"
+        version = services.save_version(user, made.pk, _on_list(wording, own), comment=comment)
+    if version is None or made.active_version_id != version.pk:
+        tried, _ = trying.try_version(user, made.pk, None, archive())
+        services.activate(user, made.pk, tried.number)
         made.refresh_from_db()
     return made
+
+
+def _lists_in(wording: Wording) -> set[str]:
+    """The numbers of the watchlists that a wording names."""
+    text = f"{wording.adql} {wording.tables} {wording.conditions}"
+    return {found["number"] for found in _LIST.finditer(text)}
+
+
+def _on_list(wording: Wording, own: Watchlist) -> Wording:
+    """The wording with the list in place of those that are gone; if it names none, what is made at first."""
+    there = {str(number) for number in Watchlist.objects.values_list("pk", flat=True)}
+    if not _lists_in(wording) - there:
+        return Wording(adql=_WORDING.format(number=own.pk))
+
+    def present(found: re.Match[str]) -> str:
+        return found[0] if found["number"] in there else f"{found['before']}{own.pk}"
+
+    return replace(
+        wording,
+        adql=_LIST.sub(present, wording.adql),
+        tables=_LIST.sub(present, wording.tables),
+        conditions=_LIST.sub(present, wording.conditions),
+    )

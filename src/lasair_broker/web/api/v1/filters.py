@@ -25,6 +25,7 @@ from lasair_broker.web.api.v1.base import (
 )
 from lasair_broker.web.filters import services
 from lasair_broker.web.filters.models import (
+    Category,
     Filter,
     FilterVersion,
     Renotify,
@@ -41,12 +42,16 @@ class FilterOut(serializers.ModelSerializer[Filter]):
     owner = serializers.CharField(source="owner.username")
     collaboration = serializers.CharField(source="collaboration.slug", default=None, allow_null=True)
     active_version = serializers.IntegerField(source="active_version.number", default=None, allow_null=True)
+    stars = serializers.IntegerField(
+        source="star_count", default=0, help_text="Of people who find it useful."
+    )
+    starred = serializers.BooleanField(default=False, help_text="Whether one of them is you.")
 
     class Meta:
         model = Filter
         fields: ClassVar[list[str]] = [
-            "id", "name", "description", "owner", "visibility", "collaboration", "active_version",
-            "fork_count", "created", "modified",
+            "id", "name", "description", "category", "owner", "visibility", "collaboration", "active_version",
+            "fork_count", "stars", "starred", "created", "modified",
         ]  # fmt: skip
 
 
@@ -89,6 +94,7 @@ class Description(Body):
 
     name = serializers.CharField(max_length=200, required=False)
     description = serializers.CharField(max_length=4096, required=False, allow_blank=True)
+    category = serializers.ChoiceField(Category.choices, required=False)
 
 
 class Fork(Body):
@@ -108,7 +114,7 @@ class FiltersView(APIView):
 
     @described(response=paged(FilterOut), summary="The filters that you see", parameters=PAGING)
     def get(self, request: Request) -> Response:
-        seen = Filter.objects.visible_to(request.user)
+        seen = Filter.objects.with_stars(request.user).visible_to(request.user)
         return page(request, seen.select_related("owner", "collaboration", "active_version"), FilterOut)
 
     @described(FilterIn, FilterOut, status=201, summary="Make a filter")
@@ -212,6 +218,20 @@ class ForkView(APIView):
         return Response(FilterOut(made).data, 201)
 
 
+class StarView(APIView):
+    """A star for a filter."""
+
+    @described(response=FilterOut, summary="Give a filter a star: you find it useful")
+    def post(self, request: Request, filter_id: int) -> Response:
+        services.star(person(request), filter_id)
+        return Response(FilterOut(_seen(request, filter_id)).data)
+
+    @described(status=204, summary="Take your star back")
+    def delete(self, request: Request, filter_id: int) -> Response:
+        services.star(person(request), filter_id, given=False)
+        return Response(status=204)
+
+
 class FilterShareView(APIView):
     """With whom a filter is shared."""
 
@@ -227,7 +247,9 @@ class FilterShareView(APIView):
 
 def _seen(request: Request, filter_id: int) -> Filter:
     return sharing.visible(
-        Filter.objects.select_related("owner", "collaboration", "active_version"), request.user, filter_id
+        Filter.objects.with_stars(request.user).select_related("owner", "collaboration", "active_version"),
+        request.user,
+        filter_id,
     )
 
 

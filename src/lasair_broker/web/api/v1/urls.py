@@ -114,6 +114,7 @@ urlpatterns = [
     path(f"{_FILTER}deactivate/", filters.DeactivateView.as_view()),
     path(f"{_FILTER}diff/", filters.DifferenceView.as_view()),
     path(f"{_FILTER}fork/", filters.ForkView.as_view()),
+    path(f"{_FILTER}star/", filters.StarView.as_view()),
     path(f"{_FILTER}share/", filters.FilterShareView.as_view()),
     path(f"{_FILTER}why/", filter_runs.WhyView.as_view()),
     path(f"{_FILTER}health/", filter_runs.HealthView.as_view()),

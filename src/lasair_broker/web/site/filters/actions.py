@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from lasair_broker.archive import QueryError
@@ -17,6 +17,7 @@ from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import services, trying
+from lasair_broker.web.filters.models import Filter
 from lasair_broker.web.limits import limits_of
 from lasair_broker.web.queries import jobs
 from lasair_broker.web.site.account.removed import told_with_undo
@@ -85,6 +86,21 @@ def _fork(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
     return redirect("filters:edit", filter_id=copy.pk)
 
 
+def _star(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    return _starred(request, services.star(user, filter_id))
+
+
+def _unstar(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
+    return _starred(request, services.star(user, filter_id, given=False))
+
+
+def _starred(request: HttpRequest, found: Filter) -> HttpResponse:
+    """The button as it is now, for htmx; else the filter's page."""
+    if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+        return redirect("filters:filter", filter_id=found.pk)
+    return render(request, "site/filters/_star.html", {"filter": found})
+
+
 def _share(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
     visibility, _, slug = request.POST.get("with", "").partition(":")
     group = Collaboration.objects.visible_to(user).filter(slug=slug).first() if slug else None
@@ -95,7 +111,8 @@ def _share(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
 
 def _describe(request: HttpRequest, user: User, filter_id: int) -> HttpResponse:
     name, description = (request.POST.get(field, "") for field in ("name", "description"))
-    services.describe(user, filter_id, name=name.strip(), description=description)
+    category = request.POST.get("category")
+    services.describe(user, filter_id, name=name.strip(), description=description, category=category)
     return redirect("filters:filter", filter_id=filter_id)
 
 
@@ -145,6 +162,8 @@ _ACTIONS: dict[str, Callable[[HttpRequest, User, int], HttpResponse]] = {
     "roll-back": _roll_back,
     "fork": _fork,
     "share": _share,
+    "star": _star,
+    "unstar": _unstar,
     "describe": _describe,
     "delete": _delete,
     "restore": _restore,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import SafeString
@@ -16,7 +17,7 @@ from lasair_broker.packets import mjd_tai_now
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.archive import archive
 from lasair_broker.web.filters import services
-from lasair_broker.web.filters.models import Filter, FilterQuerySet
+from lasair_broker.web.filters.models import Category, Filter, FilterQuerySet
 from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.site.contents import StoredRows, shown
 from lasair_broker.web.site.query.tables import object_address
@@ -46,15 +47,24 @@ _EXPECTED = Column(
     sortable=True,
 )
 _CHANGED = Column("modified", "Changed", template="site/query/_cell_time.html", sortable=True)
+_CATEGORY = Column("category", "Looks for", sortable=True)
+_STARS = Column(
+    "stars",
+    "Stars",
+    template="site/filters/_cell_star.html",
+    sortable=True,
+    description="People who find it useful",
+)
 _FORKS = Column("forks", "Copies", numeric=True, sortable=True, description="Made by others of it")
 _FORK = Column("fork", "", template="site/filters/_cell_fork.html", filed=False)
 
 _MINE = (_NAME, _STATE, _HITS, _EXPECTED, _SHARED, _CHANGED)
 _OTHERS = (_NAME, _OWNER, _STATE, _HITS, _EXPECTED, _CHANGED, _FORK)
-_GALLERY = (_NAME, _OWNER, _STATE, _HITS, _EXPECTED, _FORKS, _CHANGED, _FORK)
+_GALLERY = (_STARS, _NAME, _CATEGORY, _OWNER, _STATE, _HITS, _EXPECTED, _FORKS, _CHANGED, _FORK)
 _ORDERS = {
     "owner": "owner__username",
     "forks": "fork_count",
+    "stars": "star_count",
     "state": "active_version__number",
     "sharing": "visibility",
     "expected": "active_version__preview_per_night",
@@ -76,6 +86,8 @@ class Line:
     sharing = property(lambda self: self.found.visibility)
     modified = property(lambda self: self.found.modified)
     forks = property(lambda self: self.found.fork_count)
+    stars = property(lambda self: self.found.star_count)
+    category = property(lambda self: self.found.get_category_display())
     fork = property(lambda self: self.found.pk)
 
     @property
@@ -109,10 +121,19 @@ _EMPTY = "You have no filter yet. Write one, or begin with a copy of one from th
 def gallery(request: HttpRequest) -> HttpResponse:
     """Public filters of everybody, to look at and to copy."""
     public = Filter.objects.filter(visibility=Visibility.PUBLIC, owner__is_active=True)
+    counts = dict(public.values_list("category").annotate(n=Count("pk")).values_list("category", "n"))
+    chosen = request.GET.get("category", "")
+    if chosen in Category.values:
+        public = public.filter(category=chosen)
+    empty = "No such filter is public yet." if chosen in Category.values else "No filter is public yet."
     table = _table(
-        request, "gallery", "Public filters", public, _GALLERY, "No filter is public yet.", sort="-forks"
+        request, "gallery", "Public filters", public.with_stars(request.user), _GALLERY, empty, sort="-stars"
     )
-    return render(request, "site/filters/gallery.html", {"table": table})
+    categories = [
+        (each, label, counts[each], each == chosen) for each, label in Category.choices if each in counts
+    ]
+    context = {"table": table, "categories": categories, "all": sum(counts.values()), "chosen": chosen}
+    return render(request, "site/filters/gallery.html", context)
 
 
 _KEPT = (

@@ -16,7 +16,7 @@ from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import NotFound, ServiceError
 from lasair_broker.web.filters import services, trying
-from lasair_broker.web.filters.models import Filter, FilterVersion
+from lasair_broker.web.filters.models import Category, Filter, FilterVersion
 from lasair_broker.web.site.contents import ListedRows, shown
 from lasair_broker.web.site.query.tables import object_address
 from lasair_broker.web.site.sparklines import bars
@@ -176,7 +176,9 @@ def context_of(request: HttpRequest, filter_id: int) -> dict[str, Any]:
     """What every part of the page of a filter has."""
     user = request.user
     found = sharing.visible(
-        Filter.objects.select_related("owner", "collaboration", "active_version", "forked_from"),
+        Filter.objects.with_stars(user).select_related(
+            "owner", "collaboration", "active_version", "forked_from"
+        ),
         user,
         filter_id,
     )
@@ -191,6 +193,7 @@ def context_of(request: HttpRequest, filter_id: int) -> dict[str, Any]:
         "mine": mine,
         "origin": origin,
         "shown": _shown_version(request, filter_id),
+        "categories": Category.choices,
         "collaborations": Collaboration.objects.filter(memberships__user=found.owner) if mine else [],
         "outputs": found.outputs.filter(enabled=True).count() if edits else None,
         "limit": load().stream.filter_fraction,
