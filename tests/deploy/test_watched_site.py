@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from otlp_receiver import Receiver
+
+pytestmark = pytest.mark.slow
 
 LASAIR = Path(sys.executable).with_name("lasair")
 PATIENCE = 120
@@ -150,6 +153,15 @@ def test_a_site_of_two_processes_and_a_worker(
             wait_until(lambda: counted(page, "lasair_jobs_total") == {("COMPLETED",): 1})
             assert counted(page, "lasair_job_seconds_count") == {(): 1}
             assert counted(page, "lasair_jobs_waiting") == {(): 0}
+
+        worker = psutil.Process(web.process.pid).children()[0]
+        worker.kill()
+        wait_until(
+            lambda: str(worker.pid) in web.log.read_text() and status(f"{watched}/health/ready") == 200
+        )
+        assert counted(watched, "lasair_web_requests_total")["GET", "unknown", "4xx"] == 11
+    told = [json.loads(line) for line in web.log.read_text().splitlines() if str(worker.pid) in line]
+    assert [(line["level"], line["event"][:6]) for line in told] == [("error", "Worker")]
 
     request = collector.wait_for(lambda one: one.name == "GET unknown")
     assert request.service == "lasair-serve"

@@ -28,7 +28,7 @@ from lasair_broker.stream.context import ContextMetrics
 from lasair_broker.stream.delivery import Deliveries, DeliveryMetrics
 from lasair_broker.stream.filters import Budget, FilterStage
 from lasair_broker.stream.lists import ListKeeper, ListMatching
-from lasair_broker.telemetry import set_up_logging, traced
+from lasair_broker.telemetry import set_up_logging, span, traced
 
 from ._context import console, context_of, errors, fail, messengers_of, pipeline_of
 from ._news import context_keeper, follower_of, maps_of, notices_of
@@ -72,7 +72,10 @@ def run_stream(
         catalogues = context_of(settings)
         messengers = messengers_of(settings)
         pipeline = pipeline_of(settings, keeper.lists, catalogues, messengers)
-        with errors.status("getting the compiled kernels ready (the first time takes a minute or two) …"):
+        with (
+            errors.status("getting the compiled kernels ready (the first time takes a minute or two) …"),
+            span("warm_up"),
+        ):
             warm_up(pipeline)
         if deliver:
             stack.enter_context(serving(archive, settings))

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from typing import Any
 
 from lasair_broker.settings import load
+from lasair_broker.telemetry import set_up_logging
+from lasair_broker.web._log_handler import ToStructlog
 
 _settings = load()
 _site, _metrics = _settings.site, _settings.metrics
@@ -28,12 +30,14 @@ threads = _site.threads
 keepalive = 15
 graceful_timeout = 10
 loglevel = "warning"
+set_up_logging(_settings.logging)
 control_socket_disable = True
 wsgi_app = "lasair_broker.web.wsgi:application"
 
 
 def when_ready(server: Any) -> None:
-    """Say where the site is, and its metrics."""
+    """Say where the site is, and its metrics; from now on gunicorn's own lines are among ours."""
+    server.log.error_log.handlers = [ToStructlog()]
     places = [f"site at http://{_address}:{{}}/\n", f"metrics at http://{_watched_at}:{{}}/metrics\n"]
     for listener, place in zip(server.LISTENERS, places, strict=False):
         sys.stdout.write(place.format(listener.sock.getsockname()[1]))
@@ -45,11 +49,10 @@ _open = ExitStack()
 
 def post_worker_init(worker: Any) -> None:
     """Tell those who watch, and begin to run background queries."""
-    from lasair_broker.telemetry import set_up_logging, traced
+    from lasair_broker.telemetry import traced
     from lasair_broker.web.operations import beside
     from lasair_broker.web.queries.worker import workers
 
-    set_up_logging(_settings.logging)
     _open.enter_context(traced(_settings.telemetry, "serve"))
     if _metrics.port is not None:
         worker.wsgi = beside(worker.wsgi, worker.sockets[1].getsockname()[1])
