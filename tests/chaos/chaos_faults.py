@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -98,31 +99,42 @@ class Chaos:
 
     Parameters
     ----------
+    at_most
+        Seconds after which the next fault comes, although the site has not recovered from the last one.
     tell
         Called with a line about each fault.
     """
 
-    def __init__(self, site: Site, sender: Sender, seed: int, tell: Callable[[str], None]) -> None:
-        self._site, self._sender, self._tell = site, sender, tell
+    def __init__(
+        self, site: Site, sender: Sender, seed: int, at_most: float, tell: Callable[[str], None]
+    ) -> None:
+        self._site, self._sender, self._at_most, self._tell = site, sender, at_most, tell
         self._dice = random.Random(seed)
         self._poisoned = 0
         self.happened: list[Happened] = []
 
-    def run(self, faults: list[tuple[str, float]]) -> None:
-        """All of these, each when the site has recovered from the one before."""
+    def run(self, faults: Sequence[tuple[str, float]]) -> None:
+        """All of these, one after the other; each a moment after all works again, or `at_most` seconds later
+        if it does not yet."""
+        watching = []
         for number, (kind, lasts) in enumerate(faults, 1):
             time.sleep(self._dice.uniform(0.1, 1.0))
             began = time.monotonic()
             detail = self._do(kind, lasts)
-            lasted = time.monotonic() - began
-            recovered = self._recovery(KINDS[kind].needs)
-            self.happened.append(Happened(kind, detail, lasted, recovered))
-            how = "NOT WELL AGAIN" if recovered is None else f"well again {recovered:.1f} s later"
-            stamp = time.strftime("%H:%M:%S")
-            self._tell(
-                f"{number:4}/{len(faults)} {stamp} {kind} ({detail}), {lasted:.1f} s; {how};"
-                f" {self._sender.sent:,} messages sent"
-            )
+            about = f"{number:4}/{len(faults)} {time.strftime('%H:%M:%S')} {kind} ({detail})"
+            each = threading.Thread(target=self._watch, args=(kind, detail, time.monotonic() - began, about))
+            each.start()
+            each.join(self._at_most)
+            watching.append(each)
+        for each in watching:
+            each.join()
+
+    def _watch(self, kind: str, detail: str, lasted: float, about: str) -> None:
+        """Wait until the site has recovered from a fault, and note how long that took."""
+        recovered = self._recovery(KINDS[kind].needs)
+        self.happened.append(Happened(kind, detail, lasted, recovered))
+        how = "NOT WELL AGAIN" if recovered is None else f"well again {recovered:.1f} s later"
+        self._tell(f"{about}, {lasted:.1f} s; {how}; {self._sender.sent:,} messages sent")
 
     def _do(self, kind: str, lasts: float) -> str:
         site, dice = self._site, self._dice
@@ -251,7 +263,7 @@ class Chaos:
             stored = self._site.stored()
             if stored and (self._sender.done or all(stored[p] > mark[p] for p in mark)):
                 return True
-            time.sleep(0.1)
+            time.sleep(0.2)
         return False
 
     def _deliver_works(self, end: float) -> bool:
@@ -269,7 +281,7 @@ class Chaos:
                         return True
                 elif not waiting & left:
                     return True
-            time.sleep(0.1)
+            time.sleep(0.2)
         return False
 
     def _serve_works(self, end: float) -> bool:
@@ -277,7 +289,7 @@ class Chaos:
         while time.monotonic() < end:
             if self._site.serves():
                 return True
-            time.sleep(0.1)
+            time.sleep(0.2)
         return False
 
     def _work_works(self, end: float) -> bool:
@@ -287,7 +299,7 @@ class Chaos:
         while time.monotonic() < end:
             if (phase := users("phase", job)) == "COMPLETED":
                 return True
-            if phase in ("ERROR", "ABORTED"):
+            if phase in ("ERROR", "ABORTED"):  # it may have been run while the database was away
                 job = users("submit")
             time.sleep(0.2)
         return False

@@ -52,6 +52,7 @@ def chaos(
     disks: bool,
     clock: str,
     tell: Callable[[str], None],
+    at_most: float = 240.0,
     keep_logs: Path | None = None,
     undisturbed_rate: float = 500.0,
 ) -> Outcome:
@@ -65,6 +66,8 @@ def chaos(
         Alerts a second on average, with and without faults.
     disks, clock
         As of `Site`.
+    at_most
+        As of `Chaos`.
     """
     tell("a site that nothing disturbs:")
     with Site(folder / "undisturbed", night, disks=False, clock=clock) as site:
@@ -79,7 +82,7 @@ def chaos(
             began = time.monotonic()
             _wait_for_workers(site)
             sender = _send(site, night, rate)
-            harm = Chaos(site, sender, seed, tell)
+            harm = Chaos(site, sender, seed, at_most, tell)
             harm.run(list(faults))
             tell(f"all has happened; {sender.sent:,} messages sent, the rest without disturbance")
             sender.hurry()
@@ -129,6 +132,7 @@ def main() -> None:
     parser.add_argument("--per-visit", type=float, default=5_000.0)
     parser.add_argument("--rate", type=float, default=35.0, help="alerts a second")
     parser.add_argument("--cutouts", default="image", help="none, image, variance or psf")
+    parser.add_argument("--at-most", type=float, default=240.0, help="seconds until the next fault")
     parser.add_argument("--no-minutes", action="store_true", help="no cut of the network for a whole minute")
     parser.add_argument("--logs", type=Path, help="copy the workers' logs there")
     parser.add_argument("--report", type=Path, help="write what came of it there")
@@ -141,7 +145,7 @@ def main() -> None:
         Path(name).chmod(0o755)  # PostgreSQL, another user, has its files in it
         outcome = chaos(
             Path(name), night, faults, rate=given.rate, seed=given.seed, disks=disks, clock=clock,
-            tell=lambda line: print(line, flush=True), keep_logs=given.logs,
+            tell=lambda line: print(line, flush=True), keep_logs=given.logs, at_most=given.at_most,
         )  # fmt: skip
     for difference in outcome.differences:
         print(f"DIFFERENT {difference.where}: {difference.what}")

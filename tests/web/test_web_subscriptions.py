@@ -11,6 +11,7 @@ from django.core import mail
 from django.db import OperationalError
 from structlog.testing import capture_logs
 
+from lasair_broker.archive import ArchiveAwayError
 from lasair_broker.query import BatchFrame, StreamPlan
 from lasair_broker.stream import FilterRun, Renotify, TriggeredBy
 from lasair_broker.web.annotators.models import Annotator
@@ -146,6 +147,22 @@ def test_without_the_database_what_ran_runs_on(
     assert [log["reason"] for log in logs] == ["no route to host"]
     activated(people.bob)
     assert len(subscriptions.filters().filters) == 2
+
+
+def test_before_filters_were_ever_read_no_alert_goes_by(
+    people: Any, subscriptions: UserSubscriptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activated(people.ann)
+
+    def away() -> None:
+        raise OperationalError("no route to host")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lasair_broker.web.subscriptions._filters_stamp", away)
+        for _ in range(2):
+            with pytest.raises(ArchiveAwayError, match="have not been read"):
+                subscriptions.filters()
+    assert len(subscriptions.filters().filters) == 1
 
 
 def test_failures_are_told_once(

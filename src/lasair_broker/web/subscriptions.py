@@ -20,6 +20,7 @@ import structlog
 from django.db import Error, close_old_connections, connection
 from django.db.models import Count, Max, Q
 
+from lasair_broker.archive import ArchiveAwayError
 from lasair_broker.schema import arrow_schema
 from lasair_broker.stream import ActiveFilter, ActiveFilters, ActiveLists, FilterRun
 from lasair_broker.web.accounts.models import Membership, User
@@ -75,9 +76,12 @@ class UserSubscriptions:
     # What the stream asks
 
     def filters(self) -> ActiveFilters:
-        with self._lock, self._away_at_times():
-            _renew_connection()
-            self._read_if_changed()
+        with self._lock:
+            with self._away_at_times():
+                _renew_connection()
+                self._read_if_changed()
+            if not self._stamp:  # alerts must not go by as if nobody had a filter
+                raise ArchiveAwayError("the filters have not been read: the user database does not answer")
         return self._active
 
     def lists(self) -> ActiveLists:
