@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["report"]
 
 
-def report(outcome: Outcome, night: Night, command: str, *, clock: str, disks: bool) -> str:
+def report(outcome: Outcome, night: Night, command: str, *, clock: str, disks: bool, at_most: float) -> str:
     """The text of docs/chaos.md, but for what people add to it."""
     happened, found, expected = outcome.happened, outcome.found, outcome.expected
     lost = [each for each in happened if each.recovered is None]
@@ -53,8 +53,9 @@ def report(outcome: Outcome, night: Night, command: str, *, clock: str, disks: b
         "|---|---|---|---|---|",
         *(_row(kind, [each for each in happened if each.kind == kind]) for kind in KINDS),
         "",
-        "“Well again” counts from the end of the fault, or from the kill, until the workers in question did new work: each partition was stored further (ingest), every hit that waited was",
+        "“Well again” counts from the end of the fault, or from the kill, until the workers in question did new work: of each partition something was stored that was sent afterwards (ingest), every hit that waited was",
         "delivered (deliver), the site said that it was ready (serve), a background query was answered (work). A worker that ends is started again a second later; starting takes it most of that time.",
+        f"The next fault comes when all is well again, or after {at_most:g} s although it is not: these times hold what happened meanwhile, too.",
         "In the stream itself: one message in "
         f"{night.garbage} is garbage, and the schema changes twice, to a newer one (11.1), and to one with a field that nobody knows.",
         "",

@@ -154,7 +154,14 @@ def main() -> None:
     print("the same rows, the same hits" if well else "NOT WELL", flush=True)
     if given.report is not None:
         given.report.write_text(
-            report(outcome, night, shlex.join(["python", *sys.argv]), clock=clock, disks=disks)
+            report(
+                outcome,
+                night,
+                shlex.join(["python", *sys.argv]),
+                clock=clock,
+                disks=disks,
+                at_most=given.at_most,
+            )
         )
     raise SystemExit(0 if well else 1)
 
