@@ -20,8 +20,10 @@ from hits import hit_rows, wait_for, write_hits
 from lasair_broker.archive import Archive
 from lasair_broker.cli import app
 from lasair_broker.packets import mjd_tai_now
-from lasair_broker.settings import DeliverySettings
+from lasair_broker.settings import DeliverySettings, TelemetrySettings
 from lasair_broker.stream.delivery import DeliveryMetrics, latencies
+from lasair_broker.telemetry import traced
+from otlp_receiver import Receiver
 
 
 @pytest.fixture
@@ -106,6 +108,30 @@ def test_what_is_committed_is_still_delivered_at_the_end(
     with deliveries(archive, DeliverySettings(allowed_networks=("127.0.0.0/8",))):
         pass
     assert sum(len(event["data"]["hits"]) for event in events_of(server, output)) == 250
+
+
+def test_attempts_are_traced(made_filter: Callable[..., Any], archive: Archive, server: WebServer) -> None:
+    from lasair_broker.web.delivery.senders import deliveries
+
+    found = made_filter("traced")
+    output = webhook(found, server)
+    settings = DeliverySettings(allowed_networks=("127.0.0.0/8",))
+    with Receiver() as collector:
+        with traced(TelemetrySettings(endpoint=collector.endpoint), "deliver"):
+            with deliveries(archive, settings):
+                write_hits(archive, found.pk, range(3))
+                wait_for(lambda: output.deliveries.count() == 1)
+            server.status = 500
+            with deliveries(archive, settings):
+                write_hits(archive, found.pk, range(3, 5))
+                wait_for(lambda: output.deliveries.count() == 2)
+        sent = [one for one in collector.named("deliver") if not one.failed]
+        (refused,) = [one for one in collector.named("deliver") if one.failed]
+    assert sum(one.attributes["lasair.filter_hits"] for one in sent) == 3
+    assert refused.attributes["lasair.filter_hits"] == 2
+    assert {one.attributes["lasair.output"] for one in (*sent, refused)} == {output.pk}
+    assert refused.attributes["lasair.channel"] == "webhook"
+    assert refused.service == "lasair-deliver"
 
 
 def test_latencies_are_those_of_the_hits(archive: Archive) -> None:
