@@ -75,8 +75,15 @@ def test_the_pages_look_right(
     fits(page)
 
 
-def test_from_an_idea_to_a_running_filter(page: Page, signed_in: Callable[..., Page]) -> None:
+def test_from_an_idea_to_a_running_filter(
+    page: Page, signed_in: Callable[..., Page], axe: Callable[..., None]
+) -> None:
     begun(signed_in(page, "ann"), "Everything", 0.0)
+    fields = page.locator("#fields")
+    fields.get_by_role("searchbox").fill("latest_psfFlux")
+    fields.get_by_role("button", name="How latest_psfFlux is distributed").click()
+    expect(fields.locator(".distribution .sparkline")).to_be_visible()
+    axe(page)
     trial = page.locator("#trial")
     expect(trial.get_by_text("It passes too many to be run")).to_be_visible()
     expect(trial.locator("svg.sparkline").first).to_be_visible()
@@ -154,6 +161,11 @@ def test_results_are_sorted_searched_and_taken_away(page: Page, signed_in: Calla
     with page.expect_download() as waited:
         table.get_by_role("link", name="CSV").click()
     assert len(Path(waited.value.path()).read_text().splitlines()) == 2
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_label("nDiaSources", exact=True).uncheck()
+    page.get_by_role("button", name="Show these").click()
+    expect(table.get_by_role("columnheader", name="nDiaSources")).to_have_count(0)
+    expect(table.locator("[data-triage]")).to_have_count(1)
 
 
 def test_a_filter_goes_out_as_a_file_and_comes_back(

@@ -160,6 +160,14 @@ def test_results_of_a_filter(client: Client, people: Any, archive: Archive) -> N
     assert page.count("data-triage") == min(25, len(expected))
     downloaded = lines(client.get(links(page)[0]))
     assert [int(row["nDiaSources"]) for row in downloaded] == expected
+    chosen = client.get(f"{address}&choose=1&show=diaObjectId&show=ra").content.decode()
+    assert '<th scope="col">nDiaSources' not in chosen
+    assert "choose=1" in links(chosen)[0]
+    assert "nDiaSources" in lines(client.get(links(page)[0]))[0]  # files have every column
+    again = client.get(address).content.decode()
+    assert re.search(r'value="ra" checked', again)
+    assert re.search(r'value="nDiaSources">', again)
+    assert 'value="nDiaSources" checked' in client.get(f"{address}&choose=1").content.decode()
     cards = client.get(f"{address}&as=cards&results-search=nDiaSources+>+{least}").content.decode()
     assert cards.count("result-card") == min(24, len(expected))
     assert "Nothing here is like that." in client.get(f"{address}&results-search=zzz").content.decode()

@@ -30,8 +30,14 @@ class Match:
     description = property(lambda self: self.column.description)
 
 
+@dataclass(frozen=True)
+class _Name(TableColumn):
+    """The name of a column of a table, which leads to its distribution."""
+
+    distributed: str = ""
+
+
 _COLUMNS = (
-    TableColumn("name", "Column", sortable=True, template="site/about/_column_name.html"),
     TableColumn("datatype", "Type", sortable=True, template="site/about/_column_type.html"),
     TableColumn("unit", "Unit", sortable=True),
     TableColumn("ucd", "UCD", sortable=True),
@@ -80,11 +86,15 @@ def one(request: HttpRequest, name: str) -> HttpResponse:
         raise NotFound(str(error)) from None
     if found.name not in PUBLIC.relations:
         raise NotFound(f"there is no table {name}")
+    names = _Name(
+        "name", "Column", sortable=True, template="site/about/_column_name.html", distributed=found.name
+    )
+    shape = (names, *_COLUMNS)
     columns = shown(
         request,
         "columns",
-        _COLUMNS,
-        ListedRows(found.columns, _COLUMNS),
+        shape,
+        ListedRows(found.columns, shape),
         caption="Columns",
         size=len(found.columns),
         search_label="Search columns",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from lasair_broker.web.site.about import help_pages, now, schema, status
+from lasair_broker.web.site.about import distribution, help_pages, now, schema, status
 
 app_name = "about"
 urlpatterns = [
     path("schema/", schema.index, name="schema"),
     path("schema/<str:name>/", schema.one, name="table"),
+    path("schema/<str:name>/<str:column>/", distribution.show, name="distribution"),
     path("status/", status.status, name="status"),
     path("status/now/", now.show, name="now"),
     path("help/", help_pages.index, name="help"),

@@ -20,6 +20,7 @@ from lasair_broker.web.errors import ServiceError
 from lasair_broker.web.filters import trying
 from lasair_broker.web.filters.models import Filter
 from lasair_broker.web.site.contents import ArrowRows, array_of, shown
+from lasair_broker.web.site.filters.chosen_columns import chosen
 from lasair_broker.web.site.filters.samples import addressed, numbers_in
 from lasair_broker.web.site.filters.sky import Mark, sky
 from lasair_broker.web.site.query.tables import cells
@@ -93,10 +94,11 @@ def results(request: HttpRequest, filter_id: int) -> HttpResponse:
     context: dict[str, Any] = {"filter": found, "as": kind, "now": now, "stamps": STAMPS}
     try:
         hits = _Rows(request, filter_id) if now else _Hits(request, filter_id)
+        columns, context["choices"] = chosen(request, filter_id, hits.columns())
         context["table"] = table = shown(
             request,
             "results",
-            hits.columns(),
+            columns,
             hits,
             caption="Results",
             size=PAGE[kind],

@@ -1,4 +1,5 @@
 // The browser of tables and columns beside an editor: searched by name and meaning, put into the text by a click.
+import htmx from "../htmx";
 import { type Table, meaning } from "./schema";
 
 /** Fills the browser; `insert` puts a name into the query. */
@@ -43,11 +44,34 @@ function tableOf(table: Table, columns: Table["columns"], open: boolean, insert:
     text.className = "field-meaning";
     text.textContent = column.description;
     text.title = meaning(column);
-    row.append(button, unit, text);
+    row.append(button, unit, distributionOf(table.name, column.name), text);
     rows.append(row);
   }
   details.append(summary, rows);
   return details;
+}
+
+/** A button that shows below it how the values of a column are distributed, as the server draws it. */
+function distributionOf(table: string, column: string): HTMLElement {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "field-values";
+  button.textContent = "values";
+  button.title = `How ${column} is distributed`;
+  button.setAttribute("aria-label", button.title);
+  button.setAttribute("aria-expanded", "false");
+  let place: HTMLElement | undefined;
+  button.addEventListener("click", () => {
+    if (!place) {
+      place = document.createElement("div");
+      place.className = "field-distribution";
+      place.textContent = "…";
+      button.parentElement?.append(place);
+      void htmx.ajax("get", `/schema/${table}/${column}/`, { source: place, target: place, swap: "innerHTML" });
+    } else place.hidden = !place.hidden;
+    button.setAttribute("aria-expanded", String(!place.hidden));
+  });
+  return button;
 }
 
 function strong(text: string): HTMLElement {
