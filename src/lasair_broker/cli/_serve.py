@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import tempfile
 import threading
@@ -24,6 +25,9 @@ from ._user import users_of
 __all__ = ["serve", "serving"]
 
 _DEFAULT_PORT = 8000
+_CONNECTIONS = 4000
+_OTHER_FILES = 500
+"""Open files that are not connections of the site: of the archive, of Kafka, of what is delivered."""
 _SETTINGS = "python:lasair_broker.web.gunicorn_settings"
 
 
@@ -91,6 +95,7 @@ def serving(archive: Archive, settings: Settings) -> Iterator[None]:
         send_bytes=1,  # an event goes out when it comes, not when many are together
         clear_untrusted_proxy_headers=not site.proxies,
         asyncore_use_poll=True,
+        connection_limit=_connections(),
     )
     ports = (
         [port for _, port in server.effective_listen]
@@ -106,6 +111,19 @@ def serving(archive: Archive, settings: Settings) -> Iterator[None]:
     finally:
         server.close()
         use(None)
+
+
+def _connections() -> int:
+    """How many connections may be open at once: browsers keep several, and one for what is live.
+
+    Each is an open file, of which the system allows a process fewer at first than it may have.
+    """
+    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if 0 <= allowed < wanted:
+        allowed = wanted if most < 0 else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    return _CONNECTIONS if allowed < 0 else max(100, min(_CONNECTIONS, allowed - _OTHER_FILES))
 
 
 def _run(server: Any) -> Callable[[], None]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 from site_under_test import LASAIR
@@ -60,3 +62,15 @@ def test_run_and_serve_side_by_side(tmp_path: Path) -> None:
             assert requests.get(f"{address}/api/v1/nothing/", timeout=20).status_code == 404
             large = requests.post(f"{address}/api/v1/query/", data=b" " * (17 * 1024**2), timeout=20)
             assert large.status_code == 413
+
+
+def test_many_browsers_keep_connections_open(tmp_path: Path) -> None:
+    environment = {**os.environ, "LASAIR_ARCHIVE__URL": str(tmp_path / "archive"), "COLUMNS": "200"}
+    environment.pop("LASAIR_USER_DATABASE", None)
+    with started(environment, "run", "--port", "0") as running, ExitStack() as browsers:
+        place = urlsplit(running)
+        assert place.hostname is not None
+        assert place.port is not None
+        for _ in range(300):
+            browsers.enter_context(socket.create_connection((place.hostname, place.port), timeout=20))
+        assert requests.get(f"{running}/health/live", timeout=60).json() == {"status": "live"}

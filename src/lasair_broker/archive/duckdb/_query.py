@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,8 @@ _BATCH_ROWS_OF_ALL = 50_000
 _LARGEST_RESULT = 256 * 1024**2
 _SHARE_OF_MEMORY = 0.6
 """Of DuckDB's memory, which the writer needs too, that may be in use while a user's query runs."""
+_SHARE_WITH_THE_WRITER = 0.9
+"""The same while the writer is at work: most of it may be its own, and the query not to blame."""
 _GLANCE_SECONDS = 0.05
 
 _LARGEST_SPILL = 4 * 1024**3
@@ -39,9 +42,10 @@ def query(
     max_rows: int | None,
     timeout: float | None,
     cancelled: threading.Event | None = None,
+    writing: Callable[[], bool] = lambda: False,
 ) -> pa.Table:
     """The first `max_rows` rows of a SELECT statement (None: all), within `timeout` seconds (None: for
-    ever), unless `cancelled` is set meanwhile."""
+    ever), unless `cancelled` is set meanwhile; `writing` tells whether somebody writes now."""
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
@@ -50,7 +54,7 @@ def query(
         raise QueryError(f"one SELECT statement is wanted, not {len(statements)} statements")
     if statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("only SELECT statements can be run")
-    watch = _Watch(connection, timeout, cancelled)
+    watch = _Watch(connection, timeout, cancelled, writing)
     try:
         connection.execute("BEGIN TRANSACTION READ ONLY")
         watch.start()
@@ -59,7 +63,7 @@ def query(
         return _first_rows(reader, max_rows)
     except duckdb.OutOfMemoryException as error:
         raise QueryMemoryError(_TOO_MUCH_MEMORY) from error
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # the last is how Arrow tells an interruption
         raise watch.reason or QueryError(str(error)) from error
     finally:
         watch.stop()
@@ -79,12 +83,19 @@ class _Watch(threading.Thread):
         Why it was stopped; None if it was not.
     """
 
-    def __init__(self, connection: Any, timeout: float | None, cancelled: threading.Event | None) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        timeout: float | None,
+        cancelled: threading.Event | None,
+        writing: Callable[[], bool],
+    ) -> None:
         super().__init__(name="query watch", daemon=True)
         self.reason: QueryError | None = None
         self._connection = connection
         self._timeout = timeout
         self._cancelled = cancelled
+        self._writing = writing
         self._done = threading.Event()
 
     def run(self) -> None:
@@ -92,11 +103,12 @@ class _Watch(threading.Thread):
         if self._done.wait(_GLANCE_SECONDS):
             return  # most queries need no watching
         gauge = self._connection.cursor()
-        budget = _SHARE_OF_MEMORY * _memory_limit(gauge)
+        limit = _memory_limit(gauge)
         while True:
             if self.reason is None:
                 # Twice, as the writer's own needs come and go.
-                much = _bytes(gauge, _USED) > budget or _bytes(gauge, _SPILT) > _LARGEST_SPILL
+                share = _SHARE_WITH_THE_WRITER if self._writing() else _SHARE_OF_MEMORY
+                much = _bytes(gauge, _USED) > share * limit or _bytes(gauge, _SPILT) > _LARGEST_SPILL
                 over = over + 1 if much else 0
                 if self._timeout is not None and time.monotonic() - started > self._timeout:
                     self.reason = QueryTimeoutError(f"the query took longer than {self._timeout:g} seconds")
