@@ -83,7 +83,7 @@ def add(
     Parameters
     ----------
     given
-        Rows, each with its place, as `rows.read_csv` or `rows.numbered` has them.
+        Rows, each with its place, as `formats.read_file` or `rows.numbered` has them.
     instrument, diaObjectId
         Of rows that name none.
 

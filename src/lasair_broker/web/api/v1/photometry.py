@@ -25,6 +25,7 @@ from lasair_broker.web.api.v1.base import (
 from lasair_broker.web.api.v1.objects import number_of
 from lasair_broker.web.errors import Invalid
 from lasair_broker.web.photometry import rows, services
+from lasair_broker.web.photometry.formats import read_file
 from lasair_broker.web.photometry.models import PhotometrySet
 from lasair_broker.web.sharing import Visibility
 
@@ -67,7 +68,11 @@ class PhotometryIn(Body):
         help_text=f"{', '.join(rows.COLUMNS)}. Of scale: {', '.join(rows.SCALES)}; "
         f"of unit: {', '.join(rows.UNITS)}.",
     )
-    file = serializers.FileField(required=False, help_text="CSV with a header of the same columns.")
+    file = serializers.FileField(
+        required=False,
+        help_text="CSV with a header of the same columns, or as it is what the forced photometry services of "
+        "ZTF and ATLAS or ASAS-SN's Sky Patrol give.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("file" in attrs) == ("points" in attrs):
@@ -154,7 +159,7 @@ def _add(request: Request, diaObjectId: int | None) -> PhotometrySet:
     if "file" in given:
         if given["file"].size > _MOST_BYTES:
             raise Invalid({"file": f"has {given['file'].size:,} bytes; send it in parts of {_MOST_BYTES:,}"})
-        points: Any = rows.read_csv(given["file"].read())
+        points: Any = read_file(given["file"].read()).rows
     else:
         points = list(rows.numbered(given["points"]))
     return services.add(

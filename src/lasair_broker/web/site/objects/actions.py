@@ -12,8 +12,8 @@ from lasair_broker.web.comments import services as comments
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.objects import following
 from lasair_broker.web.objects.head import key_of, state_of
-from lasair_broker.web.photometry import rows as photometry_rows
 from lasair_broker.web.photometry import services as photometry
+from lasair_broker.web.photometry.formats import read_file
 from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.site.notices import toast
 from lasair_broker.web.site.objects.panels import panel
@@ -79,9 +79,10 @@ def points(request: HttpRequest, key: str) -> HttpResponse:
     upload = request.FILES.get("file")
     data = upload.read() if upload else request.POST.get("lines", "").encode()
     try:
+        read = read_file(data)
         photometry.add(
             _person(request),
-            photometry_rows.read_csv(data),
+            read.rows,
             name=request.POST.get("name", ""),
             provenance=request.POST.get("provenance", ""),
             instrument=request.POST.get("instrument", ""),
@@ -92,7 +93,10 @@ def points(request: HttpRequest, key: str) -> HttpResponse:
     except Invalid as error:
         response = _panel(request, key, "points", faults=error.faults, given=request.POST)
         return toast(response, "No points were added: see what is wrong above the form.", "warning")
-    return _changed(toast(_panel(request, key, "points"), "Your points are on the light curve."))
+    told = f"Your {len(read.rows):,} points are on the light curve."
+    if read.kind:
+        told += f" The file is {read.kind}; {read.left_out:,} of its rows are bad and were left out."
+    return _changed(toast(_panel(request, key, "points"), told))
 
 
 @login_required
