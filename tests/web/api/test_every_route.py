@@ -63,7 +63,15 @@ RULES: tuple[tuple[str, str], ...] = (
 
 WORDS = {
     "filters": (
-        "activate", "deactivate", "roll-back", "fork", "share", "describe", "delete", "restore", "star",
+        "activate",
+        "deactivate",
+        "roll-back",
+        "fork",
+        "share",
+        "describe",
+        "delete",
+        "restore",
+        "star",
     ),
     "outputs": ("on", "off", "remove", "secret", "again"),
     "jobs": ("cancel", "rename", "remove"),
@@ -227,6 +235,7 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
             "which": "Science", "origin": "IceCube", "event": "nothing", "token": "x", "order": 0,
             "kind": "watchlists", "number": watchlist.pk, "folder": 0, "cell": 0,
             "survey": "lsst", "section": "x", "mw_id": 1, "level": 90,
+            "column": "explanation",
         },
         {"owner": owner},
     )  # fmt: skip
@@ -244,7 +253,7 @@ def addresses(route: str, values: dict[str, Any]) -> list[str]:
             continue
         if name in ("what", "name") or (name == "slug" and "collaborations" not in route):
             kind = next((word for word in reversed(re.findall(r"\w+", route)) if word in WORDS), "")
-            plain = {"tables": ("objects",), "schema": ("objects",), "data": ("diaSources",)}
+            plain = {"tables": ("objects",), "schema": ("objects", "annotations"), "data": ("diaSources",)}
             plain |= {"catalogues": ("gaia",), "tns": ("2026abc",)}
             usual = next((v for k, v in plain.items() if f"{k}/<" in route), None)
             parts.append(list(usual or WORDS.get(kind) or ("annotations", "watchlist_hits", "area_hits")))
