@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from django.utils import timezone
 from hypothesis import given
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 
 from lasair_broker.stream.delivery import Channel, DeliveryError, Kind, Outcome, Output, Parcel
 from lasair_broker.web.accounts.models import Membership
-from lasair_broker.web.delivery import account, services
+from lasair_broker.web.delivery import account, again, services
 from lasair_broker.web.delivery.account import Account, wait_after
 from lasair_broker.web.delivery.models import DeadLetter, Delivery, OutputState, Redelivery
 from lasair_broker.web.delivery.running import DjangoOutputs, mjd_tai
 from lasair_broker.web.delivery.topics import readers_of, topic_of
-from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
+from lasair_broker.web.errors import Busy, Invalid, NotAllowed, NotFound
 from lasair_broker.web.filters import outputs
 from lasair_broker.web.filters import services as filters
 from lasair_broker.web.filters.models import FilterOutput
@@ -226,26 +227,80 @@ def test_log_is_the_editors(output: FilterOutput, people: Any) -> None:
 
 
 def test_redelivery(output: FilterOutput, people: Any) -> None:
-    (asked,) = services.redeliver(people.ann, output.filter.pk, 61000.0, 61001.0)
-    again = taken().again
-    assert again is not None
-    assert (again.after, again.until, again.only) == ((61000.0, ""), 61001.0, None)
+    span = again.span_of(61000.0, 61001.0)
+    (asked,) = again.ask(people.ann, output.filter.pk, span)
+    wish = taken().again
+    assert wish is not None
+    assert (wish.after, wish.until, wish.only) == ((61000.0, ""), 61001.0, None)
     settle(Outcome(taken(), Kind.AGAIN, ((61000.5, "a"),), cursor=(61000.5, "a")))
-    again = taken().again
-    assert again is not None
-    assert again.after == (61000.5, "a"), "it goes on where it was"
+    wish = taken().again
+    assert wish is not None
+    assert wish.after == (61000.5, "a"), "it goes on where it was"
+    with pytest.raises(Busy, match="still being sent"):
+        again.ask(people.ann, output.filter.pk, span)
     state = settle(Outcome(taken(), Kind.AGAIN, cursor=(61000.5, "a"), finished=True))
     asked.refresh_from_db()
     assert (asked.hits, asked.done is None) == (1, False)
     assert state.delivered_to == mjd_tai(output.created), "new hits are counted apart"
     with pytest.raises(Invalid, match="before the end"):
-        services.redeliver(people.ann, output.filter.pk, 61001.0, 61001.0)
+        again.span_of(61001.0, 61001.0)
     with pytest.raises(NotFound):
-        services.redeliver(people.bob, output.filter.pk, 61000.0, 61001.0)
+        again.ask(people.bob, output.filter.pk, span)
     outputs.remove(people.ann, output.pk)
     with pytest.raises(Invalid, match="no such output"):
-        services.redeliver(people.ann, output.filter.pk, 61000.0, 61001.0)
+        again.ask(people.ann, output.filter.pk, span)
     assert not Redelivery.objects.filter(output__deleted=None).exists()
+
+
+def test_redelivery_from_a_place_is_stopped_and_limited(output: FilterOutput, people: Any) -> None:
+    for text in ("61000.5", "61000.5/a b", "x/a", "61000.5/" + "a" * 65):
+        with pytest.raises(Invalid, match="MJD/hitId"):
+            again.span_of(None, 61001.0, text)
+    with pytest.raises(Invalid, match="give the beginning"):
+        again.span_of(None, 61001.0)
+    span = again.span_of(None, 61001.0, "61000.5/abc")
+    for _ in range(again.MOST_AN_HOUR):
+        (wish,) = again.ask(people.ann, output.filter.pk, span)
+        seen = taken().again
+        assert seen is not None
+        assert (seen.after, seen.until) == ((61000.5, "abc"), 61001.0)
+        with pytest.raises(NotFound):
+            again.stop(people.bob, output.filter.pk, wish.pk)
+        again.stop(people.ann, output.filter.pk, wish.pk)
+        assert taken().again is None
+        with pytest.raises(NotFound, match="nothing"):
+            again.stop(people.ann, output.filter.pk, wish.pk)
+    with pytest.raises(Busy, match="times an hour"):
+        again.ask(people.ann, output.filter.pk, span)
+    Redelivery.objects.update(asked=timezone.now() - timedelta(hours=2))
+    assert again.ask(people.ann, output.filter.pk, span)
+
+
+class HitsOf:
+    """An archive of which only `hits_after` is asked."""
+
+    def __init__(self, times: list[float]) -> None:
+        self.hits = [(mjd, f"h{number:06d}") for number, mjd in enumerate(times)]
+
+    def hits_after(self, filterId: int, after: Any, *, until: float, limit: int) -> pa.Table:
+        chosen = [hit for hit in self.hits if after < hit and hit[0] <= until][:limit]
+        return pa.table({"committedMjdTai": [c for c, _ in chosen], "hitId": [h for _, h in chosen]})
+
+
+def test_hits_are_counted_before_they_are_asked_for(output: FilterOutput, people: Any) -> None:
+    number = output.filter.pk
+    archive: Any = HitsOf([61000.0 + 1e-5 * i for i in range(12_000)])
+    assert again.count(people.ann, number, again.span_of(60999.0, 61002.0), archive) == 12_000
+    after = again.span_of(None, 61002.0, f"{archive.hits[4999][0]!r}/{archive.hits[4999][1]}")
+    assert again.count(people.ann, number, after, archive) == 7_000
+    wishes, hits = again.ask_for_some(people.ann, number, again.span_of(60000.0, 60001.0), archive)
+    assert (wishes, hits) == ([], 0)
+    many: Any = HitsOf([61000.0] * (again.MOST_HITS + 10))
+    with pytest.raises(Invalid, match="more than 100,000"):
+        again.ask_for_some(people.ann, number, again.span_of(60999.0, 61002.0), many)
+    with pytest.raises(NotFound):
+        again.count(people.bob, number, after, archive)
+    assert not Redelivery.objects.exists()
 
 
 class Recording:

@@ -105,18 +105,24 @@ def try_output(output: OutputArgument, user: UserOption = None, archive: Archive
 @app.command()
 def again(
     filter_id: FilterArgument,
-    since: Annotated[str, typer.Option(help="UTC date and time, MJD (TAI), or how long ago: 2h, 3d.")],
+    since: Annotated[
+        str | None, typer.Option(help="UTC date and time, MJD (TAI), or how long ago: 2h, 3d.")
+    ] = None,
+    after: Annotated[
+        str, typer.Option(help="In place of --since: committedMjdTai/hitId of the last hit that you have.")
+    ] = "",
     until: Annotated[str | None, typer.Option(help="As --since. Default: now.")] = None,
     output: Annotated[int | None, typer.Option(help="Only at this output.")] = None,
     user: UserOption = None,
     archive: ArchiveOption = None,
 ) -> None:
     """Ask to have a filter's hits of some past time delivered again; they have the ids they had."""
-    begin, end = moment(since), mjd_tai_now() if until is None else moment(until)
+    begin = None if since is None else moment(since)
+    end = mjd_tai_now() if until is None else moment(until)
     with acting(user, archive) as who:
-        from lasair_broker.web.delivery import services
+        from lasair_broker.web.delivery import again as wishes
 
-        asked = services.redeliver(who, filter_id, begin, end, output)
+        asked = wishes.ask(who, filter_id, wishes.span_of(begin, end, after), output)
     console.print(f"asked for at {len(asked)} output{'s' * (len(asked) != 1)}", highlight=False)
 
 

@@ -195,6 +195,40 @@ class Lasair:
         """Run a version on the stream."""
         return self._json("POST", f"filters/{int(filter_id)}/versions/{int(version)}/activate/")
 
+    def redeliver(
+        self,
+        filter_id: int,
+        *,
+        since: float | None = None,
+        after: str | None = None,
+        until: float | None = None,
+        output_id: int | None = None,
+        only_count: bool = False,
+    ) -> int:
+        """Have a filter's hits again at its outputs, with the ids they had; tells how many they are.
+
+        Parameters
+        ----------
+        since, until
+            MJD TAI of when hits were found; until now by default.
+        after
+            In place of `since`: where the last hit lies that you have, `id` of what `follow` gives, or
+            "committedMjdTai/hitId" of a message.
+        output_id
+            Only at this output.
+        only_count
+            Count them, and send none.
+        """
+        wanted = {
+            "since_mjd": since,
+            "after": after,
+            "until_mjd": until,
+            "output_id": output_id,
+            "only_count": only_count,
+        }
+        body = {name: value for name, value in wanted.items() if value is not None}
+        return int(self._json("POST", f"filters/{int(filter_id)}/redeliver/", json=body)["hits"])
+
     def create_watchlist(
         self, name: str, file: str | Path | None = None, *, radius: float = 5.0, active: bool = False
     ) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_hits_arrive_once_in_order_and_are_marked(
 def test_what_came_before_the_output_is_not_sent_unless_asked_for(
     made_filter: Callable[..., Any], archive: Archive, kafka: str, delivering: Deliveries
 ) -> None:
-    from lasair_broker.web.delivery import services
+    from lasair_broker.web.delivery import again as wishes
 
     found = made_filter(name())
     old = write_hits(archive, found.pk, range(5))
@@ -100,7 +100,7 @@ def test_what_came_before_the_output_is_not_sent_unless_asked_for(
     new = write_hits(archive, found.pk, range(5, 7))
     messages = read_topic(kafka, found.topic, 2)
     assert {dict(m.headers())["hitId"].decode() for m in messages} == set(new)
-    (request,) = services.redeliver(found.owner, found.pk, 0.0, 1e6)
+    (request,) = wishes.ask(found.owner, found.pk, wishes.span_of(0.0, 1e6))
     wait_for(lambda: request.refresh_from_db() or request.done is not None)
     assert request.hits == 7
     again = read_topic(kafka, found.topic, 9)

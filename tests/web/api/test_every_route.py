@@ -184,6 +184,7 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
     from lasair_broker.web.api.throttles import forget
     from lasair_broker.web.archive import use
     from lasair_broker.web.comments import services as comments
+    from lasair_broker.web.delivery import again
     from lasair_broker.web.filters import outputs
     from lasair_broker.web.filters import services as filters
     from lasair_broker.web.filters.wording import Wording
@@ -204,6 +205,7 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
     query = Wording(adql=f"SELECT diaObjectId FROM objects WHERE objectName <> '{HIDDEN}'")
     found = filters.create(owner, f"{HIDDEN} filter", query, description=HIDDEN)
     hook = outputs.add(owner, found.pk, "webhook", url=f"https://example.org/{HIDDEN}")
+    (wish,) = again.ask(owner, found.pk, again.span_of(60000.0, 60001.0))
     watchlist = watchlists.create(owner, f"{HIDDEN} list", description=HIDDEN)
     watchlists.add_row(owner, watchlist.pk, name=HIDDEN, ra=10.0, decl=-20.0)
     trigger = watchlists.add_trigger(owner, watchlist.pk, name=HIDDEN, magnitude=20.0)
@@ -228,6 +230,7 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
             "member": people.member,
         },
         {
+            "wish_id": wish.pk,
             "filter_id": found.pk, "output_id": hook.pk, "version": 1, "list_id": watchlist.pk, "cone_id": 1,
             "trigger_id": trigger.pk, "map_id": watchmap.pk, "topic": TOPIC, "comment_id": comment.pk,
             "set_id": added.pk, "query_id": kept.pk, "job_id": job.pk, "tag_id": tag.pk, "token_id": token.pk,
@@ -284,6 +287,7 @@ def belongings(owner: Any) -> list[Any]:
     for app, name in (
         ("filters", "FilterOutput"), ("filters", "FilterVersion"), ("watchlists", "WatchlistEdit"),
         ("watchlists", "WatchlistTrigger"), ("accounts", "Membership"), ("photometry", "PhotometryPoint"),
+        ("delivery", "Redelivery"),
     ):  # fmt: skip
         found += list(apps.get_model(app, name).objects.order_by("pk").values_list())
     found += list(apps.get_model("api", "ApiToken").objects.filter(user=owner).values_list("pk", "digest"))

@@ -11,43 +11,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from lasair_broker.stream.delivery import Channel, DeliveryError, KafkaAccess, Sender
-from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.delivery.models import DeadLetter, Delivery, OutputState, Redelivery
 from lasair_broker.web.delivery.running import DjangoOutputs, mjd_tai
 from lasair_broker.web.delivery.topics import principal_of
 from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
-from lasair_broker.web.filters.models import Filter, FilterOutput, OutputKind
+from lasair_broker.web.filters.models import FilterOutput, OutputKind
 
 _TEST_SECONDS = 20.0
-
-
-@transaction.atomic
-def redeliver(
-    user: User, filter_id: int, since_mjd: float, until_mjd: float, output_id: int | None = None
-) -> list[Redelivery]:
-    """Ask to have a filter's hits of a past interval (MJD TAI) again, at one of its outputs or at all.
-
-    Raises
-    ------
-    NotFound, NotAllowed
-        If the filter is not there, or not the user's to change.
-    Invalid
-        If the interval is empty, or there is no output to deliver to.
-    """
-    found = sharing.editable(Filter.objects.all(), user, filter_id)
-    if not since_mjd < until_mjd:
-        raise Invalid({"since_mjd": "must be before the end of the interval"})
-    outputs = found.outputs.filter(enabled=True).exclude(kind=OutputKind.BROWSER)
-    if output_id is not None:
-        outputs = outputs.filter(pk=output_id)
-    asked = [
-        Redelivery.objects.create(output=output, since_mjd=since_mjd, until_mjd=until_mjd, by=user)
-        for output in outputs
-    ]
-    if not asked:
-        raise Invalid({"output_id": "there is no such output that is switched on; add one, or switch it on"})
-    return asked
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from lasair_broker.packets import mjd_tai_now
 from lasair_broker.settings import load
 from lasair_broker.stream.delivery import cursor_of, event_id
 from lasair_broker.web import sharing
@@ -30,6 +31,7 @@ from lasair_broker.web.api.v1.base import (
     person,
 )
 from lasair_broker.web.archive import archive, newest_hits
+from lasair_broker.web.delivery import again
 from lasair_broker.web.delivery import services as deliveries
 from lasair_broker.web.delivery.models import Delivery
 from lasair_broker.web.delivery.senders import senders_for
@@ -163,17 +165,27 @@ class DeliveryOut(serializers.ModelSerializer[Delivery]):
 
 
 class Again(Body):
-    """Which hits are wanted again."""
+    """Which hits are wanted again: from a moment, or after the hit at a place."""
 
-    since_mjd = serializers.FloatField(help_text="MJD TAI.")
-    until_mjd = serializers.FloatField(help_text="MJD TAI.")
+    since_mjd = serializers.FloatField(required=False, help_text="MJD TAI.")
+    after = serializers.CharField(
+        required=False,
+        max_length=100,
+        help_text="In place of since_mjd: the id of the last event of the stream of hits that you have, "
+        "committedMjdTai/hitId of any message.",
+    )
+    until_mjd = serializers.FloatField(required=False, help_text="MJD TAI. Default: now.")
     output_id = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+    only_count = serializers.BooleanField(
+        required=False, default=False, help_text="Tell how many hits they are, and send none."
+    )
 
 
-class Count(Body):
-    """How many."""
+class AskedAgain(Body):
+    """What was asked for."""
 
-    count = serializers.IntegerField()
+    count = serializers.IntegerField(help_text="Outputs that get them; 0 if there are no hits.")
+    hits = serializers.IntegerField(help_text="For each; if they are only counted, at most 100001.")
 
 
 class PreviewView(APIView):
@@ -332,13 +344,15 @@ class DeliveriesView(APIView):
 class RedeliverView(APIView):
     """Hits again."""
 
-    @described(Again, Count, summary="Have the hits of a past interval again")
+    @described(Again, AskedAgain, summary="Have the hits of a past interval, or after a place, again")
     def post(self, request: Request, filter_id: int) -> Response:
-        given = checked(Again, request)
-        asked = deliveries.redeliver(
-            person(request), filter_id, given["since_mjd"], given["until_mjd"], given.get("output_id")
-        )
-        return Response({"count": len(asked)})
+        given, user = checked(Again, request), person(request)
+        until = given["until_mjd"] if "until_mjd" in given else mjd_tai_now()
+        span = again.span_of(given.get("since_mjd"), until, given.get("after", ""))
+        if given["only_count"]:
+            return Response({"count": 0, "hits": again.count(user, filter_id, span, archive())})
+        asked, hits = again.ask_for_some(user, filter_id, span, archive(), given.get("output_id"))
+        return Response({"count": len(asked), "hits": hits})
 
 
 def _version(request: Request) -> int | None:

@@ -21,6 +21,7 @@ from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters import outputs as services
 from lasair_broker.web.filters.models import Filter, FilterOutput, LightCurve, OutputKind
 from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.filters import send_again
 from lasair_broker.web.site.notices import toast
 from lasair_broker.web.site.tables import Column
 
@@ -155,7 +156,8 @@ def log(request: HttpRequest, filter_id: int, output_id: int) -> HttpResponse:
         search_label="Search in results and messages",
         empty="Nothing was delivered there yet.",
     )
-    return render(request, "site/filters/log.html", {"filter": found, "output": output, "table": table})
+    context = send_again.context(found, output) | {"table": table}
+    return render(request, "site/filters/log.html", context)
 
 
 def _page(request: HttpRequest, found: Filter, form: OutputForm | None = None) -> HttpResponse:

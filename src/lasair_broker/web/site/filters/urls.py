@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from lasair_broker.web.site.filters import actions, files, index, outputs, pages, results, writing
+from lasair_broker.web.site.filters import actions, files, index, outputs, pages, results, send_again, writing
 
 app_name = "filters"
 _FILTER = "filters/<int:filter_id>/"
@@ -27,6 +27,8 @@ urlpatterns = [
     path(f"{_FILTER}outputs/", outputs.outputs, name="outputs"),
     path(f"{_FILTER}outputs/add/", outputs.add, name="add-output"),
     path(f"{_OUTPUT}log/", outputs.log, name="log"),
+    path(f"{_OUTPUT}send-again/", send_again.ask, name="send-again"),
+    path(f"{_OUTPUT}send-again/<int:wish_id>/stop/", send_again.stop, name="stop-sending-again"),
     path(f"{_OUTPUT}<slug:what>/", outputs.change, name="change-output"),
     path(f"{_FILTER}<slug:what>/", actions.change, name="change"),
 ]
