@@ -36,8 +36,8 @@ def report(outcome: Outcome, night: Night, command: str, *, clock: str, disks: b
     lines = [
         "# A night in which everything fails",
         "",
-        "A simulated night goes through two sites on one machine, each with a real Kafka and PostgreSQL, two `lasair ingest`, two `lasair deliver`,",
-        "`lasair work` and `lasair serve`. One is left in peace. To the other one thing after the other happens (`tests/chaos`), while alerts keep coming. In the end both",
+        "A simulated night goes through two sites on one machine, each with a real Kafka and PostgreSQL, `lasair ingest` and `lasair deliver`. One is left in peace. The other one has two of each,",
+        "and `lasair work` and `lasair serve`, and one thing after the other happens to it (`tests/chaos`), while alerts keep coming. In the end both",
         "must hold the same rows and have delivered the same hits. This page is written by the run itself.",
         "",
         f"`{command}`",

@@ -22,7 +22,7 @@ from chaos_compare import Difference, Held, compare, held_by
 from chaos_faults import Chaos, Happened, sequence
 from chaos_night import Night, Sender
 from chaos_report import report
-from chaos_site import INGEST, TOPIC, Site
+from chaos_site import DELIVER, INGEST, TOPIC, Site
 
 __all__ = ["Outcome", "chaos"]
 
@@ -70,7 +70,8 @@ def chaos(
         As of `Chaos`.
     """
     tell("a site that nothing disturbs:")
-    with Site(folder / "undisturbed", night, disks=False, clock=clock) as site:
+    few = (INGEST[0], DELIVER[0])
+    with Site(folder / "undisturbed", night, disks=False, clock=clock, workers=few) as site:
         sender = _send(site, night, undisturbed_rate)
         while not sender.done:
             sender.join(5.0)

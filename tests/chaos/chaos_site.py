@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -27,10 +28,11 @@ from chaos_workers import Supervisor, Worker
 from kafka_broker import KafkaBroker, create_topic, free_ports
 from private_server import PrivateServer
 
-__all__ = ["INGEST", "Site"]
+__all__ = ["DELIVER", "INGEST", "TOPIC", "WORKERS", "Site"]
 
 INGEST = ("ingest-1", "ingest-2")
 DELIVER = ("deliver-1", "deliver-2")
+WORKERS = (*INGEST, *DELIVER, "work", "serve")
 TOPIC = "lsst-alerts"
 GROUP = "lasair"
 
@@ -88,10 +90,15 @@ class Site:
         Whether PostgreSQL and the packs have small disks of their own, which can be full; needs root.
     clock
         How the clocks of workers can be made to jump: "preload" (libfaketime) or "python".
+    workers
+        Which it has.
     """
 
-    def __init__(self, folder: Path, night: Night, *, disks: bool, clock: str) -> None:
+    def __init__(
+        self, folder: Path, night: Night, *, disks: bool, clock: str, workers: Sequence[str] = WORKERS
+    ) -> None:
         self.folder, self.night = folder, night
+        self._names = workers
         self._stack = ExitStack()
         folder.mkdir(parents=True)
         folder.chmod(0o755)
@@ -140,17 +147,18 @@ class Site:
         self.clocks = {
             name: Clock(self.folder / f"clock-{name}", self._clock) for name in ("ingest-2", "deliver-2")
         }
-        commands = {name: ["ingest"] for name in INGEST} | {name: ["deliver"] for name in DELIVER}
-        commands |= {"work": ["work"], "serve": ["serve", "--port", str(ports[4])]}
         self.site_port = ports[4]
+        words = {"serve": ["serve", "--port", str(self.site_port)]}
         workers = []
-        for place, (name, words) in enumerate(commands.items()):
+        for place, name in enumerate(WORKERS):
             own = dict(environment)
             if place < 4:
                 own["LASAIR_METRICS__PORT"] = str(ports[place])
             if name in self.clocks:
                 own |= self.clocks[name].environment(own)
-            workers.append(Worker(name, [_LASAIR, *words], own, self.folder))
+            if name in self._names:
+                command = [_LASAIR, *words.get(name, [name.split("-")[0]])]
+                workers.append(Worker(name, command, own, self.folder))
         self.supervisor = Supervisor(workers)
         self._closed = False
         stack.callback(self.stop)

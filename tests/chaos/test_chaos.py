@@ -23,13 +23,13 @@ FAULTS = (
     ("packs' disk full", 3.0),
     ("kill -9 serve", 0.0),
 )
-NIGHT = Night(alerts=6000, per_visit=800.0)
+NIGHT = Night(alerts=3000, per_visit=500.0)
 
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     folder = tmp_path_factory.mktemp("chaos")
-    return chaos(folder, NIGHT, FAULTS, rate=30.0, seed=1, disks=False, clock="python", tell=print)
+    return chaos(folder, NIGHT, FAULTS, rate=20.0, seed=1, disks=False, clock="python", tell=print)
 
 
 def test_all_works_again_after_each_fault(outcome: Outcome) -> None:
