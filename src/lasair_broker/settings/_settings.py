@@ -427,6 +427,12 @@ class SiteSettings(_Section):
         100, description="API requests an hour of an address, without logging in.", ge=1
     )
     user_requests: int = Field(1000, description="API requests an hour of a user.", ge=1)
+    stream_metrics: str = Field(
+        "",
+        description="Address of the metrics of the stream that the status shows, http://worker:9105/metrics "
+        "say; none: that of metrics.port, where the stream runs in the same process.",
+        pattern=r"^(https?://\S+)?$",
+    )
     sign_up: bool = Field(
         True,
         description="Anybody may open an account; needs a mail server (delivery.mail_host), to verify "

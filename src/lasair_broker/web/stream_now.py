@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from lasair_broker.settings import MetricsSettings
+from lasair_broker.settings import Settings
 from lasair_broker.web.kept import kept
 from lasair_broker.web.nights import Stage
 
-__all__ = ["ARRIVAL", "EXPOSURE", "Lately", "Running", "lately", "running", "since"]
+__all__ = ["ARRIVAL", "EXPOSURE", "Lately", "Running", "lately", "metrics_of", "running", "since"]
 
 _log = structlog.get_logger(__name__)
 
@@ -102,19 +102,21 @@ class Lately:
         return next(bound for bound, count in counts if count >= part * total)
 
 
-def lately(settings: MetricsSettings) -> Lately | None:
-    """How the stream does, if it tells its metrics at the settings' port; else None."""
-    return _asked(settings.address, settings.port) if settings.port else None
+def metrics_of(settings: Settings) -> str:
+    """The address of the stream's metrics; "" if the settings name none."""
+    metrics = settings.metrics
+    own = f"http://{metrics.address}:{metrics.port}/metrics" if metrics.port else ""
+    return settings.site.stream_metrics or own
 
 
-def running(settings: MetricsSettings) -> Running | None:
-    """What the stream tells at the settings' port; None if nothing does."""
-    if not settings.port:
+def running(address: str) -> Running | None:
+    """What the stream tells at this address; None if nothing does, or something else that is no stream."""
+    if not address:
         return None
-    address = f"http://{settings.address}:{settings.port}/metrics"
     try:
-        with urllib.request.urlopen(address, timeout=_PATIENCE_SECONDS) as answer:
-            return _read(answer.read().decode())
+        with urllib.request.urlopen(address, timeout=_PATIENCE_SECONDS) as answer:  # noqa: S310 - the operator's, http by the settings
+            found = _read(answer.read().decode())
+            return found if "alerts" in found.counters else None
     except (OSError, ValueError) as error:
         _log.info("the stream's metrics cannot be read", address=address, reason=str(error))
         return None
@@ -150,21 +152,22 @@ def since(before: Running | None, now: Running, seconds: float | None) -> Lately
     )
 
 
-_looks: deque[tuple[float, str, int, Running]] = deque()
+_looks: deque[tuple[float, str, Running]] = deque()
 _guard = threading.Lock()
 
 
 @kept(_ASK_EVERY_SECONDS)
-def _asked(address: str, port: int) -> Lately | None:
-    found, when = running(MetricsSettings(address=address, port=port)), time.monotonic()
+def lately(address: str) -> Lately | None:
+    """How the stream does that tells its metrics at this address; None if none does."""
+    found, when = running(address), time.monotonic()
     if found is None:
         return None
     with _guard:
         while _looks and when - _looks[0][0] > _LOOK_BACK_SECONDS:
             _looks.popleft()
-        earlier = next((look for look in _looks if look[1:3] == (address, port)), None)
-        _looks.append((when, address, port, found))
-    return since(None, found, None) if earlier is None else since(earlier[3], found, when - earlier[0])
+        earlier = next((look for look in _looks if look[1] == address), None)
+        _looks.append((when, address, found))
+    return since(None, found, None) if earlier is None else since(earlier[2], found, when - earlier[0])
 
 
 def _grown(old: Stage | None, new: Stage) -> Stage:

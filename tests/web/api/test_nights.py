@@ -74,8 +74,8 @@ class Told(Collector):
 def test_the_stream_that_runs_is_read() -> None:
     server = serve_operations([Told()], list, 0, "127.0.0.1")
     try:
-        found = running(MetricsSettings(port=server.server_port))
-        later = running(MetricsSettings(port=server.server_port))
+        found = running(f"http://127.0.0.1:{server.server_port}/metrics")
+        later = running(f"http://127.0.0.1:{server.server_port}/metrics")
     finally:
         server.shutdown()
         server.server_close()
@@ -96,8 +96,8 @@ def test_the_stream_that_runs_is_read() -> None:
     (stage,) = between.stages
     assert (stage.alerts, stage.seconds) == (50.0, 1.5)
     assert since(later, found, 20.0) == first  # it was started anew
-    assert running(MetricsSettings()) is None
-    assert running(MetricsSettings(port=server.server_port)) is None  # it has ended
+    assert running("") is None
+    assert running(f"http://127.0.0.1:{server.server_port}/metrics") is None  # it has ended
 
 
 def test_the_page_shows_the_stream(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +107,8 @@ def test_the_page_shows_the_stream(archive: Archive, monkeypatch: pytest.MonkeyP
     server = serve_operations([Told()], list, 0, "127.0.0.1")
     try:
         with monkeypatch.context() as patched:
-            told = settings.LASAIR.model_copy(update={"metrics": MetricsSettings(port=server.server_port)})
-            patched.setattr(settings, "LASAIR", told)
+            port = {"metrics": MetricsSettings(port=server.server_port)}
+            patched.setattr(settings, "LASAIR", settings.LASAIR.model_copy(update=port))
             page = Client().get("/status/").content.decode()
             part = Client().get("/status/now/", headers={"HX-Request": "true"}).content.decode()
             lag = b"".join(Client().get("/status/now/?lag-as=csv")).decode()

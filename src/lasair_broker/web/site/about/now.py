@@ -14,7 +14,7 @@ from lasair_broker.web.nights import Stage
 from lasair_broker.web.site.contents import ListedRows, shown
 from lasair_broker.web.site.sparklines import bars
 from lasair_broker.web.site.tables import Column, Table
-from lasair_broker.web.stream_now import ARRIVAL, EXPOSURE, Lately, lately
+from lasair_broker.web.stream_now import ARRIVAL, EXPOSURE, Lately, lately, metrics_of
 
 _STAGES = (
     Column("name", "Stage", sortable=True),
@@ -57,7 +57,7 @@ def stages_table(request: HttpRequest, name: str, stages: list[Stage], caption: 
 
 def context_of(request: HttpRequest) -> dict[str, Any]:
     """What the part shows."""
-    found = lately(settings.LASAIR.metrics)
+    found = lately(metrics_of(settings.LASAIR))
     if found is None:
         return {"lately": None}
     look: dict[str, Any] = {"path": reverse("about:now"), "in_address": False}

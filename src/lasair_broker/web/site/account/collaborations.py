@@ -193,7 +193,7 @@ def _members(request: HttpRequest, found: Collaboration, *, manages: bool) -> Ta
         caption="Members",
         title=True,
         sort="username",
-        search_label="Search by username or role",
+        search_label="Search members",
         path=reverse("account:collaboration", args=[found.slug]),
     )
 
