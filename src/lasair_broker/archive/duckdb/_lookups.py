@@ -42,6 +42,7 @@ _LITTLE = 4 ** (29 - 10)
 """A cell of order 10 (3.4 arcminutes, in which even the fullest fields have a hundred objects), in cells of
 order 29."""
 
+_FEW = 2048
 _MANY = 25
 """More objects than this are looked up by a join; each of fewer by ranges of its own, which read less."""
 
@@ -79,8 +80,14 @@ def light_curves(
     for name in wanted:
         if name not in LIGHT_CURVE_TABLES:
             raise ValueError(f"{name!r} is not a table of light curves: {', '.join(LIGHT_CURVE_TABLES)}")
+    changed = _with_recent_rows(connection, LIGHT_CURVE_TABLES, cells)
     return LightCurve(
-        **{name: curves_of(connection, name, cells, wanted.get(name)) for name in LIGHT_CURVE_TABLES}
+        **{
+            name: curves_of(
+                connection, name, cells, wanted.get(name), PARTS if name in changed else ("sorted",)
+            )
+            for name in LIGHT_CURVE_TABLES
+        }
     )
 
 
@@ -154,8 +161,15 @@ def _inside(ranges: Int64, cells: Int64) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def curves_of(connection: Any, name: str, cells: dict[int, int], columns: Sequence[str] | None) -> pa.Table:
-    """Rows of a light curve table of objects in given cells, by (diaObjectId, midpointMjdTai)."""
+def curves_of(
+    connection: Any,
+    name: str,
+    cells: dict[int, int],
+    columns: Sequence[str] | None,
+    parts: Sequence[str] = PARTS,
+) -> pa.Table:
+    """Rows of a light curve table of objects in given cells, by (diaObjectId, midpointMjdTai); `parts` are
+    those of its parts that may have any."""
     selected = _selected(name, columns)
     keys = list(dict.fromkeys([*selected.names, "diaObjectId", *SORTED[name][2:]]))
     if not cells:
@@ -163,7 +177,7 @@ def curves_of(connection: Any, name: str, cells: dict[int, int], columns: Sequen
     if len(cells) <= _MANY:
         rows = pa.concat_tables(
             [
-                _from_parts(connection, name, keys, f"healpix29 = {cell} AND diaObjectId = {key}")
+                _from_parts(connection, name, keys, f"healpix29 = {cell} AND diaObjectId = {key}", parts)
                 for key, cell in cells.items()
             ]
         )
@@ -350,20 +364,44 @@ def _cells(connection: Any, ids: Sequence[int]) -> dict[int, int]:
     return dict(zip(found["diaObjectId"].tolist(), found["healpix29"].tolist(), strict=True))
 
 
-def _from_parts(connection: Any, name: str, columns: Sequence[str] | None, condition: str) -> pa.Table:
-    """Rows of a table kept sorted that meet a condition on its sorting columns."""
-    found = ["sorted", "recent"]
+def _with_recent_rows(connection: Any, names: Sequence[str], cells: dict[int, int]) -> set[str]:
+    """Tables that have rows of objects which are not sorted in yet; all, if the objects are many.
+
+    Few objects have any, and to plan for them takes longer than to ask.
+    """
+    if not cells or len(cells) > _MANY:
+        return set(names)
+    within = ", ".join(map(str, cells.values()))
+    ids = ", ".join(map(str, cells))
+    asked = " UNION ALL ".join(
+        f"(SELECT '{name}' FROM {name}_recent"
+        f" WHERE healpix29 IN ({within}) AND diaObjectId IN ({ids}) LIMIT 1)"
+        for name in names
+    )
+    return {name for (name,) in connection.execute(asked).fetchall()}
+
+
+def _from_parts(
+    connection: Any,
+    name: str,
+    columns: Sequence[str] | None,
+    condition: str,
+    parts: Sequence[str] = PARTS,
+) -> pa.Table:
+    """Rows of a table kept sorted that meet a condition on its sorting columns, from those of its parts."""
     count = len(TABLES[name].columns) if columns is None else len(columns)
-    if count > _WIDE:
+    if count > _WIDE and len(parts) > 1:
         # Planning a hundred columns takes longer than finding out that a part has none of the rows.
         asked = " UNION ALL ".join(
-            f"(SELECT '{part}' FROM {name}_{part} WHERE {condition} LIMIT 1)" for part in found
+            f"(SELECT '{part}' FROM {name}_{part} WHERE {condition} LIMIT 1)" for part in parts
         )
-        found = [part for (part,) in connection.execute(asked).fetchall()] or found[:1]
+        parts = [part for (part,) in connection.execute(asked).fetchall()] or ["sorted"]
     listed = column_list(name) if columns is None else ", ".join(map(quoted, columns))
-    return connection.execute(
-        " UNION ALL ".join(f"SELECT {listed} FROM {name}_{part} WHERE {condition}" for part in found)
-    ).to_arrow_table()
+    found = connection.execute(
+        " UNION ALL ".join(f"SELECT {listed} FROM {name}_{part} WHERE {condition}" for part in parts)
+    )
+    # Read as a stream: for a few rows, gathering them in DuckDB first takes as long again.
+    return found.to_arrow_reader(_FEW).read_all()
 
 
 def _selected(name: str, columns: Sequence[str] | None) -> pa.Schema:
