@@ -81,7 +81,7 @@ def test_from_an_idea_to_a_running_filter(
     begun(signed_in(page, "ann"), "Everything", 0.0)
     fields = page.locator("#fields")
     fields.get_by_role("searchbox").fill("latest_psfFlux")
-    fields.get_by_role("button", name="How latest_psfFlux is distributed").click()
+    fields.get_by_role("button", name="values of latest_psfFlux", exact=True).click()
     expect(fields.locator(".distribution .sparkline")).to_be_visible()
     axe(page)
     trial = page.locator("#trial")

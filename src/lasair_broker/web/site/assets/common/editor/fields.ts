@@ -58,7 +58,7 @@ function distributionOf(table: string, column: string): HTMLElement {
   button.className = "field-values";
   button.textContent = "values";
   button.title = `How ${column} is distributed`;
-  button.setAttribute("aria-label", button.title);
+  button.setAttribute("aria-label", `values of ${column}`);
   button.setAttribute("aria-expanded", "false");
   let place: HTMLElement | undefined;
   button.addEventListener("click", () => {
