@@ -86,7 +86,7 @@ def report(outcome: Outcome, night: Night, command: str, *, clock: str, disks: b
         f"- Restarts of workers: {', '.join(f'{name} {count - 1}' for name, count in outcome.starts.items())}. How they ended when told to at last: {', '.join(f'{name} {code}' for name, code in outcome.exits.items())}.",
         f"- {_versions()}",
         "",
-        "CI runs a short one (`tests/chaos/test_chaos.py`) with every kind of fault that needs no rights: a limit on the size of files for a full disk, Python's own clock shifted in the workers.",
+        "CI runs a short one (`tests/chaos/test_chaos.py`), a dozen kinds of faults that need no rights: a limit on the size of files for a full disk, Python's own clock shifted in the workers.",
         "",
     ]  # fmt: skip
     return "\n".join(lines)
