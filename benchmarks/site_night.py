@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -37,6 +38,7 @@ import psutil
 import psycopg
 import requests
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kafka"))
 
@@ -110,6 +112,22 @@ class Site:
         return int(row[0]) if row else 0
 
 
+class Tidying(threading.Thread):
+    """Throws away packs that are some minutes old: a machine for measurements has no room for a night's."""
+
+    def __init__(self, packs: Path, seconds: float = 300.0) -> None:
+        super().__init__(daemon=True)
+        self._packs, self._seconds = packs, seconds
+
+    def run(self) -> None:
+        while True:
+            time.sleep(20.0)
+            for pack in self._packs.rglob("*"):
+                with suppress(OSError):
+                    if pack.is_file() and pack.stat().st_mtime < time.time() - self._seconds:
+                        pack.unlink()
+
+
 class Waiting(threading.Thread):
     """Notes every half second how many alerts were sent and how many are stored."""
 
@@ -157,6 +175,17 @@ def more(now: dict[str, float], before: dict[str, float]) -> list[tuple[str, flo
     """By how much each grew, the largest first."""
     grown = {name: value - before.get(name, 0.0) for name, value in now.items()}
     return sorted(grown.items(), key=lambda pair: -pair[1])
+
+
+def short_lived_topic(bootstrap: str) -> str:
+    """A topic that keeps some gigabytes, of which the newest are always many minutes."""
+    name = f"alerts-{uuid.uuid4().hex[:8]}"
+    kept = {"retention.bytes": str(2 * 1024**3), "segment.bytes": str(128 * 1024**2)}
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic(name, PARTITIONS, 1, config=kept)])[name].result(timeout=30)
+    while name not in admin.list_topics(timeout=30).topics:
+        time.sleep(0.02)
+    return name
 
 
 def wait_until(holds: Any, seconds: float, what: str) -> None:
@@ -304,7 +333,8 @@ def main() -> None:
         topics = make_filters(filters)
         for each in topics:
             create_topic(broker.bootstrap, 1, each)
-        topic, control = create_topic(broker.bootstrap, PARTITIONS), create_topic(broker.bootstrap)
+        topic, control = short_lived_topic(broker.bootstrap), create_topic(broker.bootstrap)
+        Tidying(folder / "packs").start()
         site = Site(url, folder, broker.bootstrap, topic)
         sent: dict[tuple[int, int], float] = {}
         count = given.backlog + given.alerts * given.visits + given.rich
