@@ -122,9 +122,9 @@ def _list(names: Iterable[str]) -> str:
 def _versions() -> str:
     server = subprocess.run([program("postgres"), "--version"], capture_output=True, text=True, check=True)
     pom = (Path(__file__).parents[1] / "kafka" / "pom.xml").read_text()
-    kafka = pom.split("<version>")[-1].split("<")[0]
+    kafka = pom.split("<artifactId>kafka_")[1].split("<version>")[1].split("<")[0]
     cores, memory = os.cpu_count(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return (
-        f"Lasair {version('lasair-broker')}, Python {platform.python_version()}, {server.stdout.strip().split('(')[0].strip()}, Apache Kafka {kafka}; "
+        f"Lasair {version('lasair-broker')}, Python {platform.python_version()}, {server.stdout.strip().replace('postgres (PostgreSQL)', 'PostgreSQL').split(' (')[0]}, Apache Kafka {kafka}; "
         f"{cores} cores, {memory:.0f} GB"
     )

@@ -148,6 +148,24 @@ def test_after_many_failures_hits_are_dead_letters_and_can_be_sent_again(
     assert services.resend_dead_letters(people.ann, output.pk) == 0
 
 
+def test_hits_wait_for_the_sites_own_kafka_however_long_it_is_away(people: Any) -> None:
+    made = filters.create(people.ann, "f", Wording(adql="SELECT diaObjectId FROM objects"))
+    output = outputs.add(people.ann, made.pk, "kafka")
+    now = timezone.now()
+    begin = taken().cursor[0]
+    hits = ((begin + 1, "a"),)
+    for _ in range(2 * account.MAX_ATTEMPTS):
+        OutputState.objects.update(next_attempt=None)
+        state = settle(Outcome(taken(), Kind.NEW, hits, error="no broker"), now)
+        assert state.next_attempt is not None
+        assert state.next_attempt <= now + timedelta(seconds=20)
+    assert (state.delivered_to, state.failures) == (begin, 40)
+    assert not DeadLetter.objects.exists()
+    assert output.deliveries.count() == 6, "at the first time, the second, the fourth …"
+    OutputState.objects.update(next_attempt=None)
+    assert settle(sent(taken(), *hits)).delivered_to == begin + 1
+
+
 def test_hits_that_can_never_be_sent_are_dead_at_once(output: FilterOutput) -> None:
     trying = taken()
     hits = ((trying.cursor[0] + 1, "a"), (trying.cursor[0] + 1, "b"))

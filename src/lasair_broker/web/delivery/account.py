@@ -16,6 +16,10 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
 MAX_ATTEMPTS = 20
 """Attempts in a row, over some twelve hours, before hits are given up."""
 
+LONGEST_WAIT_FOR_KAFKA = timedelta(seconds=20)
+"""For the site's own Kafka, which serves all topics: when it is away no output is to blame, nothing is given
+up, and all go on as soon as it is back."""
+
 _WINDOW = timedelta(hours=1)
 _TOGETHER = timedelta(minutes=1)
 """Deliveries of an output within so long are one line of the log: a busy filter has one every second."""
@@ -132,7 +136,13 @@ class Account:
 
     def _failed(self, outcome: Outcome, state: OutputState) -> None:
         state.failures += 1
-        state.next_attempt = self._now + wait_after(state.failures)
+        wait = wait_after(state.failures)
+        if outcome.output.channel is Channel.KAFKA:
+            state.next_attempt = self._now + min(wait, LONGEST_WAIT_FOR_KAFKA)
+            if state.failures.bit_count() == 1:  # every other time a line for thousands of topics is too much
+                self._write(outcome, Delivery.Result.FAILED, outcome.error)
+            return
+        state.next_attempt = self._now + wait
         dead = state.failures >= MAX_ATTEMPTS
         self._write(outcome, Delivery.Result.DEAD if dead else Delivery.Result.FAILED, outcome.error)
         if not dead:
