@@ -127,8 +127,11 @@ def _time_statements(steps: Counter[str]) -> None:
     Session.copy = timed(Session.copy, lambda rows, target: f"COPY {target}")  # type: ignore[method-assign]
 
 
-def looking_up(url: str, packs: Path, sky: Sky, objects: int, until: Callable[[], bool]) -> None:
-    """Medians of look-ups of objects anywhere, one after the other, until told to stop."""
+def looking_up(
+    url: str, packs: Path, sky: Sky, objects: int, until: Callable[[], bool], pause: float = 0.0
+) -> None:
+    """Medians of look-ups of objects anywhere, one after the other, with pauses between those of two objects
+    (seconds), until told to stop."""
     random = np.random.default_rng(3)
     with PostgreSQLArchive(url, packs) as archive:
 
@@ -142,6 +145,7 @@ def looking_up(url: str, packs: Path, sky: Sky, objects: int, until: Callable[[]
         }
         walls: dict[str, list[float]] = {name: [] for name in ways}
         while not until() or len(walls["cone of 5 arcsec"]) < 20:
+            time.sleep(pause)
             for name, look in ways.items():
                 n = int(random.integers(0, objects))
                 began = time.perf_counter()

@@ -4,11 +4,11 @@
 
 A private PostgreSQL with a million invented objects of ten detections and ten forced measurements each, a
 real Kafka, two `lasair ingest` in one consumer group and one `lasair deliver`, each a process of its own as
-on a site, with 100 public filters that deliver to a topic each. First a backlog of simulated alerts with
-cut-outs, as fast as it goes, while another process looks up objects, light curves and cones. Then visits of
-10,000 alerts every 39 s, each at once (or, --evenly, spread over its 39 s), and one of 40,000. Told are how
-many alerts wait when the next visit comes, and the time from an alert in Kafka to the hit that another can
-read. The reference is a bare message through the same Kafka, sent every half second meanwhile.
+on a site. First a backlog of simulated alerts with cut-outs, as fast as it goes, while another process looks
+objects, light curves and cones up. Then 100 public filters that deliver to a topic each, and visits of 10,000
+alerts every 39 s, each at once (or, --evenly, spread over its 39 s), and one of 40,000. Told are how many
+alerts wait when the next visit comes, and the time from an alert in Kafka to the hit that another can read.
+The reference is a bare message through the same Kafka, sent every half second meanwhile.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ VISIT_SECONDS = 39.0
 AIM_SECONDS = 10.0
 AIM_RATE = 1500.0
 SOURCES = 10
+LEAD_SECONDS = 20.0
+"""Until the workers have planned new filters."""
 
 
 @dataclass
@@ -143,8 +145,8 @@ class Waiting(threading.Thread):
 
 
 def look(url: str, packs: str, objects: int, done: Event) -> None:
-    """Look-ups as a process of its own."""
-    looking_up(url, Path(packs), Sky(objects + objects // 8, SOURCES), objects, done.is_set)
+    """Thirty look-ups a second as a process of its own."""
+    looking_up(url, Path(packs), Sky(objects + objects // 8, SOURCES), objects, done.is_set, pause=0.1)
 
 
 def cpu_seconds(site: Site) -> dict[str, float]:
@@ -330,9 +332,6 @@ def main() -> None:
             "LASAIR_CONTEXT__CATALOGUES": str(folder / "catalogues"),
             "LASAIR_SECRET_KEY": "for this measurement only, and long enough for Django's checks",
         }
-        topics = make_filters(filters)
-        for each in topics:
-            create_topic(broker.bootstrap, 1, each)
         topic, control = short_lived_topic(broker.bootstrap), create_topic(broker.bootstrap)
         Tidying(folder / "packs").start()
         site = Site(url, folder, broker.bootstrap, topic)
@@ -349,10 +348,14 @@ def main() -> None:
             words = ("ingest", "--kafka", broker.bootstrap, "--topic", topic)
             for worker in workers:
                 processes.enter_context(site.running(worker, *words))
-            readings = Readings(broker.bootstrap, topics, control)
-            readings.start()
             wait_until(lambda: all(map(site.ready, site.processes)), 300, "the site does not start")
             backlog(site, workers, len(sent), given.objects, 0)
+            topics = make_filters(filters)
+            for each in topics:
+                create_topic(broker.bootstrap, 1, each)
+            readings = Readings(broker.bootstrap, topics, control)
+            readings.start()
+            time.sleep(LEAD_SECONDS)
             bare = Producer({"bootstrap.servers": broker.bootstrap, "linger.ms": 5})
             threading.Thread(target=send_bare, args=(bare, control, stop), daemon=True).start()
             pace(site, given, alerts, readings, len(sent))
