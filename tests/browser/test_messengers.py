@@ -105,5 +105,5 @@ def test_an_event_and_its_candidates(
     page.get_by_role("link", name="All", exact=True).click()
     expect(page).to_have_url(re.compile("S260101a/$"))
     with page.expect_download() as download:
-        page.get_by_role("link", name="90 % region").click()
+        page.locator("dl").get_by_role("link", name="90 % region").click()
     assert download.value.suggested_filename == "s260101a-region-90.moc.fits"

@@ -52,7 +52,7 @@ def test_a_query_from_the_first_letter_to_the_file(
     expect(page.locator(".cm-lintRange-error")).to_have_text("nDiaSurces")
     write(page, QUERY)
     expect(page.locator("[data-told]")).to_be_empty()
-    page.get_by_label("Name").fill("More than one")
+    page.get_by_role("textbox", name="Name").fill("More than one")
     page.keyboard.press("Escape")
     page.get_by_role("textbox", name="Query in SQL").press("ControlOrMeta+Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("More than one")
@@ -91,7 +91,7 @@ def test_a_query_from_the_first_letter_to_the_file(
 def test_a_query_that_fails_says_so_and_one_can_be_saved(page: Page, signed_in: Callable[..., Page]) -> None:
     signed_in(page, "quentin").goto("/query/")
     write(page, QUERY)
-    page.get_by_label("Name").fill("My best")
+    page.get_by_role("textbox", name="Name").fill("My best")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Saved as “My best”.")).to_be_visible()
     expect(page.get_by_role("textbox", name="Query in SQL")).to_contain_text("nDiaSources > 1")

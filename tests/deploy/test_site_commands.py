@@ -120,6 +120,22 @@ def test_not_even_the_first_page_after_a_restart_fails(
             assert {path: status(web, path) for path in pages} == dict.fromkeys(pages, 200)
 
 
+def test_processes_that_start_together_make_the_user_database_once(
+    site: dict[str, str], server: PrivateServer, tmp_path: Path
+) -> None:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE fresh")
+    fresh = site | {"LASAIR_ARCHIVE__URL": server.url("fresh")}
+    command = [LASAIR, "user", "create"]
+    together = [
+        subprocess.Popen([*command, name], env=fresh, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        for name in ("ann", "bob", "carol", "dora")
+    ]
+    for process in together:
+        _, said = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, said
+
+
 def test_the_processes_of_a_site(site: dict[str, str], tmp_path: Path) -> None:
     for words in (["archive", "init"], ["ingest", "--simulate", "300"], ["status"], ["archive", "tidy"]):
         done = subprocess.run([LASAIR, *words], env=site, cwd=tmp_path, capture_output=True, timeout=600)
