@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 import psycopg
 import requests
@@ -144,9 +145,23 @@ class Waiting(threading.Thread):
             self.seen.append((time.time(), self._before + len(self._sent), self._site.stored()))
 
 
-def look(url: str, packs: str, objects: int, done: Event) -> None:
+@dataclass
+class Places:
+    """Objects to look up."""
+
+    ids: npt.NDArray[np.int64]
+    ra: npt.NDArray[np.float64]
+    decl: npt.NDArray[np.float64]
+
+
+def look(url: str, packs: str, done: Event) -> None:
     """Thirty look-ups a second as a process of its own."""
-    looking_up(url, Path(packs), Sky(objects + objects // 8, SOURCES), objects, done.is_set, pause=0.1)
+    with psycopg.connect(url, options="-c search_path=archive") as connection:
+        rows = connection.execute(
+            'SELECT "diaObjectId", ra, decl FROM objects TABLESAMPLE SYSTEM (2) REPEATABLE (1)'
+        ).fetchall()
+    ids, ra, decl = map(np.array, zip(*rows, strict=True))
+    looking_up(url, Path(packs), Places(ids, ra, decl), len(ids), done.is_set, pause=0.1)
 
 
 def cpu_seconds(site: Site) -> dict[str, float]:
@@ -201,7 +216,7 @@ def backlog(site: Site, workers: Sequence[str], sent: int, objects: int, first: 
     """How fast a backlog is taken in, from a tenth of it on to its end."""
     context = multiprocessing.get_context("spawn")
     done = context.Event()
-    reader = context.Process(target=look, args=(site.url, str(site.folder / "packs"), objects, done))
+    reader = context.Process(target=look, args=(site.url, str(site.folder / "packs"), done))
     wait_until(lambda: site.stored() >= first + sent // 10, 900, "the backlog does not begin")
     print(f"\nlook-ups while a backlog is taken in ({objects:,} objects, {objects * SOURCES:,} sources)")
     reader.start()
