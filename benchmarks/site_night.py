@@ -212,18 +212,18 @@ def wait_until(holds: Any, seconds: float, what: str) -> None:
         time.sleep(0.2)
 
 
-def backlog(site: Site, workers: Sequence[str], sent: int, objects: int, first: int) -> None:
+def backlog(site: Site, workers: Sequence[str], sent: int, objects: int) -> None:
     """How fast a backlog is taken in, from a tenth of it on to its end."""
     context = multiprocessing.get_context("spawn")
     done = context.Event()
     reader = context.Process(target=look, args=(site.url, str(site.folder / "packs"), done))
-    wait_until(lambda: site.stored() >= first + sent // 10, 900, "the backlog does not begin")
+    wait_until(lambda: site.stored() >= sent // 10, 900, "the backlog does not begin")
     print(f"\nlook-ups while a backlog is taken in ({objects:,} objects, {objects * SOURCES:,} sources)")
     reader.start()
     began, start, cpu = time.monotonic(), site.stored(), cpu_seconds(site)
     stages = stage_seconds(site, workers)
-    wait_until(lambda: site.stored() >= first + sent, 3600, "the backlog does not end")
-    took, count = time.monotonic() - began, first + sent - start
+    wait_until(lambda: site.stored() >= sent, 3600, "the backlog does not end")
+    took, count = time.monotonic() - began, sent - start
     cpu_now, stages_now = cpu_seconds(site), stage_seconds(site, workers)
     done.set()
     reader.join()
@@ -364,7 +364,7 @@ def main() -> None:
             for worker in workers:
                 processes.enter_context(site.running(worker, *words))
             wait_until(lambda: all(map(site.ready, site.processes)), 300, "the site does not start")
-            backlog(site, workers, len(sent), given.objects, 0)
+            backlog(site, workers, len(sent), given.objects)
             topics = make_filters(filters)
             for each in topics:
                 create_topic(broker.bootstrap, 1, each)

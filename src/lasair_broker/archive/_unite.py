@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import ArchiveCorruptError, ArchiveError
 from .interface import Archive, Progress
-from .packs import PackReader, PackWriter, checksums, frames, fresh_name, night_of
+from .packs import PackReader, PackWriter, damaged, frames, fresh_name, night_of
 
 __all__ = ["United", "unite_packs"]
 
@@ -131,15 +131,14 @@ class _Joined:
 
 def _see_to_be_sound(name: str, content: bytes) -> None:
     memory = np.frombuffer(content, np.uint8)
-    end = damaged = 0
+    end = lost = 0
     for frame in frames(memory):
         end = frame.end
-        found = checksums(frame.offset + memory.ctypes.data, frame.length)
-        damaged += int((found != frame.checksum).sum())
+        lost += len(damaged(memory, frame))
     if end != len(content):
         raise ArchiveCorruptError(f"pack {name} has no readable frames from byte {end} on")
-    if damaged:
-        raise ArchiveCorruptError(f"{damaged} alerts in pack {name} are not what was written")
+    if lost:
+        raise ArchiveCorruptError(f"{lost} alerts in pack {name} are not what was written")
 
 
 def _put(writer: PackWriter, name: str, joined: _Joined) -> None:

@@ -13,14 +13,13 @@ from lasair_broker.settings import Settings
 from lasair_broker.stream import (
     Metrics,
     NightKeeper,
-    OutageMetrics,
     Progress,
     Source,
     SubscriptionFile,
     Subscriptions,
     failing_parts,
+    operations_served,
     run,
-    serve_operations,
     stop_on_signals,
     warm_up,
 )
@@ -30,11 +29,12 @@ from lasair_broker.stream.filters import Budget, FilterStage
 from lasair_broker.stream.lists import ListKeeper, ListMatching
 from lasair_broker.telemetry import set_up_logging, span, traced
 
-from ._context import console, context_of, errors, fail, messengers_of, pipeline_of
+from ._context import context_of, errors, fail, messengers_of, pipeline_of
 from ._news import context_keeper, follower_of, maps_of, notices_of
 from ._progress import StreamDisplay
 from ._serve import serving
 from ._user import users_of
+from ._watched import tell_of_metrics
 
 __all__ = ["run_stream"]
 
@@ -158,23 +158,9 @@ def _delivering(archive: Archive, settings: Settings) -> Iterator[tuple[Deliveri
 @contextmanager
 def _served(settings: Settings, archive: Archive, collectors: Sequence[Collector]) -> Iterator[None]:
     """The pages of metrics and health, if the settings want them."""
-    if settings.metrics.port is None:
+    with operations_served(settings.metrics, collectors, lambda: failing_parts(archive)) as port:
+        tell_of_metrics(settings.metrics.address, port)
         yield
-        return
-    server = serve_operations(
-        [*collectors, OutageMetrics()],
-        lambda: failing_parts(archive),
-        settings.metrics.port,
-        settings.metrics.address,
-    )
-    console.print(
-        f"metrics at http://{settings.metrics.address}:{server.server_port}/metrics", highlight=False
-    )
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _site_metrics() -> list[Collector]:

@@ -12,13 +12,14 @@ from rich.table import Table
 
 from lasair_broker.archive import ArchiveLockedError, open_archive
 from lasair_broker.packets import mjd_tai_now
-from lasair_broker.stream import OutageMetrics, failing_parts, serve_operations, stop_on_signals
+from lasair_broker.stream import failing_parts, operations_served, stop_on_signals
 from lasair_broker.stream.delivery import DeliveryError, DeliveryMetrics, KafkaAccess
 from lasair_broker.telemetry import set_up_logging, traced
 
 from ._context import ArchiveOption, console, fail, settings_for
 from ._moment import moment
 from ._user import UserOption, acting, users_of
+from ._watched import MetricsPort, metrics_at, tell_of_metrics
 
 if TYPE_CHECKING:
     from lasair_broker.web.delivery.models import Delivery
@@ -34,12 +35,7 @@ FilterArgument = Annotated[int, typer.Argument(metavar="FILTER", help="Number of
 @app.callback(invoke_without_command=True)
 def deliver(
     context: typer.Context,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PORT", help="Serve /metrics, /health/live and /health/ready.", min=0, max=65535
-        ),
-    ] = None,
+    metrics_port: MetricsPort = None,
     archive: ArchiveOption = None,
 ) -> None:
     """Deliver hits until stopped, or do one of the commands below.
@@ -49,13 +45,12 @@ def deliver(
     """
     if context.invoked_subcommand is not None:
         return
-    settings = settings_for(archive)
+    settings = settings_for(archive, **metrics_at(metrics_port))
     set_up_logging(settings.logging)
     users_of(archive)
     from lasair_broker.web.delivery.senders import deliveries
 
     metrics = DeliveryMetrics()
-    port = settings.metrics.port if metrics_port is None else metrics_port
     try:
         opened = open_archive(settings.archive)
     except ArchiveLockedError as error:
@@ -68,20 +63,12 @@ def deliver(
         opened as store,
         stop_on_signals() as stop,
         deliveries(store, settings.delivery, metrics),
+        operations_served(settings.metrics, [metrics], lambda: failing_parts(store)) as port,
     ):
-        server = None
-        if port is not None:
-            server = serve_operations(
-                [metrics, OutageMetrics()], lambda: failing_parts(store), port, settings.metrics.address
-            )
-            where = f"http://{settings.metrics.address}:{server.server_port}/metrics"
-            console.print(f"metrics at {where}", highlight=False)
+        tell_of_metrics(settings.metrics.address, port)
         console.print("delivering; Ctrl-C stops it, and loses nothing", highlight=False)
         while not stop.wait(1.0):
             pass
-        if server is not None:
-            server.shutdown()
-            server.server_close()
 
 
 @app.command("test")

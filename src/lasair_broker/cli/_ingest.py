@@ -12,7 +12,6 @@ from ._sources import (
     Files,
     Group,
     Kafka,
-    MetricsPort,
     Paced,
     Seed,
     Simulate,
@@ -20,6 +19,7 @@ from ._sources import (
     Topic,
     UntilEnd,
 )
+from ._watched import MetricsPort
 
 __all__ = ["ingest", "tell"]
 

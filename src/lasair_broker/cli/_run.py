@@ -15,7 +15,6 @@ from ._sources import (
     Files,
     Group,
     Kafka,
-    MetricsPort,
     Paced,
     Seed,
     Simulate,
@@ -23,6 +22,7 @@ from ._sources import (
     Topic,
     UntilEnd,
 )
+from ._watched import MetricsPort
 
 __all__ = ["run_broker"]
 

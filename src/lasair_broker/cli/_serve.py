@@ -19,8 +19,8 @@ from lasair_broker.telemetry import set_up_logging
 from lasair_broker.web import migrate
 
 from ._context import ArchiveOption, console, settings_for
-from ._sources import MetricsPort
 from ._user import users_of
+from ._watched import MetricsPort
 
 __all__ = ["serve", "serving"]
 

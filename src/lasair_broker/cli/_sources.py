@@ -15,6 +15,7 @@ from lasair_broker.settings import Settings
 from lasair_broker.stream import FileSource, IdleSource, KafkaSource, SimulatorSource, Source
 
 from ._context import settings_for
+from ._watched import metrics_at
 
 __all__ = [
     "Again",
@@ -22,7 +23,6 @@ __all__ = [
     "Files",
     "Group",
     "Kafka",
-    "MetricsPort",
     "Paced",
     "Seed",
     "Simulate",
@@ -67,10 +67,6 @@ Paced = Annotated[
     bool, typer.Option(help="Simulate at LSST's pace, 10,000 alerts every 39 s, not as fast as possible.")
 ]
 Again = Annotated[bool, typer.Option(help="Read files again that have been read before.")]
-MetricsPort = Annotated[
-    int | None,
-    typer.Option(metavar="PORT", help="Serve /metrics, /health/live and /health/ready.", min=0, max=65535),
-]
 
 
 @dataclass(frozen=True)
@@ -118,9 +114,7 @@ class Chosen:
         sections: dict[str, Any] = {}
         overrides = {"bootstrap": kafka, "topics": topic, "group": group, "start": start and start.value}
         sections["kafka"] = {name: value for name, value in overrides.items() if value}
-        if metrics_port is not None:
-            sections["metrics"] = {"port": metrics_port}
-        settings = settings_for(archive, **sections)
+        settings = settings_for(archive, **sections, **metrics_at(metrics_port))
         if files:
             return cls(FileSource(files, settings.stream, again=again), settings, "files")
         if simulate:

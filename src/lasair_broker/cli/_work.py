@@ -10,8 +10,8 @@ from lasair_broker.stream import stop_on_signals
 from lasair_broker.telemetry import set_up_logging, traced
 
 from ._context import ArchiveOption, console, settings_for
-from ._sources import MetricsPort
 from ._user import users_of
+from ._watched import MetricsPort, metrics_at, tell_of_metrics
 
 __all__ = ["work"]
 
@@ -28,7 +28,7 @@ def work(
     The site runs them by itself; this is for a site with many. Any number of these may run at once; an
     embedded archive is read through the process that has it open.
     """
-    settings = settings_for(archive)
+    settings = settings_for(archive, **metrics_at(metrics_port))
     set_up_logging(settings.logging)
     users_of(archive)
     from lasair_broker.web.archive import let_go
@@ -36,17 +36,13 @@ def work(
     from lasair_broker.web.queries.worker import workers
 
     count = threads or max(1, settings.site.job_threads)
-    watched = settings.metrics
-    if metrics_port is not None:
-        watched = watched.model_copy(update={"port": metrics_port})
     with (
         traced(settings.telemetry, "work"),
         stop_on_signals() as stop,
         workers(count),
-        served(watched, job_metrics()) as port,
+        served(settings.metrics, job_metrics()) as port,
     ):
-        if port is not None:
-            console.print(f"metrics at http://{watched.address}:{port}/metrics", highlight=False)
+        tell_of_metrics(settings.metrics.address, port)
         console.print("running background queries; Ctrl-C stops it, and loses nothing", highlight=False)
         while not stop.wait(1.0):
             pass

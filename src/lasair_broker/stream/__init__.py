@@ -7,7 +7,7 @@ from ._idle import IdleSource
 from ._kafka import KafkaSource
 from ._metrics import Metrics
 from ._nights import NightKeeper
-from ._operations import OutageMetrics, failing_parts, operations, serve_operations
+from ._operations import OutageMetrics, failing_parts, operations, operations_served, serve_operations
 from ._partners import KnownObjects, match_partners
 from ._pipeline import Pipeline, Processed, Resource, Stage, StageBrokenError
 from ._progress import OnProgress, Progress
@@ -70,6 +70,7 @@ __all__ = [
     "failing_parts",
     "match_partners",
     "operations",
+    "operations_served",
     "renew",
     "renewal_stages",
     "replay",

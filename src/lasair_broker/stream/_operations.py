@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
@@ -15,10 +16,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from lasair_broker.archive import Archive, ArchiveError
+from lasair_broker.settings import MetricsSettings
 
 from ._outage import ongoing_outages
 
-__all__ = ["OutageMetrics", "failing_parts", "operations", "serve_operations"]
+__all__ = ["OutageMetrics", "failing_parts", "operations", "operations_served", "serve_operations"]
 
 
 class OutageMetrics(Collector):
@@ -99,6 +101,22 @@ def serve_operations(
     server = make_server(address, port, operations(collectors, failing), _Server, _Quiet)
     Thread(target=server.serve_forever, name="lasair-operations", daemon=True).start()
     return server
+
+
+@contextmanager
+def operations_served(
+    settings: MetricsSettings, collectors: Iterable[Collector], failing: Callable[[], Sequence[str]]
+) -> Iterator[int | None]:
+    """`serve_operations` at the settings' port, with what is waited for; gives the port, None without one."""
+    if settings.port is None:
+        yield None
+        return
+    server = serve_operations([*collectors, OutageMetrics()], failing, settings.port, settings.address)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def _answer(start_response: Callable[..., Any], status: str, body: object) -> list[bytes]:

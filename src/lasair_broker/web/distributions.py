@@ -84,13 +84,12 @@ def distribution(table: str, column: str) -> Distribution:
         If it takes too long.
     """
     found = schema.table(table) if table in PUBLIC.relations else None
-    names = [each.name for each in found.columns] if found else []
-    if found is None or column not in names:
+    if found is None or column not in found.by_name:
         raise NotFound(f"there is no column {table[:40]}.{column[:60]}")
     held = archive().status().tables.get(table)
     every = max(1, -(-held.rows // SAMPLE)) if held else 1
     # By a number that says nothing of the place: the first rows of a table are of one part of the sky.
-    key = next((name for name in ("diaSourceId", "diaObjectId") if name in names), None)
+    key = next((name for name in ("diaSourceId", "diaObjectId") if name in found.by_name), None)
     where = f" WHERE MOD({key}, {every}) = 0" if every > 1 and key else ""
     query = parse(f"SELECT {column} FROM {table}{where}", catalogue_for(None))  # noqa: S608 - names of the schema
     values = archive().query(query.render, max_rows=2 * SAMPLE, timeout=_SECONDS).column(0)

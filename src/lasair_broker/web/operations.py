@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.db import connections
@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from lasair_broker.settings import MetricsSettings
-from lasair_broker.stream import OutageMetrics, operations, serve_operations
+from lasair_broker.stream import OutageMetrics, operations, operations_served
 from lasair_broker.web.health import failing
 from lasair_broker.web.watched import JOB_SECONDS, JOBS, REQUEST_SECONDS, REQUESTS, JobsWaiting
 
@@ -44,18 +44,9 @@ def beside(application: Application, port: int) -> Application:
     return answer
 
 
-@contextmanager
-def served(settings: MetricsSettings, collectors: Iterable[Collector]) -> Iterator[int | None]:
+def served(settings: MetricsSettings, collectors: Iterable[Collector]) -> AbstractContextManager[int | None]:
     """The page of a process that serves no site, if the settings want it; gives its port."""
-    if settings.port is None:
-        yield None
-        return
-    server = serve_operations([*collectors, OutageMetrics()], _failing, settings.port, settings.address)
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
+    return operations_served(settings, collectors, _failing)
 
 
 def _failing() -> list[str]:

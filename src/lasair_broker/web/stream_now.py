@@ -138,15 +138,14 @@ def since(before: Running | None, now: Running, seconds: float | None) -> Lately
         return Lately(now, None, alerts, now.stages, now.within)
     old = {stage.name: stage for stage in before.stages}
     stages = [_grown(old.get(stage.name), stage) for stage in now.stages]
+    counted = {name: dict(counts) for name, counts in before.within.items()}
     return Lately(
         now,
         seconds,
         alerts - earlier,
         sorted(stages, key=lambda stage: -stage.seconds),
         {
-            name: [
-                (bound, count - dict(before.within.get(name, ())).get(bound, 0.0)) for bound, count in counts
-            ]
+            name: [(bound, count - counted.get(name, {}).get(bound, 0.0)) for bound, count in counts]
             for name, counts in now.within.items()
         },
     )

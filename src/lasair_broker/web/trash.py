@@ -42,6 +42,7 @@ class Kept:
 
 
 Thing = TypeVar("Thing", bound=Removable)
+Parts = TypeVar("Parts", bound=models.QuerySet[Any])
 
 
 def remove(user: User, found: Removable, *, for_good: bool = True) -> None:
@@ -91,6 +92,26 @@ def restore(user: User, model: type[Thing], pk: int) -> Thing:
     thing.deleted = None
     thing.save(update_fields=changed)
     return thing
+
+
+def remove_part(part: models.Model, whole: str) -> None:
+    """Remove what hangs on a thing, and for good what its owner's things lost long ago.
+
+    Parameters
+    ----------
+    whole
+        The part's field for that thing.
+    """
+    now = timezone.now()
+    part.deleted = now  # type: ignore[attr-defined]  # which each has
+    part.save(update_fields=["deleted"])
+    old = {f"{whole}__owner": getattr(part, whole).owner, "deleted__lt": now - KEPT}
+    type(part).everything.filter(**old).delete()  # type: ignore[attr-defined]  # which each has
+
+
+def removed_parts(among: Parts) -> Parts:
+    """Those that were removed and can be had back, the last removed first."""
+    return among.filter(deleted__gte=timezone.now() - KEPT).order_by("-deleted")
 
 
 def _of(user: User, model: type[Removable]) -> models.QuerySet[Any]:

@@ -43,6 +43,8 @@ _LITTLE = 4 ** (29 - 10)
 order 29."""
 
 _FEW = 2048
+"""Rows of a few objects, read at a time."""
+
 _MANY = 25
 """More objects than this are looked up by a join; each of fewer by ranges of its own, which read less."""
 

@@ -14,7 +14,7 @@ from ..errors import ArchiveCorruptError
 from ._format import Frame, frames
 from ._memory import checksums
 
-__all__ = ["PackReader", "PackWriter", "Reserved"]
+__all__ = ["PackReader", "PackWriter", "Reserved", "damaged"]
 
 Int64 = npt.NDArray[np.int64]
 P = TypeVar("P", tuple[str, int, int], tuple[str, int, int, str])
@@ -89,9 +89,13 @@ class PackReader(ABC):
 
     def damaged(self, pack: str, frame: Frame) -> Int64:
         """Which datums of a frame no longer have the checksum they were written with."""
-        memory = self.map(pack)
-        address = frame.offset + memory.ctypes.data
-        return np.flatnonzero(checksums(address, frame.length) != frame.checksum)
+        return damaged(self.map(pack), frame)
+
+
+def damaged(memory: npt.NDArray[np.uint8], frame: Frame) -> Int64:
+    """Which datums of a frame of a pack's bytes no longer have the checksum they were written with."""
+    found = checksums(frame.offset + memory.ctypes.data, frame.length)
+    return np.flatnonzero(found != frame.checksum)
 
 
 class PackWriter(ABC):

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db import transaction
 from django.dispatch import Signal
-from django.utils import timezone
 
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import User
@@ -18,7 +17,7 @@ from lasair_broker.web.filters.models import (
     OutputKind,
     new_webhook_secret,
 )
-from lasair_broker.web.trash import KEPT
+from lasair_broker.web.trash import remove_part, removed_parts
 
 READABLE_AN_HOUR = 1000
 """The limit an output for people has if none is given."""
@@ -88,11 +87,7 @@ def new_secret(user: User, output_id: int) -> FilterOutput:
 @transaction.atomic
 def remove(user: User, output_id: int) -> None:
     """Remove an output; who may change the filter may `restore` it within `trash.KEPT`."""
-    found = _editable(user, output_id)
-    found.deleted = timezone.now()
-    found.save(update_fields=["deleted"])
-    old = timezone.now() - KEPT
-    FilterOutput.everything.filter(filter__owner=found.filter.owner, deleted__lt=old).delete()
+    remove_part(_editable(user, output_id), "filter")
 
 
 @transaction.atomic
@@ -121,8 +116,7 @@ def restore(user: User, output_id: int) -> FilterOutput:
 
 def removed(among: FilterOutputQuerySet) -> FilterOutputQuerySet:
     """Those that were removed and can be had back, the last removed first."""
-    found = among.filter(deleted__gte=timezone.now() - KEPT)
-    return found.select_related("filter", "recipient").order_by("-deleted")
+    return removed_parts(among).select_related("filter", "recipient")
 
 
 def _editable(user: User, output_id: int) -> FilterOutput:

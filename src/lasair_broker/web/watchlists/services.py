@@ -9,7 +9,6 @@ import pyarrow as pa
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import F, Max
-from django.utils import timezone
 
 from lasair_broker.sky import UploadError, WatchlistUpload, read_watchlist
 from lasair_broker.web import sharing, trash
@@ -315,11 +314,7 @@ def triggers(user: User | AnonymousUser | None, list_id: int) -> list[WatchlistT
 @transaction.atomic
 def remove_trigger(user: User, trigger_id: int) -> None:
     """Remove a magnitude trigger; who may change the list may `restore_trigger` it within `trash.KEPT`."""
-    found = _trigger(user, trigger_id)
-    found.deleted = timezone.now()
-    found.save(update_fields=["deleted"])
-    old = timezone.now() - trash.KEPT
-    WatchlistTrigger.everything.filter(watchlist__owner=found.watchlist.owner, deleted__lt=old).delete()
+    trash.remove_part(_trigger(user, trigger_id), "watchlist")
 
 
 @transaction.atomic
@@ -341,8 +336,7 @@ def restore_trigger(user: User, trigger_id: int) -> WatchlistTrigger:
 
 def removed_triggers(among: WatchlistTriggerQuerySet) -> WatchlistTriggerQuerySet:
     """Those that were removed and can be had back, the last removed first."""
-    found = among.filter(deleted__gte=timezone.now() - trash.KEPT)
-    return found.select_related("watchlist").order_by("-deleted")
+    return trash.removed_parts(among).select_related("watchlist")
 
 
 def _trigger(user: User, trigger_id: int) -> WatchlistTrigger:

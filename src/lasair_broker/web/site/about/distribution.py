@@ -27,7 +27,7 @@ def show(request: HttpRequest, name: str, column: str) -> HttpResponse:
     except QueryError as error:
         context["fault"] = str(error)
     else:
-        (about,) = [each for each in table(name).columns if each.name == column]
+        about = table(name).column(column)
         unit = about.unit or ""
         numbers = found.least is not None
         columns = [

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from lasair_broker.settings import load
 from lasair_broker.web import sharing
-from lasair_broker.web.accounts.models import User
 from lasair_broker.web.delivery import services as deliveries
 from lasair_broker.web.delivery.models import DeadLetter, Delivery
 from lasair_broker.web.delivery.senders import senders_for
@@ -23,6 +22,7 @@ from lasair_broker.web.filters.models import Filter, FilterOutput, LightCurve, O
 from lasair_broker.web.site.contents import StoredRows, shown
 from lasair_broker.web.site.filters import send_again
 from lasair_broker.web.site.notices import toast
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column
 
 _LOG = (
@@ -90,7 +90,7 @@ def add(request: HttpRequest, filter_id: int) -> HttpResponse:
     form = OutputForm(request.POST)
     if form.is_valid():
         try:
-            services.add(_person(request), filter_id, form.cleaned_data["kind"], **form.values())
+            services.add(person(request), filter_id, form.cleaned_data["kind"], **form.values())
         except Invalid as error:
             for field, text in error.faults.items():
                 form.add_error(field if field in form.fields else None, text)
@@ -104,7 +104,7 @@ def add(request: HttpRequest, filter_id: int) -> HttpResponse:
 def change(request: HttpRequest, filter_id: int, output_id: int, what: str) -> HttpResponse:
     """Switch an output on or off, try it, give it a new secret, remove or restore it, or send again what it
     lost."""
-    found, user = _editable(request, filter_id), _person(request)
+    found, user = _editable(request, filter_id), person(request)
     among = FilterOutput.everything if what == "restore" else FilterOutput.objects
     if not among.filter(filter=filter_id, pk=output_id).exists():
         raise NotFound(f"there is no output {output_id}")
@@ -142,10 +142,7 @@ def change(request: HttpRequest, filter_id: int, output_id: int, what: str) -> H
 @require_safe
 def log(request: HttpRequest, filter_id: int, output_id: int) -> HttpResponse:
     """What was delivered to an output, newest first."""
-    found = _editable(request, filter_id)
-    output = FilterOutput.objects.filter(filter=filter_id, pk=output_id).first()
-    if output is None:
-        raise NotFound(f"there is no output {output_id}")
+    found, output = send_again.output_of(person(request), filter_id, output_id)
     rows = Delivery.objects.visible_to(request.user).filter(output=output_id)
     table = shown(
         request,
@@ -182,11 +179,4 @@ def _page(request: HttpRequest, found: Filter, form: OutputForm | None = None) -
 
 
 def _editable(request: HttpRequest, filter_id: int) -> Filter:
-    return sharing.editable(Filter.objects.all(), _person(request), filter_id)
-
-
-def _person(request: HttpRequest) -> User:
-    user = request.user
-    if not isinstance(user, User):
-        raise NotFound("log in for this")
-    return user
+    return sharing.editable(Filter.objects.all(), person(request), filter_id)

@@ -14,10 +14,11 @@ from lasair_broker.settings import load
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.archive import archive
-from lasair_broker.web.errors import NotFound, ServiceError
+from lasair_broker.web.errors import ServiceError
 from lasair_broker.web.filters import services, trying
 from lasair_broker.web.filters.models import Category, Filter, FilterVersion
 from lasair_broker.web.site.contents import ListedRows, shown
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.query.tables import object_address
 from lasair_broker.web.site.sparklines import bars
 from lasair_broker.web.site.tables import Column
@@ -107,7 +108,7 @@ def versions(request: HttpRequest, filter_id: int) -> HttpResponse:
 @require_safe
 def health(request: HttpRequest, filter_id: int) -> HttpResponse:
     """How the filter fares."""
-    user = _person(request)
+    user = person(request)
     found = trying.health(user, filter_id, archive(), nights=_NIGHTS)
     nights = found.nights[::-1]
     counts = [night.hits for night in nights]
@@ -164,7 +165,7 @@ def why(request: HttpRequest, filter_id: int) -> HttpResponse:
     if text:
         key: int | str = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else text
         try:
-            found = trying.why(_person(request), filter_id, _number(request, "version"), key, archive())
+            found = trying.why(person(request), filter_id, _number(request, "version"), key, archive())
         except ServiceError as error:
             context["fault"] = str(error)
         else:
@@ -213,10 +214,3 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 def _kind(line: str) -> str:
     return {"+": "added", "-": "removed", "@": "place"}.get(line[:1], "same")
-
-
-def _person(request: HttpRequest) -> User:
-    user = request.user
-    if not isinstance(user, User):
-        raise NotFound("log in for this")
-    return user

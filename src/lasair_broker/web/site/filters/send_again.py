@@ -21,6 +21,7 @@ from lasair_broker.web.delivery.running import mjd_tai
 from lasair_broker.web.errors import Busy, Invalid, NotFound
 from lasair_broker.web.filters.models import Filter, FilterOutput
 from lasair_broker.web.site.notices import toast
+from lasair_broker.web.site.people import person
 
 _SHOWN = 5
 
@@ -64,8 +65,8 @@ def context(found: Filter, output: FilterOutput) -> dict[str, Any]:
 @require_POST
 def ask(request: HttpRequest, filter_id: int, output_id: int) -> HttpResponse:
     """Tell how many hits they are; with `confirm`, send them."""
-    user = _person(request)
-    found, output = _output(user, filter_id, output_id)
+    user = person(request)
+    found, output = output_of(user, filter_id, output_id)
     form = SpanForm(request.POST)
     shown = context(found, output) | {"form": form}
     if not form.is_valid():
@@ -91,23 +92,17 @@ def ask(request: HttpRequest, filter_id: int, output_id: int) -> HttpResponse:
 @require_POST
 def stop(request: HttpRequest, filter_id: int, output_id: int, wish_id: int) -> HttpResponse:
     """Send no more of what was asked for."""
-    user = _person(request)
-    found, output = _output(user, filter_id, output_id)
+    user = person(request)
+    found, output = output_of(user, filter_id, output_id)
     again.stop(user, filter_id, wish_id)
     response = render(request, "site/filters/_send_again.html", context(found, output))
     return toast(response, "Nothing more of it is sent.")
 
 
-def _output(user: User, filter_id: int, output_id: int) -> tuple[Filter, FilterOutput]:
+def output_of(user: User, filter_id: int, output_id: int) -> tuple[Filter, FilterOutput]:
+    """An output and its filter, which the user may change."""
     found = sharing.editable(Filter.objects.all(), user, filter_id)
     output = FilterOutput.objects.filter(filter=filter_id, pk=output_id).first()
     if output is None:
         raise NotFound(f"there is no output {output_id}")
     return found, output
-
-
-def _person(request: HttpRequest) -> User:
-    user = request.user
-    if not isinstance(user, User):
-        raise NotFound("log in for this")
-    return user

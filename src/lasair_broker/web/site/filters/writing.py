@@ -16,7 +16,6 @@ from lasair_broker.archive import QueryError as ArchiveQueryError
 from lasair_broker.query import QueryError
 from lasair_broker.settings import load
 from lasair_broker.web import sharing
-from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api.gone import cancelled_when_gone
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound
@@ -26,6 +25,7 @@ from lasair_broker.web.filters.queries import query_of
 from lasair_broker.web.filters.wording import Wording, wording_of
 from lasair_broker.web.limits import limits_of
 from lasair_broker.web.site.filters.samples import sample_table
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.query.editor import EXAMPLES, choices
 
 _NIGHTS_TO_CHOOSE = 15
@@ -84,7 +84,7 @@ class FilterForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """A new filter; it may begin with the query of the query page."""
-    user = _person(request)
+    user = person(request)
     begins = request.method == "GET" or "begin" in request.POST
     form = FilterForm(None if begins else request.POST)
     if begins:
@@ -111,7 +111,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, filter_id: int) -> HttpResponse:
     """A new version of a filter."""
-    user = _person(request)
+    user = person(request)
     found = sharing.editable(Filter.objects.all(), user, filter_id)
     newest = _version(request, found)
     form = FilterForm(request.POST if request.method == "POST" else None)
@@ -133,7 +133,7 @@ def edit(request: HttpRequest, filter_id: int) -> HttpResponse:
 @require_POST
 def trial(request: HttpRequest) -> HttpResponse:
     """What the query in the editor would find: a part of the page, asked while somebody writes."""
-    user = _person(request)
+    user = person(request)
     number, night = request.POST.get("filter_id", ""), request.POST.get("night", "")
     wording = Wording(adql=request.POST.get("adql", "")[:65_536])
     try:
@@ -198,7 +198,7 @@ def _initial(found: Filter, version: FilterVersion) -> dict[str, Any]:
 
 
 def _page(request: HttpRequest, form: FilterForm, found: Filter | None) -> HttpResponse:
-    user = _person(request)
+    user = person(request)
     context = {
         "form": form,
         "filter": found,
@@ -224,10 +224,3 @@ def _nights() -> list[tuple[int, int]]:
         max_rows=_NIGHTS_TO_CHOOSE,
     )
     return list(zip(rows.column(0).to_pylist(), rows.column(1).to_pylist(), strict=True))
-
-
-def _person(request: HttpRequest) -> User:
-    user = request.user
-    if not isinstance(user, User):
-        raise NotFound("log in for this")
-    return user

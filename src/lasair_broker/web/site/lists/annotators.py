@@ -21,12 +21,12 @@ from lasair_broker.web.site.lists.common import (
     ShareForm,
     add_faults,
     archive_table,
-    person,
     quoted,
     sharing_of,
     table_of_things,
     whose,
 )
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column
 
 _ANNOTATORS = (

@@ -16,7 +16,7 @@ from lasair_broker.query import parse
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.archive import ask
 from lasair_broker.web.catalogue import catalogue_for
-from lasair_broker.web.errors import Invalid, NotFound
+from lasair_broker.web.errors import Invalid
 from lasair_broker.web.sharing import Shared, SharedQuerySet, Visibility
 from lasair_broker.web.site.contents import StoredRows, shown
 from lasair_broker.web.site.tables import Asked, Column, Table
@@ -48,13 +48,6 @@ class NameForm(forms.Form):
     """A name for a copy."""
 
     name = forms.CharField(max_length=200)
-
-
-def person(request: HttpRequest) -> User:
-    """Whoever asks; `login_required` has seen to it that it is somebody."""
-    if not isinstance(request.user, User):
-        raise NotFound("log in for this")
-    return request.user
 
 
 def add_faults(form: forms.BaseForm, error: Invalid) -> None:

@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from lasair_broker.web import sharing
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.site.account.removed import told_with_undo
-from lasair_broker.web.site.lists.common import add_faults, person
+from lasair_broker.web.site.lists.common import add_faults
 from lasair_broker.web.site.lists.watchlist_forms import (
     NewWatchlistForm,
     RowForm,
@@ -25,6 +25,7 @@ from lasair_broker.web.site.lists.watchlist_forms import (
     UploadForm,
 )
 from lasair_broker.web.site.lists.watchlists import list_address, to_list, trigger_of
+from lasair_broker.web.site.people import person
 from lasair_broker.web.watchlists import services
 from lasair_broker.web.watchlists.models import Watchlist
 from lasair_broker.web.watchlists.services import RowsRefused

@@ -25,12 +25,12 @@ from lasair_broker.web.site.lists.common import (
     ShareForm,
     add_faults,
     archive_table,
-    person,
     sharing_of,
     table_of_things,
     whose,
 )
 from lasair_broker.web.site.lists.watchlist_forms import WatchlistForm
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column, Table
 from lasair_broker.web.watchlists import services
 from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger, WatchlistVersion

@@ -27,11 +27,11 @@ from lasair_broker.web.site.lists.common import (
     ShareForm,
     add_faults,
     archive_table,
-    person,
     sharing_of,
     table_of_things,
     whose,
 )
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column
 from lasair_broker.web.watchmaps import services
 from lasair_broker.web.watchmaps.models import Watchmap

@@ -20,10 +20,11 @@ from lasair_broker.web.messengers import event_of, map_of, versions_of
 from lasair_broker.web.site.all_sky import Picture, Region
 from lasair_broker.web.site.all_sky import region as cells_of
 from lasair_broker.web.site.contents import ListedRows, shown
-from lasair_broker.web.site.lists.common import archive_table, person, quoted
+from lasair_broker.web.site.lists.common import archive_table, quoted
 from lasair_broker.web.site.messengers import candidates
 from lasair_broker.web.site.messengers.candidates import passed_filters
 from lasair_broker.web.site.messengers.drawing import coverage_chart
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column
 from lasair_broker.web.watchmaps import services as watchmaps
 

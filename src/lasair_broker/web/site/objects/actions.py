@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from lasair_broker.web.accounts.models import Collaboration, User
+from lasair_broker.web.accounts.models import Collaboration
 from lasair_broker.web.comments import services as comments
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.objects import following
@@ -17,13 +17,14 @@ from lasair_broker.web.photometry.formats import read_file
 from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.site.notices import toast
 from lasair_broker.web.site.objects.panels import panel
+from lasair_broker.web.site.people import person
 
 
 @login_required
 @require_POST
 def follow(request: HttpRequest, key: str) -> HttpResponse:
     """Follow the object, or with `stop` no longer."""
-    user = _person(request)
+    user = person(request)
     if request.POST.get("stop"):
         following.unfollow(user, key)
         text, kind, follows = "You no longer follow this object.", "info", False
@@ -43,7 +44,7 @@ def comment(request: HttpRequest, key: str) -> HttpResponse:
     """Write a comment."""
     visibility, collaboration = _shared(request)
     comments.add(
-        _person(request),
+        person(request),
         key_of(key),
         request.POST.get("text", ""),
         visibility=visibility,
@@ -56,7 +57,7 @@ def comment(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def change_comment(request: HttpRequest, key: str, comment_id: int, what: str) -> HttpResponse:
     """Edit, remove or restore a comment of one's own."""
-    user = _person(request)
+    user = person(request)
     if what == "edit":
         comments.edit(user, comment_id, request.POST.get("text", ""))
         return toast(_panel(request, key, "comments"), "Your comment was changed.")
@@ -81,7 +82,7 @@ def points(request: HttpRequest, key: str) -> HttpResponse:
     try:
         read = read_file(data)
         photometry.add(
-            _person(request),
+            person(request),
             read.rows,
             name=request.POST.get("name", ""),
             provenance=request.POST.get("provenance", ""),
@@ -104,12 +105,12 @@ def points(request: HttpRequest, key: str) -> HttpResponse:
 def change_points(request: HttpRequest, key: str, set_id: int, what: str) -> HttpResponse:
     """Remove or restore a set of points of one's own."""
     if what == "remove":
-        photometry.remove(_person(request), set_id)
+        photometry.remove(person(request), set_id)
         return _changed(
             toast(_panel(request, key, "points", removed=set_id), "Your points were removed.", "info")
         )
     if what == "restore":
-        photometry.restore(_person(request), set_id)
+        photometry.restore(person(request), set_id)
         return _changed(toast(_panel(request, key, "points"), "Your points are back."))
     raise NotFound("points can be removed or restored")
 
@@ -135,13 +136,7 @@ def _shared(request: HttpRequest) -> tuple[str, Collaboration | None]:
     if not chosen.startswith("group:"):
         return chosen, None
     slug = chosen.removeprefix("group:")
-    found = Collaboration.objects.visible_to(_person(request)).filter(slug=slug).first()
+    found = Collaboration.objects.visible_to(person(request)).filter(slug=slug).first()
     if found is None:
         raise Invalid({"visibility": f"there is no collaboration {slug[:40]}"})
     return Visibility.GROUP, found
-
-
-def _person(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise NotFound("log in for this")
-    return request.user

@@ -19,6 +19,7 @@ from lasair_broker.web.queries.models import SavedQuery
 from lasair_broker.web.queries.texts import Text
 from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column
 
 _COLUMNS = (
@@ -72,7 +73,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
     """Save the query of the editor under a name; an own one of that name gets the new text."""
-    user = _person(request)
+    user = person(request)
     name, text = request.POST.get("name", "").strip(), Text(adql=request.POST.get("adql", "")[:65_536])
     if not name:
         raise Invalid({"name": "give the query a name"})
@@ -86,7 +87,7 @@ def save(request: HttpRequest) -> HttpResponse:
 @require_POST
 def change(request: HttpRequest, query_id: int, what: str) -> HttpResponse:
     """Share, rename or remove a saved query."""
-    user = _person(request)
+    user = person(request)
     if what == "share":
         visibility, _, slug = request.POST.get("with", "").partition(":")
         group = Collaboration.objects.visible_to(user).filter(slug=slug).first() if slug else None
@@ -100,10 +101,3 @@ def change(request: HttpRequest, query_id: int, what: str) -> HttpResponse:
     else:
         raise NotFound(f"nothing is called {what} here")
     return redirect("query:saved")
-
-
-def _person(request: HttpRequest) -> User:
-    user = request.user
-    if not isinstance(user, User):
-        raise NotFound("log in for this")
-    return user
