@@ -25,6 +25,20 @@ class Busy(ServiceError):  # noqa: N818  # reads as what it says
     """It can be asked again in a moment: as much as may be done at once is being done."""
 
 
+class TooOften(ServiceError):  # noqa: N818  # reads as what it says
+    """As much as may be asked for in some time was asked for.
+
+    Attributes
+    ----------
+    seconds
+        After so long it can be asked again.
+    """
+
+    def __init__(self, text: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(text)
+
+
 class Invalid(ServiceError):  # noqa: N818  # reads as what it says, as in Django
     """Values are wrong.
 

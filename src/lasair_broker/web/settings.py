@@ -10,6 +10,7 @@ from lasair_broker.web._secret import secret_key
 
 LASAIR = load()
 LASAIR_SITE = LASAIR.site
+LASAIR_PHOTOMETRY = LASAIR.photometry
 
 SECRET_KEY = secret_key(data_folder())
 DEBUG = False
@@ -47,6 +48,7 @@ INSTALLED_APPS = [
     "lasair_broker.web.photometry",
     "lasair_broker.web.queries",
     "lasair_broker.web.tags",
+    "lasair_broker.web.transfers",
     "lasair_broker.web.api",
     "django_htmx",
     "lasair_broker.web.site",
@@ -126,7 +128,7 @@ STATICFILES_DIRS = [("aladin", str(aladin))] if (aladin := aladin_folder()) else
 WHITENOISE_USE_FINDERS = True  # the files lie in the installed packages: there is nothing to collect
 WHITENOISE_IMMUTABLE_FILE_TEST = r"/site/[^/]+-[0-9A-Z]{8}\.[a-z0-9]+$"  # what they hold is in their names
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["queries"]}}
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["queries", "transfers"]}}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -31,6 +31,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.Invalid, 400),
     (errors.Unavailable, 503),
     (errors.Busy, 503),
+    (errors.TooOften, 429),
     (query.QueryError, 400),
     (archive.QueryError, 400),
     (archive.ArchiveError, 503),
@@ -55,6 +56,8 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
             let_go()
         _log.warning("a request could not be answered", path=request.path, reason=str(error))
         headers["Retry-After"] = "10"
+    elif isinstance(error, errors.TooOften):
+        headers["Retry-After"] = str(max(1, math.ceil(error.seconds)))
     if isinstance(error, exceptions.Throttled):
         limits = limits_of(request.user)
         again = max(1, math.ceil(getattr(error, "wait", None) or 0))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import functools
 import io
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import IO, Any
-from urllib.request import HTTPRedirectHandler, build_opener
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from lasair_broker.archive import Cutout
+from lasair_broker.http import HttpError, Patience, ask, at_the_server_of
 from lasair_broker.packets import BANDS
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound
@@ -22,8 +20,7 @@ from lasair_broker.web.objects.pictures import LIMITS, Plane, read_plane, to_nor
 from lasair_broker.web.objects.provenance import with_images
 
 _PIXELS = 600
-_SECONDS = 8.0
-_MOST_BYTES = 4_000_000
+_PATIENCE = Patience(most_bytes=4_000_000, seconds=8.0)
 _PREFERRED = "rgizyu"
 """Bands of a template, the best to recognize stars by first."""
 
@@ -134,19 +131,9 @@ def _pixels(content: bytes) -> npt.NDArray[np.float64]:
 def _fetched(address: str) -> bytes:
     """An answer of the operator's server; a fault is not kept."""
     try:
-        with build_opener(_StayThere).open(address, timeout=_SECONDS) as answer:
-            content: bytes = answer.read(_MOST_BYTES + 1)
-    except (OSError, HTTPException) as error:
+        answer = ask(address, at_the_server_of(address), _PATIENCE)
+    except HttpError as error:
         raise NotFound(f"the server of images does not give this one: {error}") from error
-    if len(content) > _MOST_BYTES:
-        raise NotFound("the server of images sends more than an image")
-    return content
-
-
-class _StayThere(HTTPRedirectHandler):
-    """The operator allows one server, and not where that sends us."""
-
-    def redirect_request(
-        self, req: Any, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> None:
-        """None: the answer is what it is, a fault."""
+    if not answer.ok:
+        raise NotFound(f"the server of images does not give this one: it answers {answer.status}")
+    return answer.content

@@ -1,8 +1,9 @@
-"""Files of forced photometry as the services of other surveys give them, recognized by their headers.
+"""Photometry as the services of other surveys give it, recognized by the headers.
 
-ZTF's service (Masci et al. 2023, arXiv:2305.16279), ATLAS' (Shingles et al. 2021, TNS AstroNote 2021-7) and
-ASAS-SN's Sky Patrol (Hart et al. 2023, arXiv:2304.03791). What they themselves mark as bad is left out, and
-counted.
+ZTF's forced photometry (Masci et al. 2023, arXiv:2305.16279), ATLAS' (Shingles et al. 2021, TNS AstroNote
+2021-7), ASAS-SN's Sky Patrol (Hart et al. 2023, arXiv:2304.03791), the light curves of ZTF's data releases
+as IRSA gives them and Pan-STARRS' detections of DR2 (Flewelling et al. 2020, ApJS 251, 7) as MAST does. What
+they themselves mark as bad is left out, and counted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ _ZTF_BAD = 33_554_432
 _ZTF_NEEDED = ("filter", "jd", "exptime", "zpdiff", "forcediffimflux", "forcediffimfluxunc")
 _ATLAS_NEEDED = ("MJD", "uJy", "duJy", "F", "err")
 _ASASSN_NEEDED = ("JD", "Flux", "Flux Error", "Filter")
+_IRSA_NEEDED = ("mjd", "mag", "magerr", "catflags", "filtercode", "exptime")
+_IRSA_BAD = 32_768
+"""The bit of `catflags` of an epoch that is not to be used (section 9 of the data releases' documents)."""
+_PANSTARRS_NEEDED = ("filterID", "obsTime", "psfFlux", "psfFluxErr", "psfQfPerfect")
+_PANSTARRS_BANDS = {"1": "g", "2": "r", "3": "i", "4": "z", "5": "y"}
+_PANSTARRS_GOOD = 0.9
+"""Of `psfQfPerfect`, the weighted part of a point source's pixels that is not masked; less is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +64,31 @@ def read_file(data: bytes) -> File:
     Invalid
         If it is neither, or a line is not as its header says.
     """
+    found = read_service(data)
+    if found is None:
+        return File("", read_csv(data))
+    if not found.rows:
+        what = f", only {found.left_out:,} that it marks as bad" if found.left_out else ""
+        raise Invalid({"file": f"has no points{what} ({found.kind})"})
+    if len(found.rows) > MOST_POINTS:
+        raise Invalid({"file": f"has more than {MOST_POINTS:,} rows; send it in parts"})
+    return found
+
+
+def read_service(data: bytes) -> File | None:
+    """The rows of what a survey's service gives, be they none or many; None if it is of no service.
+
+    Raises
+    ------
+    Invalid
+        If it is no text, or a line is not as its header says.
+    """
     try:
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise Invalid({"file": f"is not text in UTF-8: byte {error.start}"}) from None
-    for reader in (_ztf, _atlas, _asassn):
-        found = reader(lines)
-        if found is None:
-            continue
-        if not found.rows:
-            what = f", only {found.left_out:,} that it marks as bad" if found.left_out else ""
-            raise Invalid({"file": f"has no points{what} ({found.kind})"})
-        if len(found.rows) > MOST_POINTS:
-            raise Invalid({"file": f"has more than {MOST_POINTS:,} rows; send it in parts"})
-        return found
-    return File("", read_csv(data))
+    readers = (_ztf, _atlas, _asassn, _irsa, _panstarrs)
+    return next((found for reader in readers if (found := reader(lines)) is not None), None)
 
 
 def _ztf(lines: list[str]) -> File | None:
@@ -145,15 +163,65 @@ def _asassn(lines: list[str]) -> File | None:
             "instrument": "ASAS-SN",
         }
 
-    place = next(
-        (i for i, line in enumerate(lines) if re.match(r"#?\s*JD,\s*Flux,\s*Flux Error", line)), None
-    )
+    return _csv("ASAS-SN Sky Patrol", lines, r"#?\s*JD,\s*Flux,\s*Flux Error", _ASASSN_NEEDED, row)
+
+
+def _irsa(lines: list[str]) -> File | None:
+    """ZTF's data releases at IRSA: CSV, magnitudes (AB) of the source, not of a difference; the time that of
+    the shutter's opening, UTC."""
+
+    def row(given: _Row) -> _Row | None:
+        mjd, mag, error, exposed = (_number(given[name]) for name in ("mjd", "mag", "magerr", "exptime"))
+        if mjd is None or mag is None or error is None or exposed is None or error <= 0.0:
+            return None
+        if int(given["catflags"]) & _IRSA_BAD:
+            return None
+        return {
+            "mjd": repr(mjd + exposed / 2.0 / _DAY),
+            "band": given["filtercode"].removeprefix("z"),
+            "value": given["mag"],
+            "error": given["magerr"],
+            "unit": "mag(AB)",
+            "instrument": "ZTF",
+        }
+
+    return _csv("ZTF light curves at IRSA", lines, r"oid,\s*expid,\s*hjd,\s*mjd,", _IRSA_NEEDED, row)
+
+
+def _panstarrs(lines: list[str]) -> File | None:
+    """Pan-STARRS' detections at MAST: CSV, fluxes of the source in Jy, -999 where there is none; the time
+    that of the middle of the exposure, TAI."""
+
+    def row(given: _Row) -> _Row | None:
+        flux, error, good = (_number(given[name]) for name in ("psfFlux", "psfFluxErr", "psfQfPerfect"))
+        if flux is None or error is None or good is None or flux == -999.0:
+            return None
+        if error <= 0.0 or good < _PANSTARRS_GOOD:
+            return None
+        return {
+            "mjd": given["obsTime"],
+            "scale": "tai",
+            "band": _PANSTARRS_BANDS.get(given["filterID"], given["filterID"]),
+            "value": given["psfFlux"],
+            "error": given["psfFluxErr"],
+            "unit": "Jy",
+            "instrument": "Pan-STARRS1",
+        }
+
+    header = r"(?=.*\bfilterID\b)(?=.*\bobsTime\b)(?=.*\bpsfFlux\b)[^#]*$"
+    return _csv("Pan-STARRS DR2 detections", lines, header, _PANSTARRS_NEEDED, row)
+
+
+def _csv(
+    kind: str, lines: list[str], header: str, needed: Iterable[str], row: Callable[[_Row], _Row | None]
+) -> File | None:
+    place = next((i for i, line in enumerate(lines) if re.match(header, line)), None)
     if place is None:
         return None
     names = [name.strip() for name in lines[place].lstrip("# ").split(",")]
     rest = ((i, line) for i, line in enumerate(lines[place + 1 :], place + 2) if _has_values(line))
     values = ((i, [value.strip() for value in next(csv.reader([line]))]) for i, line in rest)
-    return _file("ASAS-SN Sky Patrol", names, _ASASSN_NEEDED, values, row)
+    return _file(kind, names, needed, values, row)
 
 
 def _file(

@@ -27,8 +27,17 @@ class PhotometrySetQuerySet(SharedQuerySet["PhotometrySet"]):
         return self.filter(edited_by(user), removed=None)
 
 
+class FluxOf(models.TextChoices):
+    """What a flux is of."""
+
+    UNKNOWN = "", "not said"
+    DIFFERENCE = "difference", "the difference to a template"
+    TOTAL = "total", "the source as it is"
+
+
 class PhotometrySet(Shared):
-    """Points that somebody added together: they have one owner and are seen by the same people."""
+    """Points that somebody added together, or had fetched from a survey's service: they have one owner and
+    are seen by the same people."""
 
     name = models.CharField(max_length=200)
     provenance = models.TextField(
@@ -36,6 +45,15 @@ class PhotometrySet(Shared):
     )
     removed = models.DateTimeField(
         null=True, editable=False, help_text="When it was removed; kept to be undone."
+    )
+    service = models.CharField(
+        max_length=16, blank=True, editable=False, help_text="Where it was fetched from; empty: it was added."
+    )
+    service_object = models.BigIntegerField(
+        null=True, editable=False, help_text="diaObjectId of the object that it was fetched for."
+    )
+    flux_of = models.CharField(
+        max_length=10, blank=True, choices=FluxOf, default=FluxOf.UNKNOWN, editable=False
     )
 
     objects: ClassVar[PhotometrySetQuerySet] = PhotometrySetQuerySet.as_manager()  # type: ignore[assignment]
@@ -46,6 +64,9 @@ class PhotometrySet(Shared):
                 condition=Q(visibility="private", collaboration=None) | ~Q(visibility="private"),
                 name="photometry_photometryset_private_is_alone",
             )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "service_object", "service"], name="photometry_set_fetched")
         ]
 
     def __str__(self) -> str:

@@ -94,7 +94,11 @@ def read_csv(data: bytes) -> list[tuple[str, dict[str, str]]]:
 
 
 def checked(
-    rows: Sequence[tuple[str, Mapping[str, Any]]], *, diaObjectId: int | None = None, instrument: str = ""
+    rows: Sequence[tuple[str, Mapping[str, Any]]],
+    *,
+    diaObjectId: int | None = None,
+    instrument: str = "",
+    most: int = MOST_POINTS,
 ) -> list[Point]:
     """The points of rows as they came from a user.
 
@@ -104,14 +108,16 @@ def checked(
         Each with its place, for errors; see `COLUMNS`.
     diaObjectId, instrument
         Of rows that name none.
+    most
+        So many at once.
 
     Raises
     ------
     Invalid
         Naming each fault by its row and column, and what to give instead.
     """
-    if not 1 <= len(rows) <= MOST_POINTS:
-        raise Invalid({"": f"give 1 to {MOST_POINTS:,} points at once, not {len(rows):,}"})
+    if not 1 <= len(rows) <= most:
+        raise Invalid({"": f"give 1 to {most:,} points at once, not {len(rows):,}"})
     faults: dict[str, str] = {}
     found = [_Row(place, row, faults).point(diaObjectId, instrument) for place, row in rows]
     known = _known(one.diaObjectId for one in found if one is not None)

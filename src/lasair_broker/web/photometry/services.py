@@ -19,6 +19,9 @@ from lasair_broker.web.photometry.models import PhotometryPoint, PhotometrySet, 
 from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.trash import KEPT
 
+MOST_FETCHED = 50_000
+"""At most so many points are taken of a service at once."""
+
 SCHEMA = pa.schema(
     [
         pa.field("diaObjectId", pa.int64()),
@@ -97,12 +100,47 @@ def add(
     checked = points.checked(given, diaObjectId=diaObjectId, instrument=instrument)
     made = PhotometrySet(owner=user, name=name.strip(), provenance=provenance.strip())
     sharing.save_checked(made)
-    PhotometryPoint.objects.bulk_create(
-        (PhotometryPoint(photometry=made, **asdict(point)) for point in checked), batch_size=1000
-    )
+    _put(made, checked)
     if visibility == Visibility.PRIVATE:
         return made
     return sharing.share(user, PhotometrySet.objects.all(), made.pk, visibility, collaboration)
+
+
+def fetched(user: User, diaObjectId: int, service: str) -> PhotometrySet | None:
+    """The user's own points on an object that a service gave; None if there are none."""
+    own = PhotometrySet.objects.filter(owner=user, service=service, service_object=diaObjectId, removed=None)
+    return own.select_related("collaboration").order_by("-pk").first()
+
+
+@transaction.atomic
+def keep_fetched(
+    user: User,
+    diaObjectId: int,
+    service: str,
+    given: Sequence[tuple[str, Mapping[str, Any]]],
+    *,
+    name: str,
+    provenance: str,
+    flux_of: str,
+) -> PhotometrySet:
+    """Keep what a service gave of an object, in place of what it gave the user before.
+
+    Who sees it stays as it was; at first only the user does.
+
+    Raises
+    ------
+    Invalid
+        Naming each fault by its row and column.
+    """
+    checked = points.checked(given, diaObjectId=diaObjectId, most=MOST_FETCHED)
+    User.objects.select_for_update().get(pk=user.pk)  # so that two at once do not both find nothing
+    kept = fetched(user, diaObjectId, service) or PhotometrySet(
+        owner=user, name=name, service=service, service_object=diaObjectId, flux_of=flux_of
+    )
+    sharing.changed(kept, {"provenance": provenance})
+    kept.points.all().delete()  # type: ignore[attr-defined]  # the other end of a relation
+    _put(kept, checked)
+    return kept
 
 
 @transaction.atomic
@@ -143,11 +181,23 @@ def restore(user: User, set_id: int) -> PhotometrySet:
     ------
     NotFound
         If there is none, or not any more.
+    Invalid
+        If a service gave the same anew since: it would be there twice.
     """
-    removed = PhotometrySet.objects.filter(pk=set_id, removed__isnull=False)
-    if not (removed if user.is_superuser else removed.filter(owner=user)).update(removed=None):
+    removed = PhotometrySet.objects.filter(pk=set_id, removed__isnull=False).select_related("owner")
+    found = (removed if user.is_superuser else removed.filter(owner=user)).first()
+    if found is None:
         raise NotFound(f"you have removed no photometry {set_id} that could be had back")
+    if found.service and fetched(found.owner, found.service_object or 0, found.service):
+        raise Invalid({"": "the same was fetched anew since; remove that first"})
+    removed.update(removed=None)
     return get(user, set_id)
+
+
+def _put(into: PhotometrySet, checked: Sequence[points.Point]) -> None:
+    PhotometryPoint.objects.bulk_create(
+        (PhotometryPoint(photometry=into, **asdict(point)) for point in checked), batch_size=1000
+    )
 
 
 def _table(found: Any) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The threads that run background queries: inside the site, or in a process of their own."""
+"""The threads that run background queries and transfers: inside the site, or in a process of their own."""
 
 from __future__ import annotations
 
@@ -12,30 +12,38 @@ from django.db import close_old_connections, connections, transaction
 from django.utils.crypto import get_random_string
 
 from lasair_broker.web.queries import running
+from lasair_broker.web.transfers import running as transfers
 
 _log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 1.0
 _CHORES_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_TRANSFER_THREADS = 2  # which mostly wait for other servers; queries are not to wait behind them
 
 _asked = threading.Condition()
 
 
 @contextmanager
 def workers(threads: int) -> Iterator[None]:
-    """Run background queries in so many threads of this process; at the end they are cancelled, and go back
-    into the line."""
+    """Run background queries in so many threads of this process, if any, and transfers beside; at the end
+    queries are cancelled, and go back into the line."""
     from django_tasks.signals import task_enqueued
 
     over = threading.Event()
     running.stopping.clear()
     task_enqueued.connect(_wake, dispatch_uid="queries.wake")
     pool = [
-        threading.Thread(target=_work, args=(over,), name=f"lasair-queries-{n}", daemon=True)
+        threading.Thread(target=_work, args=(over, running.QUEUE), name=f"lasair-queries-{n}", daemon=True)
         for n in range(threads)
     ]
     if threads:
+        pool += [
+            threading.Thread(
+                target=_work, args=(over, transfers.QUEUE), name=f"lasair-transfers-{n}", daemon=True
+            )
+            for n in range(_TRANSFER_THREADS)
+        ]
         pool.append(threading.Thread(target=_chores, args=(over,), name="lasair-queries-chores", daemon=True))
     for thread in pool:
         thread.start()
@@ -58,25 +66,25 @@ def _notify() -> None:
         _asked.notify_all()
 
 
-def _work(over: threading.Event) -> None:
+def _work(over: threading.Event, queue: str) -> None:
     while not over.is_set():
         try:
             close_old_connections()
-            if _waiting():
-                _run_one()
+            if _waiting(queue):
+                _run_one(queue)
                 continue
         except Exception as error:
-            _log.warning("background queries wait", reason=f"{type(error).__name__}: {error}")
+            _log.warning(f"background {queue} wait", reason=f"{type(error).__name__}: {error}")
         with _asked:
             _asked.wait(_POLL_SECONDS)
     connections.close_all()
 
 
-def _run_one() -> None:
+def _run_one(queue: str) -> None:
     from django_tasks_db.management.commands.db_worker import Worker
 
     Worker(
-        queue_names=[running.QUEUE],
+        queue_names=[queue],
         interval=0.0,
         batch=True,
         backend_name="default",
@@ -87,10 +95,10 @@ def _run_one() -> None:
     ).run()
 
 
-def _waiting() -> bool:
+def _waiting(queue: str) -> bool:
     from django_tasks_db.models import DBTaskResult
 
-    return DBTaskResult.objects.ready().filter(queue_name=running.QUEUE).exists()
+    return DBTaskResult.objects.ready().filter(queue_name=queue).exists()
 
 
 def _chores(over: threading.Event) -> None:
@@ -100,8 +108,10 @@ def _chores(over: threading.Event) -> None:
         try:
             close_old_connections()
             running.look_after()
-            # The jobs themselves say what became of them.
-            DBTaskResult.objects.finished().filter(queue_name=running.QUEUE).delete()
+            transfers.look_after()
+            # The jobs and transfers themselves say what became of them.
+            queues = (running.QUEUE, transfers.QUEUE)
+            DBTaskResult.objects.finished().filter(queue_name__in=queues).delete()
         except Exception as error:
             _log.warning(
                 "background queries were not looked after", reason=f"{type(error).__name__}: {error}"

@@ -24,6 +24,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.Invalid, 400),
     (errors.Busy, 503),
     (errors.Unavailable, 503),
+    (errors.TooOften, 429),
     (query.QueryError, 400),
     (archive.QueryError, 400),
     (archive.ArchiveError, 503),

@@ -41,7 +41,8 @@ class PhotometryOut(serializers.ModelSerializer[PhotometrySet]):
     class Meta:
         model = PhotometrySet
         fields: ClassVar[list[str]] = [
-            "id", "name", "provenance", "owner", "visibility", "collaboration", "created", "modified",
+            "id", "name", "provenance", "owner", "visibility", "collaboration", "service", "flux_of",
+            "created", "modified",
         ]  # fmt: skip
 
 

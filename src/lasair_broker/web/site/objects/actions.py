@@ -42,7 +42,7 @@ def follow(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def comment(request: HttpRequest, key: str) -> HttpResponse:
     """Write a comment."""
-    visibility, collaboration = _shared(request)
+    visibility, collaboration = shared(request)
     comments.add(
         person(request),
         key_of(key),
@@ -50,7 +50,7 @@ def comment(request: HttpRequest, key: str) -> HttpResponse:
         visibility=visibility,
         collaboration=collaboration,
     )
-    return toast(_panel(request, key, "comments"), "Your comment is there.")
+    return toast(part(request, key, "comments"), "Your comment is there.")
 
 
 @login_required
@@ -60,14 +60,14 @@ def change_comment(request: HttpRequest, key: str, comment_id: int, what: str) -
     user = person(request)
     if what == "edit":
         comments.edit(user, comment_id, request.POST.get("text", ""))
-        return toast(_panel(request, key, "comments"), "Your comment was changed.")
+        return toast(part(request, key, "comments"), "Your comment was changed.")
     if what == "remove":
         comments.remove(user, comment_id)
-        response = _panel(request, key, "comments", removed=comment_id)
+        response = part(request, key, "comments", removed=comment_id)
         return toast(response, "Your comment was removed.", "info")
     if what == "restore":
         comments.restore(user, comment_id)
-        return toast(_panel(request, key, "comments"), "Your comment is back.")
+        return toast(part(request, key, "comments"), "Your comment is back.")
     raise NotFound("a comment can be edited, removed or restored")
 
 
@@ -76,7 +76,7 @@ def change_comment(request: HttpRequest, key: str, comment_id: int, what: str) -
 def points(request: HttpRequest, key: str) -> HttpResponse:
     """Add photometry: a file, or lines of CSV; what is wrong is told row by row."""
     number = state_of(key, ("diaObjectId",))["diaObjectId"]
-    visibility, collaboration = _shared(request)
+    visibility, collaboration = shared(request)
     upload = request.FILES.get("file")
     data = upload.read() if upload else request.POST.get("lines", "").encode()
     try:
@@ -92,12 +92,12 @@ def points(request: HttpRequest, key: str) -> HttpResponse:
             collaboration=collaboration,
         )
     except Invalid as error:
-        response = _panel(request, key, "points", faults=error.faults, given=request.POST)
+        response = part(request, key, "points", faults=error.faults, given=request.POST)
         return toast(response, "No points were added: see what is wrong above the form.", "warning")
     told = f"Your {len(read.rows):,} points are on the light curve."
     if read.kind:
         told += f" The file is {read.kind}; {read.left_out:,} of its rows are bad and were left out."
-    return _changed(toast(_panel(request, key, "points"), told))
+    return changed(toast(part(request, key, "points"), told))
 
 
 @login_required
@@ -106,23 +106,23 @@ def change_points(request: HttpRequest, key: str, set_id: int, what: str) -> Htt
     """Remove or restore a set of points of one's own."""
     if what == "remove":
         photometry.remove(person(request), set_id)
-        return _changed(
-            toast(_panel(request, key, "points", removed=set_id), "Your points were removed.", "info")
+        return changed(
+            toast(part(request, key, "points", removed=set_id), "Your points were removed.", "info")
         )
     if what == "restore":
         photometry.restore(person(request), set_id)
-        return _changed(toast(_panel(request, key, "points"), "Your points are back."))
+        return changed(toast(part(request, key, "points"), "Your points are back."))
     raise NotFound("points can be removed or restored")
 
 
-def _panel(request: HttpRequest, key: str, name: str, **more: object) -> HttpResponse:
+def part(request: HttpRequest, key: str, name: str, **more: object) -> HttpResponse:
     """The panel as it is now; without scripts, the page with it."""
     if not request.htmx and not more:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         return redirect("objects:object", key=key)
     return panel(request, key, name, more=more)
 
 
-def _changed(response: HttpResponse) -> HttpResponse:
+def changed(response: HttpResponse) -> HttpResponse:
     """Tells the chart that there are other points now."""
     from django_htmx.http import trigger_client_event
 
@@ -130,7 +130,7 @@ def _changed(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _shared(request: HttpRequest) -> tuple[str, Collaboration | None]:
+def shared(request: HttpRequest) -> tuple[str, Collaboration | None]:
     """With whom the form wants to share: a visibility, or group:SLUG."""
     chosen = request.POST.get("visibility", Visibility.PRIVATE)
     if not chosen.startswith("group:"):

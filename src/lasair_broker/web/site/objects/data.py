@@ -62,14 +62,16 @@ def light_curve(request: HttpRequest, key: str) -> HttpResponse:
 def _sets_of_points(request: HttpRequest, diaObjectId: int) -> list[dict[str, Any]]:
     """The points that users added, a set each, as far as the viewer sees them."""
     points = photometry.of_objects(request.user, [diaObjectId])
-    names = dict(photometry.visible(request.user).values_list("pk", "name"))
+    said = photometry.visible(request.user).values_list("pk", "name", "flux_of")
+    sets = {number: (name, flux_of) for number, name, flux_of in said}
     found = []
     for number in pc.unique(points["photometry"]).to_pylist():
         own = points.filter(pc.equal(points["photometry"], number))
         found.append(
             {
                 "id": number,
-                "name": names.get(number, ""),
+                "name": sets.get(number, ("", ""))[0],
+                "fluxOf": sets.get(number, ("", ""))[1],
                 "owner": own["owner"][0].as_py(),
                 "visibility": own["visibility"][0].as_py(),
                 "provenance": own["provenance"][0].as_py(),

@@ -24,6 +24,7 @@ PANELS = (
     ("hits", "Lists, maps and events"),
     ("filters", "Filters"),
     ("points", "Your photometry"),
+    ("services", "Photometry of other surveys"),
     ("observability", "Observing it tonight"),
     ("neighbours", "Neighbours"),
     ("similar", "Similar objects"),

@@ -8,6 +8,7 @@ from lasair_broker.web.api.v1.urls import NameConverter
 from lasair_broker.web.site.objects import (
     actions,
     data,
+    fetching,
     notebook,
     pages,
     panels,
@@ -48,5 +49,8 @@ urlpatterns = [
     path(f"{_OBJECT}comments/<int:comment_id>/<slug:what>/", actions.change_comment, name="change-comment"),
     path(f"{_OBJECT}points/", actions.points, name="points"),
     path(f"{_OBJECT}points/<int:set_id>/<slug:what>/", actions.change_points, name="change-points"),
+    path(f"{_OBJECT}fetch/", fetching.fetch, name="fetch"),
+    path(f"{_OBJECT}fetch/watch/", fetching.watch, name="watch-services"),
+    path(f"{_OBJECT}transfers/<int:transfer_id>/cancel/", fetching.cancel, name="cancel-transfer"),
     path("ssobjects/<object:key>/", solar_system.page, name="ss-object"),
 ]

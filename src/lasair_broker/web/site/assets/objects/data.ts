@@ -43,6 +43,8 @@ export interface UserPoints {
   owner: string;
   visibility: string;
   provenance: string;
+  /** What the fluxes are of; empty if nobody said. */
+  fluxOf: "" | "difference" | "total";
   midpointMjdTai: number[];
   band: string[];
   psfFlux: Values;

@@ -170,10 +170,11 @@ function limits(curve: LightCurve, state: State, converter: Converter): Point[] 
 
 function users(set: UserPoints, state: State, converter: Converter): Point[] {
   const found: Point[] = [];
+  if (set.fluxOf && (set.fluxOf === "total") !== isTotal(state)) return found;
   set.midpointMjdTai.forEach((mjd, i) => {
     const given = `${set.value[i]}${set.error[i] === null ? "" : ` ± ${set.error[i]}`} ${set.unit[i]}`;
     const notes = [set.name, `by ${set.owner}`, set.instrument[i] ?? "", given, set.provenance].map((line) => line.slice(0, 120));
-    // A user's flux is what it is, whichever quantity is drawn: what was subtracted, only the user knows.
+    // A flux that a user added is what it is, whichever quantity is drawn: what was subtracted, only the user knows.
     add(found, converter, state, mjd, set.band[i] ?? "?", set.psfFlux[i] ?? null, set.psfFluxErr[i] ?? null, set.is_limit[i] ?? false, null, notes);
   });
   return found;

@@ -1,0 +1,20 @@
+"""Transfers in the admin site."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from lasair_broker.web._admin import ModelAdmin
+from lasair_broker.web.transfers.models import Transfer
+
+
+@admin.register(Transfer)
+class TransferAdmin(ModelAdmin[Transfer]):
+    """What was fetched and sent."""
+
+    list_display = ("id", "owner", "kind", "subject", "phase", "created", "ended")
+    list_filter = ("kind", "subject", "phase")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username", "diaObjectId")
+    exclude = ("state",)
+    raw_id_fields = ("owner", "photometry")
