@@ -12,6 +12,8 @@ from lasair_broker.query import (
     FUNCTIONS,
     PUBLIC,
     described_functions,
+    filled,
+    parameters_of,
     parse,
     reference,
     triple,
@@ -21,6 +23,8 @@ from lasair_broker.query._functions import SPECIAL, SYNONYMS
 TEXT = (Path(__file__).parents[2] / "docs" / "query-language.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sql\n(.*?)```", TEXT, re.DOTALL)
 TRIPLES = re.findall(r"```lasair\nselected: (.*?)\ntables: (.*?)\nconditions: (.*?)\n```", TEXT, re.DOTALL)
+VALUES = {"limit": 5000, "since": "2026-03-01", "name": "2026%"}
+"""For the parameters that the examples name."""
 
 
 def test_the_table_of_functions_is_the_one_in_use() -> None:
@@ -43,7 +47,8 @@ def test_the_editor_offers_the_same() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_are_queries(example: str) -> None:
-    query = parse(example, PUBLIC)
+    named = {parameter.name: VALUES[parameter.name] for parameter in parameters_of(example)}
+    query = parse(example, PUBLIC, filled(example, values=named))
     assert query.render("duckdb")
     assert query.render("postgresql")
 

@@ -2,16 +2,18 @@
 
 from ._catalogue import ARCHIVE, PUBLIC, Catalogue, Relation
 from ._errors import QueryError
-from ._form import Form, FormColumn, FormCondition, FormJoin, JoinKind, Operator, form_of
+from ._form import Form, FormColumn, FormCondition, FormJoin, FormParameter, JoinKind, Operator, form_of
 from ._frame import BatchFrame
 from ._functions import AGGREGATES, FUNCTIONS, Function
 from ._origins import origins
+from ._parameters import PARAMETER_TYPES, Parameter, ParameterType, ParameterValue, with_values
 from ._per_object import LINKS, OBJECT, Link, of_objects
 from ._query import Query, mjd_now, parse
 from ._reads import columns_read, values_wanted
 from ._reference import DescribedFunction, described_functions, reference
 from ._stream import Hits, StreamPlan
 from ._triple import triple
+from ._undeclared import filled, parameters_of
 from ._why import Condition, why
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "FUNCTIONS",
     "LINKS",
     "OBJECT",
+    "PARAMETER_TYPES",
     "PUBLIC",
     "BatchFrame",
     "Catalogue",
@@ -29,24 +32,31 @@ __all__ = [
     "FormColumn",
     "FormCondition",
     "FormJoin",
+    "FormParameter",
     "Function",
     "Hits",
     "JoinKind",
     "Link",
     "Operator",
+    "Parameter",
+    "ParameterType",
+    "ParameterValue",
     "Query",
     "QueryError",
     "Relation",
     "StreamPlan",
     "columns_read",
     "described_functions",
+    "filled",
     "form_of",
     "mjd_now",
     "of_objects",
     "origins",
+    "parameters_of",
     "parse",
     "reference",
     "triple",
     "values_wanted",
     "why",
+    "with_values",
 ]

@@ -6,7 +6,7 @@ language is exactly what these two modules read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast
 
@@ -17,8 +17,18 @@ from ._errors import QueryError
 from ._expressions import Expressions, common_type, contains_aggregate, only
 from ._geometry import with_ranges
 from ._merging import everything, merged
-from ._outputs import cast_outputs, check_grouped, numbered, output_name, renamed, shown
-from ._parse import position_of
+from ._outputs import (
+    cast_outputs,
+    check_grouped,
+    counted,
+    numbered,
+    output_name,
+    refuse_parameter,
+    renamed,
+    shown,
+)  # fmt: skip
+from ._parameters import not_in_query
+from ._parse import parameter_of, position_of
 from ._scope import Entry, Names, Scope, found_in, name_of
 from ._tree import (
     ColumnRef,
@@ -40,16 +50,21 @@ from ._types import BOOLEAN, UNKNOWN
 __all__ = ["Checker"]
 
 MOST_SOURCES = 30
-LARGEST_LIMIT = 2**31 - 1
 
 
 class Checker:
     """Checks one query against a catalogue."""
 
-    def __init__(self, catalogue: Catalogue, extensions: Sequence[QueryError]) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        extensions: Sequence[QueryError],
+        parameters: Mapping[str, Const | None] | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._extensions = extensions
-        self.names = Names(tables={name: known.columns for name, known in catalogue.relations.items()})
+        tables = {name: known.columns for name, known in catalogue.relations.items()}
+        self.names = Names(tables=tables, parameters=parameters or {})
 
     def check(self, node: exp.Expression) -> QueryTree:
         """The checked tree.
@@ -57,9 +72,12 @@ class Checker:
         Raises
         ------
         QueryError
-            If the query has no meaning, or one that is not allowed.
+            If the query has no meaning, or one that is not allowed, or a parameter is not in it.
         """
         tree = self._query(node, Scope(self.names), None)
+        for name, literal in self.names.parameters.items():
+            if name not in self.names.used:
+                raise not_in_query(literal.parameter if literal is not None else name)
         if self.names.form_only and self._extensions:
             raise self._extensions[0]
         return tree
@@ -137,7 +155,8 @@ class Checker:
                     "a set operation is ordered by its columns, by name or number", position_of(item)
                 )
             order.append(Ordering(name or "", bool(item.args.get("desc"))))
-        return QueryTree(body, order=tuple(order), limit=_count(node, "limit"), offset=_count(node, "offset"))
+        limit, offset = counted(node, "limit"), counted(node, "offset")
+        return QueryTree(body, order=tuple(order), limit=limit, offset=offset)
 
     # SELECT
 
@@ -179,7 +198,7 @@ class Checker:
                 check_grouped(having, group, position_of(node.args["having"]))
         source = with_ranges(source, where, scope.entries)
         body = Select(outputs, source, where, group, having, distinct)
-        return QueryTree(body, order=order, limit=_count(node, "limit"), offset=_count(node, "offset"))
+        return QueryTree(body, order=order, limit=counted(node, "limit"), offset=counted(node, "offset"))
 
     def _distinct(self, node: exp.Select) -> bool:
         distinct = node.args.get("distinct")
@@ -221,7 +240,7 @@ class Checker:
                 add(name_of(item.args["alias"]), shown(expressions.value(item.this), item))
             else:
                 expression = shown(expressions.value(item), item)
-                plain = isinstance(item, exp.Column)
+                plain = isinstance(item, exp.Column) and parameter_of(item) is None
                 add(name_of(item.this) if plain else f"column{len(outputs) + 1}", expression)
         return tuple(outputs)
 
@@ -234,6 +253,7 @@ class Checker:
         only(clause, "expressions")
         group = []
         for item in clause.expressions:
+            refuse_parameter(item, "GROUP BY")
             if isinstance(item, exp.Literal) and not item.is_string:
                 group.append(numbered(item, outputs).expression)
             else:
@@ -250,6 +270,7 @@ class Checker:
         for item in clause.expressions:
             if not isinstance(item, exp.Ordered) or item.args.get("with_fill"):
                 raise QueryError("ORDER BY takes columns and expressions", position_of(item))
+            refuse_parameter(item.this, "ORDER BY")
         return list(clause.expressions)
 
     def _order(
@@ -378,17 +399,3 @@ class Checker:
 def _alias(node: exp.Expression) -> str | None:
     alias = node.args.get("alias")
     return name_of(alias.this) if alias is not None and alias.this is not None else None
-
-
-def _count(node: exp.Expression, clause: str) -> int | None:
-    part = node.args.get(clause)
-    if part is None:
-        return None
-    what = "TOP" if clause == "limit" else "OFFSET"
-    only(part, "expression")
-    number = part.args.get("expression")
-    if not isinstance(number, exp.Literal) or number.is_string or not str(number.this).isdigit():
-        raise QueryError(f"{what} takes a whole number that is not negative", position_of(part))
-    if int(number.this) > LARGEST_LIMIT:
-        raise QueryError(f"{what} takes a number up to {LARGEST_LIMIT}", position_of(part))
-    return int(number.this)

@@ -13,7 +13,7 @@ from ._calls import Calls, case_of
 from ._casts import cast_to
 from ._containment import containment
 from ._errors import QueryError
-from ._parse import position_of
+from ._parse import parameter_of, position_of
 from ._scope import Scope, name_of
 from ._tree import Call, Const, Exists, Expr, In, InQuery, QueryTree, Scalar
 from ._types import BOOLEAN, DOUBLE, UNKNOWN, integer, text
@@ -113,6 +113,8 @@ class Expressions(Calls):
                 return Const(None, UNKNOWN)
             case exp.Boolean():
                 return Const(bool(node.this), BOOLEAN)
+            case exp.Column() if (named := parameter_of(node)) is not None:
+                return self._scope.names.parameter(named, place)
             case exp.Column():
                 return self._column(node)
             case exp.Neg():

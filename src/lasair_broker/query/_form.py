@@ -16,17 +16,35 @@ from sqlglot import exp
 from lasair_broker.schema import TABLES, table
 
 from ._errors import QueryError
-from ._parse import FUNCTION_MARK, parse_text, position_of
+from ._parse import FUNCTION_MARK, parameter_of, parse_text, position_of
 from ._words import RESERVED
 from ._written import operands
 
-__all__ = ["Form", "FormColumn", "FormCondition", "FormJoin", "JoinKind", "Operator", "form_of"]
+__all__ = [
+    "Form",
+    "FormColumn",
+    "FormCondition",
+    "FormJoin",
+    "FormParameter",
+    "JoinKind",
+    "Operator",
+    "form_of",
+]
 
 JoinKind = Literal["watchlist", "area", "annotator", "tns", "sherlock", "classifications"]
 Operator = Literal[
     "=", "<>", "<", "<=", ">", ">=", "between", "in", "like", "known", "unknown", "within days", "before days"
 ]
-Value = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class FormParameter:
+    """A parameter in place of a value, by its name."""
+
+    parameter: str
+
+
+Value = int | float | str | FormParameter
 
 _WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _SIMPLE: dict[type[exp.Expression], Operator] = {
@@ -217,6 +235,8 @@ class _Reader:
         column = condition.column
         if (column.source, column.name, condition.operator) != (name, _WHICH[kind], "="):
             raise _beyond("this condition of a join", part)
+        if isinstance(condition.values[0], FormParameter):
+            raise _beyond("a parameter for which list is joined", part)
         return str(condition.values[0])
 
     def selected(self, node: exp.Expression) -> FormColumn:
@@ -269,7 +289,9 @@ class _Reader:
             ages: dict[Operator, Operator] = {"<": "within days", ">": "before days"}
             if operator in ages:
                 return FormCondition(self.column(left.expression), ages[operator], (_literal(right),))
-        if isinstance(left, exp.Literal | exp.Neg):
+        if isinstance(left, exp.Literal | exp.Neg) or (
+            isinstance(left, exp.Column) and parameter_of(left) is not None
+        ):
             left, right, operator = right, left, _WRITTEN_MIRRORED[operator]
         return FormCondition(self.column(left), operator, (_literal(right),))
 
@@ -306,9 +328,11 @@ def _spelt(of: str, written: str, node: exp.Expression) -> str:
 
 def _literal(node: exp.Expression) -> Value:
     node = _bare(node)
+    if isinstance(node, exp.Column) and (named := parameter_of(node)) is not None:
+        return FormParameter(named)
     if isinstance(node, exp.Neg):
         inner = _literal(node.this)
-        if not isinstance(inner, str):
+        if isinstance(inner, int | float):
             return -inner
     if isinstance(node, exp.Boolean):
         raise _beyond("TRUE and FALSE", node)
@@ -378,4 +402,8 @@ def _condition(condition: FormCondition) -> str:
 
 
 def _written(value: Value) -> str:
+    if isinstance(value, FormParameter):
+        if not _WORD.fullmatch(value.parameter):
+            raise QueryError(f"{value.parameter[:60]!r} is no name of a parameter")
+        return f":{value.parameter}"
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)

@@ -7,13 +7,19 @@ from dataclasses import replace
 from sqlglot import exp
 
 from ._errors import QueryError
-from ._parse import position_of
+from ._expressions import only
+from ._parse import parameter_of, position_of
 from ._scope import found_in, name_of
 from ._tree import Aggregate, ColumnRef, Const, Expr, Output, QueryTree, Scalar, SetOperation
 from ._types import Type
 from ._typing import converted, parts
 
-__all__ = ["cast_outputs", "check_grouped", "numbered", "output_name", "renamed", "shown"]
+__all__ = [
+    "cast_outputs", "check_grouped", "counted", "numbered", "output_name", "refuse_parameter", "renamed",
+    "shown",
+]  # fmt: skip
+
+LARGEST_LIMIT = 2**31 - 1
 
 
 def renamed(tree: QueryTree, alias: exp.Expression, form_only: bool) -> QueryTree:
@@ -75,6 +81,29 @@ def output_name(node: exp.Expression, outputs: tuple[Output, ...]) -> str | None
     if isinstance(node, exp.Column) and not node.args.get("table"):
         return found_in({output.name: output.expression.type for output in outputs}, name_of(node.this))
     return None
+
+
+def counted(node: exp.Expression, clause: str) -> int | None:
+    """The number of TOP ("limit") or OFFSET; None without one."""
+    part = node.args.get(clause)
+    if part is None:
+        return None
+    what = "TOP" if clause == "limit" else "OFFSET"
+    only(part, "expression")
+    number = part.args.get("expression")
+    if not isinstance(number, exp.Literal) or number.is_string or not str(number.this).isdigit():
+        raise QueryError(f"{what} takes a whole number that is not negative", position_of(part))
+    if int(number.this) > LARGEST_LIMIT:
+        raise QueryError(f"{what} takes a number up to {LARGEST_LIMIT}", position_of(part))
+    return int(number.this)
+
+
+def refuse_parameter(node: exp.Expression, clause: str) -> None:
+    """A bare value there would order or group by nothing, though a number written out names a column."""
+    if isinstance(node, exp.Column) and parameter_of(node) is not None:
+        raise QueryError(
+            f"{clause} takes columns, not the parameter :{parameter_of(node)}", position_of(node)
+        )
 
 
 def check_grouped(expression: Expr, group: tuple[Expr, ...], position: int | None) -> None:

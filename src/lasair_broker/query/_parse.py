@@ -22,10 +22,13 @@ from ._grammar import Grammar
 from ._words import RESERVED
 from ._written import mark_conditions
 
-__all__ = ["FUNCTION_MARK", "parse_text", "position_of"]
+__all__ = ["FUNCTION_MARK", "parameter_names", "parameter_of", "parse_text", "position_of"]
 
 FUNCTION_MARK = "fn:"
 """Set before the name of every function, so that sqlglot takes it for one that it does not know."""
+
+_PARAMETER_MARK = ":"
+"""Before the name of a parameter, which sqlglot takes for the name of a column."""
 
 _FIRST = "first"
 LONGEST_TEXT = 20_000
@@ -36,6 +39,7 @@ _PUNCTUATION = {
     TokenType.SLASH, TokenType.STAR, TokenType.MOD, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE,
     TokenType.EQ, TokenType.NEQ, TokenType.DPIPE,
 }  # fmt: skip
+_QUOTED = (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER)
 _SIZED_TYPES = (TokenType.CHAR, TokenType.VARCHAR)
 _BEFORE_JOIN = ("INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL")
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -73,11 +77,7 @@ def parse_text(text: str, strings_in_double_quotes: bool = False) -> tuple[exp.E
     except UnicodeEncodeError as error:
         raise QueryError("half a character, which no text can have", error.start) from None
     dialect = _Adql()
-    try:
-        tokens = dialect.tokenize(text)
-    except SqlglotError as error:
-        raise _translated(error, text) from None
-    tokens = _checked(tokens, text, strings_in_double_quotes)
+    tokens = _checked(_tokens(text, dialect), text, strings_in_double_quotes)
     grammar = Grammar(tokens, len(text.rstrip()))
     grammar.check()
     logger = logging.getLogger("sqlglot")
@@ -98,6 +98,21 @@ def parse_text(text: str, strings_in_double_quotes: bool = False) -> tuple[exp.E
     return trees[0], grammar.extensions
 
 
+def parameter_names(text: str) -> list[tuple[str, int]]:
+    """The parameters that a text names, each time with its place, whether or not it is a query otherwise."""
+    tokens = _tokens(text, _Adql())
+    return [(name, token.start) for token in tokens if (name := _parameter(token)) is not None]
+
+
+def parameter_of(node: exp.Column) -> str | None:
+    """The name of the parameter that stands where a column might; None if it is a column."""
+    name = node.this
+    if not isinstance(name, exp.Identifier) or name.args.get("quoted"):
+        return None
+    written = str(name.this)
+    return written.removeprefix(_PARAMETER_MARK) if written.startswith(_PARAMETER_MARK) else None
+
+
 def position_of(node: exp.Expression | None) -> int | None:
     """Where in the text the first word of `node` is."""
     return None if node is None else node.meta.get(_FIRST)
@@ -115,6 +130,38 @@ def _mark_positions(tree: exp.Expression) -> None:
         node.meta[_FIRST] = first
         if node.parent is not None:
             node.parent.meta[_FIRST] = min(first, node.parent.meta.get(_FIRST, first))
+
+
+def _tokens(text: str, dialect: Dialect) -> list[Token]:
+    """The words of a text, with each parameter as one.
+
+    Raises
+    ------
+    QueryError
+        If a quotation mark is not closed.
+    """
+    try:
+        tokens = dialect.tokenize(text)
+    except SqlglotError as error:
+        raise _translated(error, text) from None
+    result: list[Token] = []
+    for token in tokens:
+        mark = result[-1] if result else None
+        names = token.text.isidentifier() and token.text.isascii() and token.token_type not in _QUOTED
+        if mark is not None and mark.token_type == TokenType.COLON and mark.end + 1 == token.start and names:
+            written = text[mark.start : token.end + 1]
+            result[-1] = Token(
+                TokenType.VAR, written, line=mark.line, col=mark.col, start=mark.start, end=token.end
+            )
+        else:
+            result.append(token)
+    return result
+
+
+def _parameter(token: Token) -> str | None:
+    """The name of the parameter that a token is; None if it is something else."""
+    named = token.token_type == TokenType.VAR and token.text.startswith(_PARAMETER_MARK)
+    return token.text.removeprefix(_PARAMETER_MARK) if named else None
 
 
 def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> list[Token]:
@@ -169,7 +216,7 @@ def _as_adql(token: Token, following: Token | None, strings_in_double_quotes: bo
     kind = token.token_type
     if kind == TokenType.IDENTIFIER:
         return _like(token, TokenType.STRING, token.text) if strings_in_double_quotes else token
-    if kind in _PUNCTUATION or kind in (TokenType.NUMBER, TokenType.STRING):
+    if kind in _PUNCTUATION or kind in (TokenType.NUMBER, TokenType.STRING) or _parameter(token) is not None:
         return token
     if not _WORD.fullmatch(token.text.split()[0] if token.text else ""):
         raise QueryError(f"{token.text!r} has no meaning here", token.start)

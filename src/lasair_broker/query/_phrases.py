@@ -210,6 +210,9 @@ class Phrases(ABC):
                 self._at += 1
         elif word in ("NULL", "TRUE", "FALSE"):
             self._at += 1
+        elif word.startswith(":"):
+            self._extends(f"the parameter {self._tokens[self._at].text}")
+            self._at += 1
         elif word == "CASE":
             self._case()
         elif word in ("CAST", "FN:CAST"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lasair_broker.schema import Engine
@@ -10,10 +11,11 @@ from lasair_broker.schema import Engine
 from ._catalogue import PUBLIC, Catalogue
 from ._check import Checker
 from ._errors import QueryError
+from ._parameters import Parameter, bound
 from ._parse import parse_text
 from ._render import Renderer
 from ._scope import Names
-from ._tree import Join, QueryTree, SetOperation, Source, TableSource
+from ._tree import Const, Join, QueryTree, SetOperation, Source, TableSource
 from ._types import Type
 
 __all__ = ["Query", "checked", "mjd_now", "parse"]
@@ -72,7 +74,7 @@ class Query:
             raise QueryError("the query is nested too deeply") from None
 
 
-def parse(text: str, catalogue: Catalogue = PUBLIC) -> Query:
+def parse(text: str, catalogue: Catalogue = PUBLIC, parameters: Sequence[Parameter] = ()) -> Query:
     """Check a query in ADQL 2.1 and Lasair's additions to it.
 
     Parameters
@@ -81,20 +83,30 @@ def parse(text: str, catalogue: Catalogue = PUBLIC) -> Query:
         The query.
     catalogue
         What the user may read.
+    parameters
+        The values that it names.
 
     Raises
     ------
     QueryError
-        If it is no query, names what is not there, or asks for what is not allowed.
+        If it is no query, names what is not there, or asks for what is not allowed; if a parameter in it is
+        not declared, or one that is declared is not in it or has no value.
     """
-    return checked(text, catalogue)
+    return checked(text, catalogue, bound(parameters))
 
 
-def checked(text: str, catalogue: Catalogue, strings_in_double_quotes: bool = False) -> Query:
-    """As `parse`, also for texts with strings in double quotes."""
+def checked(
+    text: str,
+    catalogue: Catalogue,
+    literals: Mapping[str, Const | None],
+    strings_in_double_quotes: bool = False,
+) -> Query:
+    """As `parse`, with the literals that stand for parameters, by their folded names (None: it has no
+    value); also for texts with
+    strings in double quotes."""
     try:
         tree, extensions = parse_text(text, strings_in_double_quotes)
-        checker = Checker(catalogue, extensions)
+        checker = Checker(catalogue, extensions, literals)
         return Query(text, checker.check(tree), checker.names)
     except RecursionError:
         raise QueryError("the query is nested too deeply") from None

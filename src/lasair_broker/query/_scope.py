@@ -11,7 +11,7 @@ from lasair_broker.schema import closest
 
 from ._errors import QueryError
 from ._parse import FUNCTION_MARK, position_of
-from ._tree import ColumnRef, Expr
+from ._tree import ColumnRef, Const, Expr
 from ._types import UNKNOWN, Type
 
 __all__ = ["Entry", "Names", "Scope", "found_in", "name_of"]
@@ -33,6 +33,10 @@ class Names:
         Whether the tables are not described, so that only the form of the query can be judged.
     tables
         The columns of every table that there is, for hints.
+    parameters
+        The literals that stand for parameters, by their folded names; None for one without a value.
+    used
+        The parameters that were met, by their folded names.
     """
 
     called: dict[str, str] = field(default_factory=dict)
@@ -40,11 +44,32 @@ class Names:
     characters: int = 0
     form_only: bool = False
     tables: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)
+    parameters: Mapping[str, Const | None] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
 
     def new(self, called: str) -> str:
         alias = f"t{len(self.called) + 1}"
         self.called[alias] = called
         return alias
+
+    def parameter(self, name: str, position: int | None) -> Const:
+        """The literal that stands for a parameter.
+
+        Raises
+        ------
+        QueryError
+            If it is not declared, or has no value.
+        """
+        folded = name.casefold()
+        if folded not in self.parameters:
+            match = closest(folded, self.parameters)
+            hint = f"did you mean :{match}?" if match else "declare it, with its type and value"
+            raise QueryError(f"there is no parameter :{name}", position, hint)
+        self.used.add(folded)
+        found = self.parameters[folded]
+        if found is None:
+            raise QueryError(f"the parameter :{name} has no value", position, "give it one")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ It is made of frozen dataclasses, so equal expressions are equal and can be look
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ._types import BOOLEAN, Type
@@ -39,10 +39,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Const:
-    """A literal; None is NULL."""
+    """A literal; None is NULL. `parameter` is the one that it stands for, which is for people only."""
 
     value: bool | int | float | str | None
     type: Type
+    parameter: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from lasair_broker.schema import closest
 
 from ._catalogue import PUBLIC, Catalogue
 from ._errors import QueryError
+from ._parameters import Parameter, bound
 from ._query import Query, checked
 from ._scope import found_in
+from ._tree import Const
 
-__all__ = ["triple"]
+__all__ = ["checked_triple", "triple"]
 
 _KINDS = ("watchlist", "area", "annotator", "event")
 _TABLES = ("objects", "objects_ext", "sherlock_classifications", "crossmatch_tns")
@@ -23,7 +26,13 @@ _OTHER_TABLES = {"classifications", "mma_hits"}
 """Tables with a diaObjectId that today's Lasair does not know, and that are joined like Sherlock's."""
 
 
-def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = PUBLIC) -> Query:
+def triple(
+    selected: str,
+    tables: str,
+    conditions: str,
+    catalogue: Catalogue = PUBLIC,
+    parameters: Sequence[Parameter] = (),
+) -> Query:
     """Check a query in Lasair's form.
 
     Parameters
@@ -39,12 +48,21 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
         As after WHERE; ORDER BY may follow. Blank for none. Texts may stand in single or double quotes.
     catalogue
         What the user may read.
+    parameters
+        The values that selected and conditions name.
 
     Raises
     ------
     QueryError
         If a table is unknown or not the user's to read, or the query is wrong as `parse` would say.
     """
+    return checked_triple(selected, tables, conditions, catalogue, bound(parameters))
+
+
+def checked_triple(
+    selected: str, tables: str, conditions: str, catalogue: Catalogue, literals: Mapping[str, Const | None]
+) -> Query:
+    """As `triple`, with the literals that stand for parameters, by their folded names."""
     entries = [entry for entry in re.finditer(r"[^,]+", tables) if entry.group().strip()]
     joins: dict[str, int] = {}
     areas = 0
@@ -64,7 +82,7 @@ def triple(selected: str, tables: str, conditions: str, catalogue: Catalogue = P
         lines.append(conditions if starts_order else f"WHERE {conditions}")
     text = "\n".join(lines)
     try:
-        return checked(text, catalogue, strings_in_double_quotes=True)
+        return checked(text, catalogue, literals, strings_in_double_quotes=True)
     except QueryError as error:
         if error.position is None:
             raise

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ._errors import QueryError
 from ._tree import Aggregate, Call, Case, Const, Exists, Expr, In, InQuery, Scalar
 from ._types import BOOLEAN, DOUBLE, GEOMETRY, TIMESTAMP, UNKNOWN, Kind, Type, integer, text
 
 __all__ = [
-    "as_kind", "as_real", "common_type", "compared", "contains_aggregate", "converted", "number", "parts",
+    "as_kind", "as_real", "common_type", "compared", "contains_aggregate", "converted", "instant", "number",
+    "parts",
 ]  # fmt: skip
 
 _NAMES: dict[Kind, str] = {
@@ -31,7 +33,7 @@ def number(value: float | int) -> Const:
 def as_real(expression: Expr) -> Expr:
     """In double precision."""
     if isinstance(expression, Const) and isinstance(expression.value, int | float):
-        return Const(float(expression.value), DOUBLE)
+        return replace(expression, value=float(expression.value), type=DOUBLE)
     kind = expression.type
     if kind.kind == "real" and not kind.single:
         return expression
@@ -52,6 +54,8 @@ def as_kind(expression: Expr, kind: Kind, position: int | None) -> Expr:
     if kind == "real":
         if have in ("integer", "real", "json", "unknown"):
             return as_real(expression)
+        if have == "timestamp" and isinstance(expression, Const):
+            return _mjd(expression)
     elif kind == "text":
         if have == "json":
             return _plain(expression)
@@ -110,15 +114,17 @@ def compared(operator: str, left: Expr, right: Expr, position: int | None) -> Ca
 
 
 def _alike(expression: Expr, other: Expr, position: int | None) -> Expr:
-    """What users write for a value of another type: 1 for true, a text for a time."""
+    """What users write for a value of another type: 1 for true, a text for a time, a time for its MJD."""
     have, want = expression.type.kind, other.type.kind
     if want == "boolean" and isinstance(expression, Const):
         if have == "integer" and expression.value in (0, 1):
-            return Const(bool(expression.value), BOOLEAN)
+            return replace(expression, value=bool(expression.value), type=BOOLEAN)
         if have == "text" and str(expression.value).casefold() in ("true", "false"):
-            return Const(str(expression.value).casefold() == "true", BOOLEAN)
+            return replace(expression, value=str(expression.value).casefold() == "true", type=BOOLEAN)
     if want == "timestamp" and have == "text" and isinstance(expression, Const):
-        return Const(_instant(str(expression.value), position), TIMESTAMP)
+        return replace(expression, value=instant(str(expression.value), position), type=TIMESTAMP)
+    if want in ("integer", "real") and have == "timestamp" and isinstance(expression, Const):
+        return _mjd(expression)
     if have == "json" and want in ("text", "json", "unknown"):
         return _plain(expression)
     if have == "json" and want in ("integer", "real"):
@@ -132,16 +138,33 @@ def _plain(expression: Expr) -> Expr:
     return expression
 
 
-def _instant(written: str, position: int | None) -> str:
+def _mjd(moment: Const) -> Const:
+    """A fixed time as a number: MJD TAI, as all columns of times that are numbers."""
+    from lasair_broker.packets import posix_micros_to_mjd_tai  # few queries need it, and it takes long
+
+    if moment.value is None:
+        return Const(None, DOUBLE)
+    micros = datetime.datetime.fromisoformat(str(moment.value)).timestamp() * 1e6
+    return replace(moment, value=float(posix_micros_to_mjd_tai(micros)), type=DOUBLE)
+
+
+def instant(written: str, position: int | None) -> str:
+    """A time as users write it, in the form of a literal: UTC.
+
+    Raises
+    ------
+    QueryError
+        If it is none.
+    """
     try:
-        instant = datetime.datetime.fromisoformat(written.strip())
-    except ValueError:
+        found = datetime.datetime.fromisoformat(written.strip())
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=datetime.UTC)
+        return found.astimezone(datetime.UTC).isoformat(" ")
+    except (ValueError, OverflowError):
         raise QueryError(
             f"{written!r} is not a time", position, "write it as 2026-03-01 or 2026-03-01T12:00:00"
         ) from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=datetime.UTC)
-    return instant.astimezone(datetime.UTC).isoformat(" ")
 
 
 def parts(expression: Expr) -> list[Expr]:

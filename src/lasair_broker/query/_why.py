@@ -43,7 +43,8 @@ class Condition:
     outcome
         Whether it is true; None if that is unknown, as a value is missing.
     values
-        The columns that it looks at and their values, by the names that the user calls the tables.
+        The columns that it looks at and their values, by the names that the user calls the tables; and the
+        parameters, as :name.
     absent
         The tables that it looks at in which the object has no row; the outcome is then false.
     connective
@@ -215,6 +216,12 @@ def _columns(expression: Expr) -> list[ColumnRef]:
     return list(dict.fromkeys(column for part in parts(expression) for column in _columns(part)))
 
 
+def _literals(expression: Expr) -> list[Const]:
+    if isinstance(expression, Const):
+        return [expression]
+    return [literal for part in parts(expression) for literal in _literals(part)]
+
+
 def _condition(condition: Expr, names: Names, values: Mapping[Expr, Any], absent: set[str]) -> Condition:
     inner = _parts_of(condition, names)
     columns = _columns(condition)
@@ -225,7 +232,8 @@ def _condition(condition: Expr, names: Names, values: Mapping[Expr, Any], absent
     return Condition(
         names.written.get(condition, ""),
         False if without else values[condition],
-        {f"{names.called[c.source]}.{c.name}": values[c] for c in columns if c.source not in absent},
+        {f"{names.called[c.source]}.{c.name}": values[c] for c in columns if c.source not in absent}
+        | {f":{c.parameter}": c.value for c in _literals(condition) if c.parameter},
         without,
         connective,
         tuple(_condition(part, names, values, absent) for part in inner),
