@@ -36,6 +36,9 @@ from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.site.objects import belonging_tables, drawings, panel_tables
 from lasair_broker.web.site.objects.pages import PANELS
 from lasair_broker.web.site.objects.pictures import three_bands
+from lasair_broker.web.transfers import sending
+from lasair_broker.web.transfers import services as transfers
+from lasair_broker.web.transfers.models import Destination
 
 _Context = dict[str, Any]
 _COOKIE = "lasair-observatory"
@@ -198,6 +201,25 @@ def _points(request: HttpRequest, key: str) -> _Context:
     }
 
 
+def _services(request: HttpRequest, key: str) -> _Context:
+    row = state_of(key, ("diaObjectId", "decl"))
+    offers = transfers.offers(request.user, row["diaObjectId"], row["decl"])
+    waited = [offer.newest.pk for offer in offers if offer.newest is not None and offer.newest.under_way]
+    return {"offers": offers, "waited": ",".join(map(str, waited)), "sharing": _sharing(request)}
+
+
+def _send(request: HttpRequest, key: str) -> _Context:
+    number = _number(key)
+    found = [(to, sending.newest(request.user, to, number)) for to in sending.destinations(request.user)]
+    waited = [newest.pk for _, newest in found if newest is not None and newest.under_way]
+    return {
+        "hosts": sending.hosts(),
+        "destinations": found,
+        "systems": Destination.System.choices,
+        "waited": ",".join(map(str, waited)),
+    }
+
+
 def _observability(request: HttpRequest, key: str) -> _Context:
     row = state_of(key, ("ra", "decl"))
     chosen = request.GET.get("site") or request.COOKIES.get(_COOKIE, "")
@@ -231,6 +253,8 @@ _PANELS: dict[str, Callable[[HttpRequest, str], _Context]] = {
     "hits": _hits,
     "filters": _filters,
     "points": _points,
+    "services": _services,
+    "send": _send,
     "observability": _observability,
     "neighbours": panel_tables.neighbours,
     "similar": _similar,
