@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.ipc
 import requests
 
+from lasair_broker.client._elsewhere import Elsewhere
+from lasair_broker.client._elsewhere import part as _part
 from lasair_broker.client._errors import LasairError
 from lasair_broker.client._result import Result
 
@@ -24,7 +25,7 @@ _LONGEST_WAIT = 60.0
 _TRIES = 3
 
 
-class Lasair:
+class Lasair(Elsewhere):
     """A connection to a Lasair.
 
     Parameters
@@ -119,16 +120,26 @@ class Lasair:
         """Objects within `radius` arcseconds of a position (ICRS, degrees), nearest first."""
         return self._table("GET", "cone/", params={"ra": ra, "decl": decl, "radius": radius})
 
-    def query(self, adql: str, *, limit: int | None = None) -> Result:
-        """The result of a query in ADQL."""
-        body: dict[str, Any] = {"adql": adql}
+    def query(
+        self, adql: str, *, limit: int | None = None, values: Mapping[str, Any] | None = None
+    ) -> Result:
+        """The result of a query in ADQL; `values` are for the parameters that it names, as in ``:limit``."""
+        body: dict[str, Any] = {"adql": adql, "values": dict(values or {})}
         if limit is not None:
             body["limit"] = limit
         return self._table("POST", "query/", json=body)
 
-    def submit(self, adql: str, *, name: str = "", limit: int | None = None) -> int:
-        """Have a query in ADQL run in the background, with larger limits; returns its number."""
-        body: dict[str, Any] = {"adql": adql, "name": name}
+    def submit(
+        self,
+        adql: str,
+        *,
+        name: str = "",
+        limit: int | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> int:
+        """Have a query in ADQL run in the background, with larger limits; returns its number. `values` as for
+        `query`."""
+        body: dict[str, Any] = {"adql": adql, "name": name, "values": dict(values or {})}
         if limit is not None:
             body["limit"] = limit
         return int(self._json("POST", "jobs/", json=body)["id"])
@@ -184,7 +195,8 @@ class Lasair:
             address, params = page["next"], {}
 
     def create_filter(self, name: str, adql: str, **more: Any) -> dict[str, Any]:
-        """A new filter; `more` as the API's description has it: description, trigger, renotify, …"""
+        """A new filter; `more` as the API's description has it: description, trigger, renotify,
+        parameters (each with name, type, default, unit, description), …"""
         return self._json("POST", "filters/", json={"name": name, "adql": adql, **more})
 
     def preview_filter(self, filter_id: int, version: int = 1) -> dict[str, Any]:
@@ -322,11 +334,6 @@ class Lasair:
                 raise _error(answer, wait)
             time.sleep(wait)
         raise AssertionError("the last try returns or raises")
-
-
-def _part(value: int | str) -> str:
-    """A part of an address."""
-    return quote(str(value), safe="")
 
 
 def _curve(table: str, columns: Sequence[str] | None) -> dict[str, str]:

@@ -42,6 +42,7 @@ __all__ = [
     "MetricsSettings",
     "PhotometrySettings",
     "SchemaSettings",
+    "SendingSettings",
     "Settings",
     "SettingsError",
     "SiteSettings",
@@ -531,6 +532,19 @@ class PhotometrySettings(_Section):
         return value
 
 
+class SendingSettings(_Section):
+    """TOMs and SkyPortals to which users may send objects."""
+
+    hosts: Texts = Field(
+        (),
+        description="Their hosts, such as fritz.science; one beginning with a dot stands for all below it. "
+        "None: nothing is sent.",
+    )
+    seconds: float = Field(60.0, description="The longest that one answer may take.", gt=0, le=600)
+    megabytes: int = Field(20, description="The largest answer that is taken.", ge=1, le=500)
+    an_hour: int = Field(60, description="So often may a user send to each destination in an hour.", ge=1)
+
+
 class LoggingSettings(_Section):
     """What is logged, and how."""
 
@@ -563,6 +577,7 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = TelemetrySettings()
     site: SiteSettings = SiteSettings()
     photometry: PhotometrySettings = PhotometrySettings()
+    sending: SendingSettings = SendingSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

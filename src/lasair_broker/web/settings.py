@@ -11,6 +11,7 @@ from lasair_broker.web._secret import secret_key
 LASAIR = load()
 LASAIR_SITE = LASAIR.site
 LASAIR_PHOTOMETRY = LASAIR.photometry
+LASAIR_SENDING = LASAIR.sending
 
 SECRET_KEY = secret_key(data_folder())
 DEBUG = False

@@ -21,6 +21,7 @@ from stream_fixtures import ListSource
 from lasair_broker.archive import Archive, open_archive
 from lasair_broker.packets import SchemaStore
 from lasair_broker.packets.simulator import Simulation
+from lasair_broker.query import Parameter
 from lasair_broker.schema import arrow_schema
 from lasair_broker.stream import Pipeline, run, standard_stages
 
@@ -33,15 +34,18 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"(api/v1/)?watchlists/<\w+:list_id>/", "owned"),
     (r"(api/v1/)?watchmaps/<\w+:map_id>/", "owned"),
     (r"(api/v1/)?annotators/<\w+:topic>/", "owned"),
-    (r"api/v1/(comments|photometry|jobs|queries|tags|tokens|removed)/<", "owned"),
+    (r"api/v1/(comments|photometry|jobs|queries|tags|tokens|removed|transfers|destinations)/<", "owned"),
     (r"query/(jobs|saved)/<", "owned"),
-    (r"objects/<object:key>/(comments|points|filters|tags)/<", "owned"),
+    (r"objects/<object:key>/(comments|points|filters|tags|transfers|destinations)/<", "owned"),
     (r"account/(tokens|mails|removed)/<", "owned"),
     (r"(account|api/v1)/collaborations/<", "owned"),
     # What needs somebody, who then sees what is theirs.
     (r"account/", "somebody"),
-    (r"api/v1/(tokens|jobs|tags|removed)/", "somebody"),
+    (r"api/v1/(tokens|jobs|tags|removed|transfers|destinations)/", "somebody"),
+    (r"api/v1/objects/<name:key>/(photometry/fetch|send)/", "somebody"),
+    (r"objects/<object:key>/(fetch|send|watch|destinations)/", "somebody"),
     (r"(watchlists|watchmaps|annotators|filters)/new/$", "somebody"),
+    (r"watchlists/faulty-rows/$", "somebody"),
     (r"query/(jobs|saved/new)/", "somebody"),
     (r"filters/(saved|export|import)/$", "somebody"),
     (r"admin/", "staff"),
@@ -78,7 +82,9 @@ WORDS = {
     "saved": ("share", "rename", "remove"),
     "comments": ("edit", "remove", "restore", "share"),
     "points": ("remove", "restore", "share"),
-    "panels": ("context", "annotations", "comments", "hits", "filters", "points"),
+    "panels": ("context", "annotations", "comments", "hits", "filters", "points", "services", "send"),
+    "watch": ("services", "send"),
+    "destinations": ("test", "remove"),
     "help": ("tour",),
 }
 """What stands for the last word of an address that names what is done."""
@@ -178,6 +184,7 @@ class World:
 
 @pytest.fixture
 def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
+    from lasair_broker.web import parameters
     from lasair_broker.web.accounts.models import User
     from lasair_broker.web.annotators import services as annotators
     from lasair_broker.web.api import tokens
@@ -194,6 +201,7 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
     from lasair_broker.web.queries.models import Job
     from lasair_broker.web.queries.texts import Text
     from lasair_broker.web.tags import services as tags
+    from lasair_broker.web.transfers.models import Destination, Transfer
     from lasair_broker.web.watchlists import services as watchlists
     from lasair_broker.web.watchmaps import services as watchmaps
 
@@ -202,7 +210,8 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
     number = marked.query("SELECT diaObjectId FROM annotations").column(0)[0].as_py()
     owner = people.owner
     group = team(f"{HIDDEN}-team", manager=owner, member=people.member)
-    query = Wording(adql=f"SELECT diaObjectId FROM objects WHERE objectName <> '{HIDDEN}'")
+    said = (Parameter("which", "text", HIDDEN, HIDDEN, HIDDEN),)
+    query = Wording(adql="SELECT diaObjectId FROM objects WHERE objectName <> :which", parameters=said)
     found = filters.create(owner, f"{HIDDEN} filter", query, description=HIDDEN)
     hook = outputs.add(owner, found.pk, "webhook", url=f"https://example.org/{HIDDEN}")
     (wish,) = again.ask(owner, found.pk, again.span_of(60000.0, 60001.0))
@@ -216,9 +225,17 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
     added = photometry.add(
         owner, list(points.numbered([point])), name=HIDDEN, provenance=HIDDEN, diaObjectId=number
     )
-    kept = saved.save(owner, f"{HIDDEN} query", Text(adql=query.adql), description=HIDDEN)
-    job = Job.objects.create(owner=owner, name=HIDDEN, adql=query.adql, most_rows=10)
+    kept = saved.save(owner, f"{HIDDEN} query", Text(adql=query.adql, parameters=said), description=HIDDEN)
+    job = Job.objects.create(
+        owner=owner, name=HIDDEN, adql=query.adql, parameters=parameters.kept(said), most_rows=10
+    )
     tag = tags.keep(owner, number, HIDDEN)
+    destination = Destination.objects.create(
+        owner=owner, name=HIDDEN, system="tom", address=f"https://example.org/{HIDDEN}", token=HIDDEN
+    )
+    transfer = Transfer.objects.create(
+        owner=owner, kind="send", subject=HIDDEN, destination=destination, diaObjectId=number
+    )
     token, _ = tokens.create(owner, HIDDEN)
     assert (found.pk, watchlist.pk, watchmap.pk) == (1, 1, 1)  # whose hits the archive has
     source = marked.light_curve(number).diaSources["diaSourceId"][0].as_py()
@@ -234,6 +251,7 @@ def world(marked: Archive, people: Any, team: Any) -> Iterator[World]:
             "filter_id": found.pk, "output_id": hook.pk, "version": 1, "list_id": watchlist.pk, "cone_id": 1,
             "trigger_id": trigger.pk, "map_id": watchmap.pk, "topic": TOPIC, "comment_id": comment.pk,
             "set_id": added.pk, "query_id": kept.pk, "job_id": job.pk, "tag_id": tag.pk, "token_id": token.pk,
+            "transfer_id": transfer.pk, "destination_id": destination.pk,
             "slug": group.slug, "username": "owner", "key": number, "diaSourceId": source, "ending": "csv",
             "which": "Science", "origin": "IceCube", "event": "nothing", "token": "x", "order": 0,
             "kind": "watchlists", "number": watchlist.pk, "folder": 0, "cell": 0,
@@ -281,7 +299,8 @@ def belongings(owner: Any) -> list[Any]:
     for app, name in (
         ("filters", "Filter"), ("watchlists", "Watchlist"), ("watchmaps", "Watchmap"), ("tags", "Tag"),
         ("annotators", "Annotator"), ("comments", "Comment"), ("photometry", "PhotometrySet"),
-        ("queries", "SavedQuery"), ("queries", "Job"),
+        ("queries", "SavedQuery"), ("queries", "Job"), ("transfers", "Transfer"),
+        ("transfers", "Destination"),
     ):  # fmt: skip
         found += list(apps.get_model(app, name).objects.filter(owner=owner).order_by("pk").values_list())
     for app, name in (

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lasair_broker.web.errors import Invalid
-from lasair_broker.web.photometry.formats import read_file
+from lasair_broker.web.photometry.formats import read_file, read_service
 
 _ATLAS_HEAD = (
     "###MJD          m      dm   uJy   duJy F err chi/N   RA       Dec        x        y     maj  min   phi"
@@ -40,6 +40,12 @@ JD,Flux,Flux Error,Mag,Mag Error,Limit,FWHM,Filter,Quality,Camera
 2457422.5,1.25,0.05,16.21,0.04,17.8,1.5,g,B,bq
 2457423.5,99.99,99.99,99.99,99.99,99.99,1.5,g,G,bq
 """
+IRSA = (
+    "oid,expid,hjd,mjd,mag,magerr,catflags,filtercode,ra,dec,exptime\n"
+    "1,2,2458202.5,58202.25,16.5,0.01,0,zg,10.0,20.0,30\n"
+    "1,2,2458202.5,58203.25,16.6,0.01,32769,zr,10.0,20.0,30\n"
+)
+PANSTARRS = "filterID,obsTime,psfFlux,psfFluxErr,psfQfPerfect\n4,55300.25,1e-4,2e-6,0.99\n1,1,-999,1,0.99\n"
 
 
 def test_atlas() -> None:
@@ -72,6 +78,18 @@ def test_asassn() -> None:
     assert float(found.rows[0][1]["mjd"]) == 57420.0
 
 
+def test_light_curves_of_catalogues() -> None:
+    ztf, panstarrs = read_file(IRSA.encode()), read_file(PANSTARRS.encode())
+    assert (ztf.kind, ztf.left_out, ztf.rows[0][1]["band"]) == ("ZTF light curves at IRSA", 1, "g")
+    assert float(ztf.rows[0][1]["mjd"]) == pytest.approx(58202.25 + 15.0 / 86400.0, abs=1e-9)
+    assert (panstarrs.kind, panstarrs.left_out) == ("Pan-STARRS DR2 detections", 1)
+    assert [panstarrs.rows[0][1][name] for name in ("band", "unit", "scale")] == ["z", "Jy", "tai"]
+    empty = read_service(IRSA.splitlines()[0].encode())
+    assert empty is not None
+    assert empty.rows == []
+    assert read_service(b"mjd,band,value,error,unit\n") is None
+
+
 def test_our_own_columns_as_before() -> None:
     found = read_file(b"mjd,band,value,error,unit\n60321.25,r,19.82,0.05,mag(AB)\n")
     assert (found.kind, found.left_out, found.rows[0][1]["band"]) == ("", 0, "r")
@@ -89,6 +107,9 @@ def test_our_own_columns_as_before() -> None:
         (ATLAS.splitlines()[0], "no points"),
         ("\n".join(ZTF.splitlines()[:3] + ZTF.splitlines()[-1:]), "only 1 that it marks"),
         (ASASSN + "1,2\n", "line 7.*2 values"),
+        (IRSA.replace(",exptime", ""), "no column exptime"),
+        (IRSA.replace(",0,zg", ",x,zg"), "line 2.*cannot be read"),
+        (PANSTARRS + "1,2\n", "line 4.*2 values"),
         ("JD,Flux\n1,2\n", "is no column"),
     ],
 )
@@ -97,9 +118,10 @@ def test_what_is_wrong_is_told(text: str, told: str) -> None:
         read_file(text.encode())
 
 
-@given(st.text(max_size=300) | st.binary(max_size=300).map(lambda b: b.decode("latin-1")), st.integers(0, 2))
+@given(st.text(max_size=300) | st.binary(max_size=300).map(lambda b: b.decode("latin-1")), st.integers(0, 4))
 def test_any_text_is_read_or_refused(text: str, which: int) -> None:
-    head = (ATLAS.splitlines()[0], "\n".join(ZTF.splitlines()[:3]), ASASSN.splitlines()[1])[which]
+    head = (ATLAS.splitlines()[0], "\n".join(ZTF.splitlines()[:3]), ASASSN.splitlines()[1],
+            IRSA.splitlines()[0], PANSTARRS.splitlines()[0])[which]  # fmt: skip
     try:
         found = read_file(f"{head}\n{text}".encode(errors="replace"))
     except Invalid:

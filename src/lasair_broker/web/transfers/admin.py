@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from lasair_broker.web._admin import ModelAdmin
-from lasair_broker.web.transfers.models import Transfer
+from lasair_broker.web.transfers.models import Destination, Transfer
 
 
 @admin.register(Transfer)
@@ -17,4 +17,15 @@ class TransferAdmin(ModelAdmin[Transfer]):
     list_select_related = ("owner",)
     search_fields = ("owner__username", "diaObjectId")
     exclude = ("state",)
-    raw_id_fields = ("owner", "photometry")
+    raw_id_fields = ("owner",)
+
+
+@admin.register(Destination)
+class DestinationAdmin(ModelAdmin[Destination]):
+    """Where people send objects; tokens are not shown."""
+
+    list_display = ("name", "owner", "system", "address", "created")
+    list_filter = ("system",)
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username", "address")
+    raw_id_fields = ("owner",)

@@ -13,13 +13,15 @@ from django.utils import timezone
 
 from lasair_broker.settings import PhotometrySettings
 from lasair_broker.telemetry import span
+from lasair_broker.web import errors
 from lasair_broker.web.accounts.models import Collaboration
-from lasair_broker.web.errors import Invalid, NotAllowed
 from lasair_broker.web.photometry import services as photometry
 from lasair_broker.web.photometry.models import PhotometrySet
 from lasair_broker.web.queries.models import Phase
 from lasair_broker.web.sharing import share
-from lasair_broker.web.transfers.models import Transfer
+from lasair_broker.web.transfers.destinations import RefusedError
+from lasair_broker.web.transfers.models import Kind, Transfer
+from lasair_broker.web.transfers.posting import posted
 from lasair_broker.web.transfers.surveys import SERVICES, Found, Later, Place, Service, ServiceError, allowed
 
 _log = structlog.get_logger(__name__)
@@ -45,14 +47,14 @@ def run(transfer_id: int) -> None:
         _abandon(Transfer.objects.filter(pk=transfer_id, phase=Phase.ABORTED).first())
         return
     Transfer.objects.filter(pk=transfer_id, started=None).update(started=now)
-    transfer = Transfer.objects.select_related("owner").get(pk=transfer_id)
+    transfer = Transfer.objects.select_related("owner", "destination").get(pk=transfer_id)
     with span("transfer", {"lasair.transfer": transfer_id, "lasair.subject": transfer.subject}, "consumer"):
         try:
             _step(transfer)
         except _Stop:
             _end(transfer_id, Phase.ABORTED)
             _abandon(Transfer.objects.filter(pk=transfer_id).first())
-        except (ServiceError, Invalid, NotAllowed) as error:
+        except (ServiceError, RefusedError, errors.ServiceError) as error:
             _log.info("a transfer failed", transfer=transfer_id, subject=transfer.subject, reason=str(error))
             _end(transfer_id, Phase.ERROR, error=str(error))
         except Exception:
@@ -73,6 +75,10 @@ def look_after(now: datetime | None = None) -> None:
 
 
 def _step(transfer: Transfer) -> None:
+    if transfer.kind != Kind.FETCH:
+        if not _end(transfer.pk, Phase.COMPLETED, **posted(transfer)):
+            raise _Stop
+        return
     service = allowed(_settings()).get(transfer.subject)
     if service is None:
         raise ServiceError("the operator of this site has switched this service off")

@@ -1,4 +1,4 @@
-"""Photometry that is fetched from services of other surveys."""
+"""What goes between the site and other servers: photometry that is fetched, objects that are sent."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from lasair_broker.web.transfers.models import Transfer
 
 
 class TransferOut(serializers.ModelSerializer[Transfer]):
-    """Something that is fetched in the background; `phase` is one of UWS' words."""
+    """Something that is fetched or sent in the background; `phase` is one of UWS' words."""
 
-    diaObjectId = serializers.CharField()
+    diaObjectId = serializers.CharField(allow_null=True)
+    destination = serializers.IntegerField(source="destination_id", allow_null=True)
     photometry = serializers.IntegerField(
         source="photometry_id", allow_null=True, help_text="Number of the set with the points."
     )
@@ -32,7 +33,7 @@ class TransferOut(serializers.ModelSerializer[Transfer]):
         model = Transfer
         fields: ClassVar[list[str]] = [
             "id", "kind", "subject", "diaObjectId", "phase", "progress", "created", "started", "ended",
-            "count", "left_out", "photometry", "error",
+            "count", "left_out", "photometry", "destination", "link", "error",
         ]  # fmt: skip
 
 
@@ -91,13 +92,13 @@ class FetchView(APIView):
 
 
 class TransfersView(APIView):
-    """What is fetched in the background."""
+    """What is fetched and sent in the background."""
 
     permission_classes = (LoggedIn,)
 
     @described(
         response=paged(TransferOut),
-        summary="What you had fetched in the background, newest first",
+        summary="What you had fetched or sent in the background, newest first",
         parameters=[*PAGING, parameter("phase", str, f"Only these: {', '.join(Phase.values)}.")],
     )
     def get(self, request: Request) -> Response:
@@ -108,20 +109,22 @@ class TransfersView(APIView):
 
 
 class TransferView(APIView):
-    """Something that is fetched in the background."""
+    """Something that is fetched or sent in the background."""
 
     permission_classes = (LoggedIn,)
 
-    @described(response=TransferOut, summary="How far something is that is fetched, and what came of it")
+    @described(
+        response=TransferOut, summary="How far something is that is fetched or sent, and what came of it"
+    )
     def get(self, request: Request, transfer_id: int) -> Response:
         return Response(TransferOut(services.visible(request.user, transfer_id)).data)
 
 
 class TransferCancelView(APIView):
-    """Stop what is fetched."""
+    """Stop what is fetched or sent."""
 
     permission_classes = (LoggedIn,)
 
-    @described(response=TransferOut, summary="Stop what is fetched in the background")
+    @described(response=TransferOut, summary="Stop what is fetched or sent in the background")
     def post(self, request: Request, transfer_id: int) -> Response:
         return Response(TransferOut(services.cancel(person(request), transfer_id)).data)

@@ -25,6 +25,7 @@ PANELS = (
     ("filters", "Filters"),
     ("points", "Your photometry"),
     ("services", "Photometry of other surveys"),
+    ("send", "Send it to a TOM or SkyPortal"),
     ("observability", "Observing it tonight"),
     ("neighbours", "Neighbours"),
     ("similar", "Similar objects"),

@@ -13,6 +13,7 @@ from lasair_broker.web.site.objects import (
     pages,
     panels,
     pictures,
+    sending,
     solar_system,
     tagging,
 )
@@ -50,7 +51,14 @@ urlpatterns = [
     path(f"{_OBJECT}points/", actions.points, name="points"),
     path(f"{_OBJECT}points/<int:set_id>/<slug:what>/", actions.change_points, name="change-points"),
     path(f"{_OBJECT}fetch/", fetching.fetch, name="fetch"),
-    path(f"{_OBJECT}fetch/watch/", fetching.watch, name="watch-services"),
+    path(f"{_OBJECT}watch/<slug:name>/", fetching.watch, name="watch"),
+    path(f"{_OBJECT}send/", sending.send, name="send"),
+    path(f"{_OBJECT}destinations/", sending.add, name="destinations"),
+    path(
+        f"{_OBJECT}destinations/<int:destination_id>/<slug:what>/",
+        sending.change,
+        name="change-destination",
+    ),
     path(f"{_OBJECT}transfers/<int:transfer_id>/cancel/", fetching.cancel, name="cancel-transfer"),
     path("ssobjects/<object:key>/", solar_system.page, name="ss-object"),
 ]
