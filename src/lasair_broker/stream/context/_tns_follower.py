@@ -5,9 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import structlog
 from lasair_broker.context import ContextError, TnsBot, TnsListMissingError, lists_due, update_tns
 from lasair_broker.context.catalogues import CatalogueError
 
+from .._follower import Follower
 from ._standing import Standing
 
 __all__ = ["TnsFollower"]
@@ -26,8 +25,8 @@ _FOLLOWED = "tns_followed.json"
 _RETRY_SECONDS = 600.0
 
 
-class TnsFollower:
-    """A thread that keeps the list of TNS up to date. Of several processes with the same folder one does it.
+class TnsFollower(Follower):
+    """Keeps the list of TNS up to date. Of several processes with the same folder one does it.
 
     Parameters
     ----------
@@ -44,6 +43,7 @@ class TnsFollower:
     """
 
     name = "tns lists"
+    thread_name = "lasair-tns"
 
     def __init__(
         self,
@@ -54,21 +54,11 @@ class TnsFollower:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        super().__init__()
         self._folder, self._address, self._bot = catalogues, address, bot
         self._every = every_seconds
         self._now = now
-        self._stop = threading.Event()
         self.standing = Standing("ok")
-
-    @contextmanager
-    def running(self) -> Iterator[TnsFollower]:
-        """Followed within."""
-        thread = threading.Thread(target=self._run, name="lasair-tns", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._stop.set()  # a list that is being fetched is fetched anew by the next process
 
     def look(self) -> bool:
         """Fetch the lists that are due; whether all could be. Never raises for what TNS or the net do."""
@@ -116,7 +106,5 @@ class TnsFollower:
         beside.write_text(json.dumps({"known_until": until.isoformat()}))
         os.replace(beside, self._folder / _FOLLOWED)  # noqa: PTH105 - Path.replace would do the same
 
-    def _run(self) -> None:
-        wait = 0.0
-        while not self._stop.wait(wait):
-            wait = self._every if self.look() else min(self._every, _RETRY_SECONDS)
+    def _take(self) -> float:
+        return self._every if self.look() else min(self._every, _RETRY_SECONDS)

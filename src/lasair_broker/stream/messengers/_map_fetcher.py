@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from lasair_broker.context.events import VERSIONS, EventError, MapSource, attach_map, fetch_map, missing_maps
+
+from .._follower import Follower
 
 __all__ = ["MapFetcher"]
 
@@ -31,9 +31,8 @@ class _Tried:
     again: float
 
 
-class MapFetcher:
-    """Gets missing maps in a thread of its own; each becomes part of its event, which is then new to the
-    stream.
+class MapFetcher(Follower):
+    """Gets missing maps; each becomes part of its event, which is then new to the stream.
 
     Parameters
     ----------
@@ -45,23 +44,15 @@ class MapFetcher:
         Seconds, steadily increasing.
     """
 
+    thread_name = "lasair-maps"
+
     def __init__(
         self, folder: Path, source: MapSource, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        super().__init__()
         self._folder, self._source, self._clock = folder, source, clock
-        self._stop = threading.Event()
         self._tried: dict[str, _Tried] = {}
         self.fetched = 0
-
-    @contextmanager
-    def running(self) -> Iterator[MapFetcher]:
-        """Fetching within."""
-        thread = threading.Thread(target=self._run, name="lasair-maps", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._stop.set()  # a map that is being fetched is fetched anew by the next process
 
     def look(self) -> int:
         """Try for all maps that are missing and due; how many came. Never raises for what others send."""
@@ -92,6 +83,6 @@ class MapFetcher:
         _log.info("a map was fetched", address=address, notices=notices)
         return True
 
-    def _run(self) -> None:
-        while not self._stop.wait(_LOOK_SECONDS):
-            self.look()
+    def _take(self) -> float:
+        self.look()
+        return _LOOK_SECONDS

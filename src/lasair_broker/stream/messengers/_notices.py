@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -12,6 +10,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from lasair_broker.context.events import EventError, EventFile, read_notice, take_in
+
+from .._follower import Follower
 
 __all__ = ["NoticeFollower"]
 
@@ -23,8 +23,8 @@ _RETRY_SECONDS = 30.0
 _SHOWN = 200
 
 
-class NoticeFollower:
-    """Takes events in as they are announced, in a thread of its own.
+class NoticeFollower(Follower):
+    """Takes events in as they are announced.
 
     What cannot be read is told in the log with its place and left out: a mission that changes its notices
     stops nobody else. Offsets are committed after what was read is stored, so that nothing is lost; a notice
@@ -42,6 +42,9 @@ class NoticeFollower:
         Whether tests are taken in, too.
     """
 
+    thread_name = "lasair-notices"
+    awaited = True  # the consumer leaves its group
+
     def __init__(
         self,
         folder: Path,
@@ -50,6 +53,7 @@ class NoticeFollower:
         *,
         tests: bool = False,
     ) -> None:
+        super().__init__()
         self._folder = folder
         self._configuration = {
             "auto.offset.reset": "latest",
@@ -58,28 +62,16 @@ class NoticeFollower:
         }
         self._topics = list(topics)
         self._tests = tests
-        self._stop = threading.Event()
         self.taken = 0
         self.refused = 0
 
-    @contextmanager
-    def running(self) -> Iterator[NoticeFollower]:
-        """Started within, stopped afterwards."""
-        thread = threading.Thread(target=self._follow, name="lasair-notices", daemon=True)
-        thread.start()
+    def _take(self) -> float:
         try:
-            yield self
-        finally:
-            self._stop.set()
-            thread.join()
-
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self.follow(self._stop.is_set)
-            except (KafkaException, EventError, OSError) as error:
-                _log.error("notices are not followed; it is tried again", reason=str(error))
-                self._stop.wait(_RETRY_SECONDS)
+            self.follow(self._stop.is_set)
+        except (KafkaException, EventError, OSError) as error:
+            _log.error("notices are not followed; it is tried again", reason=str(error))
+            return _RETRY_SECONDS
+        return 0.0
 
     def follow(self, ended: Callable[[], bool]) -> None:
         """Take in what comes until `ended` says so.
