@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -15,9 +15,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lasair_broker.web.accounts import services
-from lasair_broker.web.accounts.models import Collaboration, Membership, Role, User
+from lasair_broker.web.accounts.models import Collaboration, Membership, Role
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column, Table
 
 _OWN = (
@@ -59,7 +60,7 @@ class MemberForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest) -> HttpResponse:
     """One's collaborations, and others that may be known of; POST founds one."""
-    user = _person(request)
+    user = person(request)
     form = CollaborationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -118,7 +119,7 @@ def admit(request: HttpRequest, slug: str) -> HttpResponse:
     form = MemberForm(request.POST)
     if form.is_valid():
         try:
-            services.set_member(_person(request), slug, **form.cleaned_data)
+            services.set_member(person(request), slug, **form.cleaned_data)
         except Invalid as error:
             _tell(form, error)
         except NotFound as error:
@@ -133,7 +134,7 @@ def admit(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def change(request: HttpRequest, slug: str, username: str) -> HttpResponse:
     """Change a member's role, or, with `remove`, remove the member; anybody may leave."""
-    user = _person(request)
+    user = person(request)
     try:
         if "remove" in request.POST:
             services.remove_member(user, slug, username)
@@ -148,7 +149,7 @@ def change(request: HttpRequest, slug: str, username: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, slug: str, form: MemberForm) -> HttpResponse:
-    user = _person(request)
+    user = person(request)
     found = Collaboration.objects.visible_to(user).filter(slug=slug).first()
     if found is None:
         raise NotFound(f"there is no collaboration {slug}")
@@ -164,7 +165,7 @@ def _page(request: HttpRequest, slug: str, form: MemberForm) -> HttpResponse:
 
 
 def _members(request: HttpRequest, found: Collaboration, *, manages: bool) -> Table:
-    user = _person(request)
+    user = person(request)
 
     def made(members: Sequence[Membership]) -> list[dict[str, Any]]:
         return [
@@ -214,7 +215,3 @@ def _own(memberships: Sequence[Membership]) -> list[dict[str, Any]]:
 def _tell(form: forms.Form, error: Invalid) -> None:
     for name, fault in error.faults.items():
         form.add_error(name if name in form.fields else None, fault)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

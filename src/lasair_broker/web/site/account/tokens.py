@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import cast
 
 from django import forms
 from django.contrib import messages
@@ -15,11 +14,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api import tokens
 from lasair_broker.web.api.models import ApiToken, Scope
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.site.contents import StoredRows, shown
+from lasair_broker.web.site.people import person
 from lasair_broker.web.site.tables import Column
 
 _MADE = "token that was made"
@@ -65,14 +64,14 @@ def index(request: HttpRequest) -> HttpResponse:
         expires = timezone.now() + timedelta(days=days) if days else None
         try:
             made, text = tokens.create(
-                _person(request), form.cleaned_data["name"], form.cleaned_data["scopes"], expires
+                person(request), form.cleaned_data["name"], form.cleaned_data["scopes"], expires
             )
         except Invalid as error:
             for name, fault in error.faults.items():
                 form.add_error(name if name in form.fields else None, fault)
         else:
             return _told_once(request, made, text)
-    held = ApiToken.objects.filter(user=_person(request))
+    held = ApiToken.objects.filter(user=person(request))
     table = shown(
         request,
         "tokens",
@@ -94,7 +93,7 @@ def rotate(request: HttpRequest, token_id: int) -> HttpResponse:
         return _asked(
             request, token_id, "Renew", "Programs that use it are refused until they have the new text."
         )
-    return _told_once(request, *tokens.rotate(_person(request), token_id))
+    return _told_once(request, *tokens.rotate(person(request), token_id))
 
 
 @login_required
@@ -109,14 +108,14 @@ def end(request: HttpRequest, token_id: int) -> HttpResponse:
             "Programs that use it are refused from then on. It cannot be had back, so that nobody who found "
             "it comes in again; make a new one if you need one.",
         )
-    tokens.remove(_person(request), token_id)
+    tokens.remove(person(request), token_id)
     messages.success(request, "The token is ended: programs that use it are refused from now on.")
     return redirect("account:tokens")
 
 
 def _asked(request: HttpRequest, token_id: int, what: str, text: str) -> HttpResponse:
     """The page that asks whether that is meant."""
-    found = ApiToken.objects.filter(user=_person(request), pk=token_id).first()
+    found = ApiToken.objects.filter(user=person(request), pk=token_id).first()
     if found is None:
         raise NotFound(f"you have no token {token_id}")
     context = {
@@ -132,7 +131,3 @@ def _told_once(request: HttpRequest, made: ApiToken, text: str) -> HttpResponse:
     """Let the page of tokens show the text once: loading it anew makes no second token."""
     request.session[_MADE] = {"name": made.name, "text": text}
     return redirect("account:tokens")
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
