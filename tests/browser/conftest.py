@@ -25,7 +25,8 @@ from lasair_broker.context import ContextLoader
 from lasair_broker.context.catalogues import add_catalogue, read_description
 from lasair_broker.packets import SchemaStore
 from lasair_broker.packets.simulator import Simulation
-from lasair_broker.stream import Pipeline, run, standard_stages
+from lasair_broker.stream import Pipeline, SubscriptionFile, run, standard_stages
+from lasair_broker.stream.filters import FilterStage
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stream"))  # for `stream_fixtures`
 from stream_fixtures import ListSource
@@ -48,6 +49,11 @@ _FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+_WISHES = """
+filters:
+  - {id: 900, name: of the night, adql: SELECT diaObjectId FROM objects WHERE nDiaSources > 1}
+"""
+"""Its hits are there when the site begins, and nobody's until a test makes a filter of this number."""
 _SIGN_IN = """
 import sys
 from lasair_broker.web import migrate
@@ -89,7 +95,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, inbox: Inbox) -> Iterator[Sit
     values = [bytes(value) for part in simulation.alerts() for value in part.values]
     with open_archive(folder) as archive:
         stages = standard_stages(catalogues=ContextLoader(catalogues))
-        run(ListSource(values, 200), Pipeline(SchemaStore(), stages), archive)
+        wishes = folder.with_name("wishes.yaml")
+        wishes.write_text(_WISHES)
+        filters = FilterStage(archive, SubscriptionFile(wishes))
+        run(ListSource(values, 200), Pipeline(SchemaStore(), stages), archive, commit_stages=[filters])
     environment = {
         **os.environ,
         "LASAIR_ARCHIVE__URL": str(folder),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +124,48 @@ def test_what_is_wrong_is_said_where_it_is(
     expect(page.get_by_label("Name", exact=True)).to_have_value("Wrong")
 
 
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_a_filter_with_a_parameter(
+    new_page: Callable[..., Page],
+    signed_in: Callable[..., Page],
+    axe: Callable[..., None],
+    fits: Callable[[Page], None],
+    phone: bool,
+) -> None:
+    page = begun(signed_in(new_page(phone=phone, dark=phone), "ann"), f"Parameter {phone}")
+    write(page, QUERY.format(flux=":limit"))
+    value = page.get_by_label("Value of :limit")
+    expect(value).to_be_visible()
+    expect(page.get_by_label("Type of :limit")).to_have_value("number")
+    expect(page.locator("[data-told]")).to_contain_text("the parameter :limit has no value")
+    value.fill("bright")
+    expect(page.locator("[data-told]")).to_contain_text("is a number, which 'bright' is not")
+    value.fill("40000")
+    page.get_by_label("Unit of :limit").fill("nJy")
+    page.get_by_label("What :limit is").fill("the faintest")
+    expect(page.locator("[data-told]")).to_be_empty()
+    expect(page.locator("#trial").get_by_text("Hits a night")).to_be_visible()
+    axe(page)
+    fits(page)
+    page.get_by_role("tab", name="Form").click()
+    where = page.get_by_label("Value 1 for latest_psfFlux")
+    expect(where).to_have_value(":limit")
+    page.get_by_role("button", name="The condition on nDiaSources as parameter").click()
+    expect(page.get_by_label("Value of :nDiaSources")).to_have_value("1")
+    expect(page.get_by_label("Unit of :limit")).to_have_value("nJy")
+    axe(page)
+    page.get_by_role("button", name="The condition on nDiaSources as value").click()
+    expect(page.get_by_label("Value of :nDiaSources")).to_have_count(0)
+    page.get_by_role("button", name="Save as a draft").click()
+    page.get_by_role("tab", name="Query and versions").click()
+    expect(page.locator(".query-text").first).to_contain_text(":limit number = 40000 nJy: the faintest")
+    page.get_by_role("link", name="Edit", exact=True).click()
+    page.get_by_label("Value of :limit").fill("50000")
+    page.get_by_role("button", name="Save as a draft").click()
+    page.get_by_role("tab", name="Query and versions").click()
+    expect(page.locator(".diff-added").first).to_contain_text("50000")
+
+
 def test_going_through_results_by_keys(page: Page, signed_in: Callable[..., Page]) -> None:
     saved(signed_in(page, "ann"), "Keys", 300.0)
     page.get_by_role("button", name="In the archive now").click()
@@ -213,6 +258,60 @@ def test_outputs(page: Page, signed_in: Callable[..., Page]) -> None:
     expect(page.locator("#outputs .state").first).to_have_text("off")
     page.get_by_role("link", name="Log").click()
     expect(page.get_by_role("row")).to_have_count(2)
+
+
+OF_THE_NIGHT = """
+from lasair_broker.web import migrate
+migrate()
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.filters import outputs, services
+from lasair_broker.web.filters.models import Filter
+from lasair_broker.web.filters.wording import Wording
+ann = User.objects.get(username="ann")
+Filter.objects.create(pk=900, owner=ann, name="Of the night", topic="of-the-night")
+services.save_version(ann, 900, Wording(adql="SELECT diaObjectId FROM objects WHERE nDiaSources > 1"))
+outputs.add(ann, 900, "webhook", url="https://localhost:1/hook")
+"""
+
+
+def test_hits_are_sent_again(
+    new_page: Callable[..., Page],
+    signed_in: Callable[..., Page],
+    axe: Callable[..., None],
+    fits: Callable[[Page], None],
+    site: Site,
+) -> None:
+    page = signed_in(new_page(), "ann")
+    subprocess.run([sys.executable, "-c", OF_THE_NIGHT], env=site.environment, check=True, timeout=120)
+    hits = site.lasair("filter", "hits", "900", "--json", "--limit", "10000", "--user", "ann").splitlines()
+    first = json.loads(hits[0])
+    page.goto("/filters/900/#outputs")
+    page.get_by_role("tab", name="Outputs").click()
+    page.get_by_role("link", name="Log").click()
+    part = page.locator("#send-again")
+    part.get_by_role("button", name="Count them").click()
+    expect(part.get_by_role("alert")).to_contain_text("give the beginning")
+    part.get_by_label("Found since (UTC)").fill("2020-01-01T00:00:00")
+    part.get_by_label("Until (UTC)").fill("2020-01-02T00:00:00")
+    part.get_by_role("button", name="Count them").click()
+    expect(part.get_by_role("status")).to_have_text("The filter had no hits in that time.")
+    axe(page)
+    part.get_by_label("Found since (UTC)").fill("")
+    part.get_by_label("Until (UTC)").fill("")
+    part.get_by_label("or after the hit").fill(f"{first['committedMjdTai']!r}/{first['hitId']}")
+    part.get_by_role("button", name="Count them").click()
+    expect(part.get_by_role("status")).to_contain_text(f"{len(hits) - 1:,} hit".replace(",", "\N{NARROW NO-BREAK SPACE}"))
+    fits(page)
+    part.get_by_role("button", name=re.compile(r"^Send .* again$")).click()
+    expect(part.get_by_text("asked for by ann")).to_contain_text("goes on")
+    phone = signed_in(new_page(dark=True, phone=True), "ann")
+    phone.goto(page.url)
+    expect(phone.locator("#send-again").get_by_text("asked for by ann")).to_be_visible()
+    axe(phone)
+    fits(phone)
+    part.get_by_role("button", name="Stop").click()
+    expect(part.get_by_text("asked for by ann")).to_contain_text("ended")
+    expect(part.get_by_role("button", name="Stop")).to_have_count(0)
 
 
 def test_why_not(page: Page, signed_in: Callable[..., Page]) -> None:

@@ -168,6 +168,7 @@ def test_a_parameter_without_a_value_is_told_in_its_place() -> None:
         ("a", "number", "20", "is a number, which '20' is not"),
         ("a", "number", float("nan"), "is a number"),
         ("a", "number", 2**63, "larger than 64 bits"),
+        ("a", "number", 10**400, "larger than 64 bits"),
         ("a", "boolean", 1, "is true or false"),
         ("a", "text", "x\0", "is a text"),
         ("a", "text", "\ud800", "is a text"),

@@ -24,6 +24,7 @@ from ._filter_wording import (
 from ._format import number
 from ._lists import Visibility, VisibilityArgument, YesOption, collaboration_of, confirm
 from ._user import UserOption, acting
+from ._values import SetOption
 
 if TYPE_CHECKING:
     from lasair_broker.web.filters.models import Filter, FilterVersion
@@ -50,6 +51,7 @@ def create(
     conditions: ConditionsOption = None,
     trigger: TriggerOption = None,
     renotify: RenotifyOption = None,
+    values: SetOption = None,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     comment: CommentOption = "",
     user: UserOption = None,
@@ -57,9 +59,12 @@ def create(
 ) -> None:
     """Make a private filter. Its checked query is version 1, a draft: preview it, then activate it."""
     with acting(user, archive) as me:
+        from lasair_broker.web.catalogue import catalogue_for
         from lasair_broker.web.filters import services
 
-        words = wording(None, adql, selected, tables, conditions, trigger, renotify)
+        words = wording(
+            None, adql, selected, tables, conditions, trigger, renotify, values, lambda: catalogue_for(me)
+        )
         made = services.create(me, name, words, description=description, comment=comment)
     console.print(f"filter {made.pk} made; see what it would find: lasair filter preview {made.pk}")
 
@@ -73,6 +78,7 @@ def edit(
     conditions: ConditionsOption = None,
     trigger: TriggerOption = None,
     renotify: RenotifyOption = None,
+    values: SetOption = None,
     name: Annotated[str | None, typer.Option(help="A new name; the topic stays.")] = None,
     description: Annotated[str | None, typer.Option(help="A new description.")] = None,
     comment: CommentOption = "",
@@ -81,14 +87,26 @@ def edit(
 ) -> None:
     """Write a new version, a draft; what is not given stays as in the newest. What runs goes on running."""
     with acting(user, archive) as me:
-        from lasair_broker.web.filters import services
+        from lasair_broker.web.catalogue import catalogue_for
+        from lasair_broker.web.filters import services, trying
         from lasair_broker.web.filters.wording import wording_of
 
         if name is not None or description is not None:
             services.describe(me, filter_id, name=name, description=description)
         versions = services.visible_versions(me, filter_id)
         before = wording_of(versions[-1]) if versions else None
-        words = wording(before, adql, selected, tables, conditions, trigger, renotify)
+        owner = trying.owner_of(me, filter_id)
+        words = wording(
+            before,
+            adql,
+            selected,
+            tables,
+            conditions,
+            trigger,
+            renotify,
+            values,
+            lambda: catalogue_for(owner, me),
+        )
         version = services.save_version(me, filter_id, words, comment=comment)
     console.print(f"filter {filter_id} version {version.number}: {version.get_state_display()}")
 

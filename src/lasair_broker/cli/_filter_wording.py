@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ._lists import given
+from ._values import values_of
 
 if TYPE_CHECKING:
+    from lasair_broker.query import Catalogue
     from lasair_broker.web.filters.wording import Wording
 
 __all__ = [
@@ -72,8 +75,12 @@ def wording(
     conditions: str | None,
     trigger: Trigger | None,
     renotify: str | None,
+    values: Sequence[str] | None,
+    catalogue: Callable[[], Catalogue],
 ) -> Wording:
     """The wording that the options ask for; what is not given is as before.
+
+    `values` are for the parameters that the query names, `catalogue` tells what its owner may read.
 
     Raises
     ------
@@ -94,7 +101,24 @@ def wording(
         raise typer.BadParameter("give --query, or --selected, --tables and --conditions")
     if trigger is not None:
         words = replace(words, trigger=trigger.value)
-    return words if renotify is None else replace(words, **_rule(renotify))
+    if renotify is not None:
+        words = replace(words, **_rule(renotify))
+    return _with_values(words, values_of(values), catalogue())
+
+
+def _with_values(words: Wording, values: Mapping[str, str], catalogue: Catalogue) -> Wording:
+    """With the parameters that the query names: as they were, but for `values`."""
+    from lasair_broker.query import QueryError, filled, parameters_of
+
+    query = words.adql or (words.selected, words.tables, words.conditions)
+    try:
+        named = {each.name.casefold() for each in parameters_of(query, catalogue)}
+        before = [each for each in words.parameters if each.name.casefold() in named]
+        return replace(words, parameters=filled(query, catalogue, before, values))
+    except QueryError as error:
+        if error.field == "parameters":
+            raise typer.BadParameter(str(error)) from None
+        return words  # what is wrong with the query is told when it is saved
 
 
 def _text(adql: str) -> str:

@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lasair_broker.query import ARCHIVE, QueryError, parse
+from lasair_broker.query import ARCHIVE, QueryError, filled, parse
 
 from ._context import ArchiveOption, console, errors, fail, opened
+from ._values import SetOption, values_of
 
 __all__ = ["run_query", "show_rows"]
 
@@ -39,6 +40,7 @@ class Format(StrEnum):
 def run_query(
     sql: Annotated[str, typer.Argument(help="A SELECT statement in ADQL; - reads it from standard input.")],
     archive: ArchiveOption = None,
+    values: SetOption = None,
     output_format: Annotated[
         Format | None,
         typer.Option("--format", "-f", help="Default: by the ending of --output, else a table."),
@@ -55,7 +57,7 @@ def run_query(
         raise fail("Parquet is not for a terminal", "Name a file: --output FILE.parquet")
     text = sys.stdin.read() if sql == "-" else sql
     try:
-        query = parse(text, ARCHIVE)
+        query = parse(text, ARCHIVE, filled(text, ARCHIVE, values=values_of(values)))
     except QueryError as error:
         errors.print(escape(error.pointed(text)), highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

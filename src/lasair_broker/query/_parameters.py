@@ -94,7 +94,7 @@ class Parameter:
     def _check(self, value: ParameterValue) -> None:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         match self.type:
-            case "number" if not numeric or not math.isfinite(value):
+            case "number" if not numeric or (isinstance(value, float) and not math.isfinite(value)):
                 raise _wrong(f"the parameter :{self.name} is a number, which {_shown(value)} is not")
             case "number" if isinstance(value, int) and abs(value) >= 2**63:
                 raise _wrong(f"the parameter :{self.name} is larger than 64 bits", "write it as 1e20")

@@ -16,7 +16,13 @@ from ._signals import stop_on_signals
 from ._simulated import SimulatorSource
 from ._source import Partition, Positions, Source, SourceError, Taken
 from ._stages import renewal_stages, standard_stages
-from ._subscription_file import SubscriptionFile, SubscriptionFileError, WrittenFilter, WrittenRenotify
+from ._subscription_file import (
+    SubscriptionFile,
+    SubscriptionFileError,
+    WrittenFilter,
+    WrittenParameter,
+    WrittenRenotify,
+)
 from ._subscriptions import (
     ActiveFilter,
     ActiveFilters,
@@ -66,6 +72,7 @@ __all__ = [
     "Taken",
     "TriggeredBy",
     "WrittenFilter",
+    "WrittenParameter",
     "WrittenRenotify",
     "failing_parts",
     "match_partners",

@@ -11,7 +11,9 @@
         name: in my list
         selected: objects.diaObjectId, watchlist_hits.arcsec      # Lasair's form
         tables: objects, watchlist:1
-        conditions: objects.nDiaSources > 3
+        conditions: objects.nDiaSources > :least
+        parameters:                # values that the query names
+          - {name: least, type: number, default: 3}    # or text, boolean, moment; with unit, description
     watchlists:
       - {id: 1, file: blazars.csv, radius: 5}          # arcseconds, for rows without one
     watchmaps:
@@ -23,24 +25,42 @@ read before stays in force, and the log says why. Whoever writes the file may re
 
 from __future__ import annotations
 
+import datetime
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
 import structlog
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 
-from lasair_broker.query import ARCHIVE, Query, QueryError, parse, triple
+from lasair_broker.query import ARCHIVE, Parameter, ParameterType, Query, QueryError, parse, triple
 from lasair_broker.schema import arrow_schema
 from lasair_broker.sky import Moc, MocError, UploadError, WatchlistIndex, WatchmapIndex, read_watchlist
 
 from ._subscriptions import ActiveFilter, ActiveFilters, ActiveLists, FilterRun, Renotify, TriggeredBy
 
-__all__ = ["SubscriptionFile", "SubscriptionFileError", "WrittenFilter", "WrittenRenotify"]
+__all__ = [
+    "SubscriptionFile",
+    "SubscriptionFileError",
+    "WrittenFilter",
+    "WrittenParameter",
+    "WrittenRenotify",
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +81,29 @@ class WrittenRenotify(_Entry):
     columns: tuple[str, ...] = ()
 
 
+class WrittenParameter(_Entry):
+    """A value that a filter in a file names; see `query.Parameter`."""
+
+    name: str
+    type: ParameterType
+    default: Annotated[
+        StrictBool | StrictInt | StrictFloat | StrictStr,
+        BeforeValidator(lambda value: value.isoformat() if isinstance(value, datetime.date) else value),
+    ]
+    unit: str = ""
+    description: str = ""
+
+    def parameter(self) -> Parameter:
+        """As the query language has it.
+
+        Raises
+        ------
+        QueryError
+            If the value is not of the type.
+        """
+        return Parameter(self.name, self.type, self.default, self.unit, self.description)
+
+
 class WrittenFilter(_Entry):
     """A filter in a file; what it is for and the note on its version are for people."""
 
@@ -75,6 +118,7 @@ class WrittenFilter(_Entry):
     conditions: str = ""
     trigger: Literal["alert", "annotation", "both", "context", "any"] = "alert"
     renotify: WrittenRenotify = WrittenRenotify()
+    parameters: tuple[WrittenParameter, ...] = ()
 
     @model_validator(mode="after")
     def _one_wording(self) -> WrittenFilter:
@@ -83,9 +127,10 @@ class WrittenFilter(_Entry):
         return self
 
     def query(self) -> Query:
+        parameters = [each.parameter() for each in self.parameters]
         if self.adql:
-            return parse(self.adql, ARCHIVE)
-        return triple(self.selected, self.tables, self.conditions, ARCHIVE)
+            return parse(self.adql, ARCHIVE, parameters)
+        return triple(self.selected, self.tables, self.conditions, ARCHIVE, parameters)
 
 
 class _List(_Entry):

@@ -10,13 +10,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from lasair_broker.packets import posix_micros_to_mjd_tai
-from lasair_broker.query import Query, QueryError, parse, triple
+from lasair_broker.query import Query, QueryError
 from lasair_broker.stream.delivery import Again, Channel, LightCurve, Outcome, Output
-from lasair_broker.web.catalogue import catalogue_for
 from lasair_broker.web.delivery.account import LOG_KEPT, Account
 from lasair_broker.web.delivery.models import Delivery, OutputState, Redelivery
 from lasair_broker.web.delivery.topics import readers_of, topic_of
 from lasair_broker.web.filters.models import FilterOutput, FilterVersion, OutputKind
+from lasair_broker.web.filters.queries import query_of
+from lasair_broker.web.filters.wording import wording_of
 from lasair_broker.web.sharing import Visibility
 
 WINDOW = timedelta(hours=1)
@@ -80,11 +81,8 @@ class DjangoOutputs:
         wording = found.first()
         if wording is None:
             return None
-        catalogue = catalogue_for(wording.filter.owner, wording.author)
         try:
-            if wording.adql:
-                return parse(wording.adql, catalogue)
-            return triple(wording.selected, wording.tables, wording.conditions, catalogue)
+            return query_of(wording_of(wording), wording.filter.owner, wording.author)
         except QueryError:
             return None
 

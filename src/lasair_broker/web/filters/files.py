@@ -14,6 +14,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from pydantic import ValidationError
 
+from lasair_broker.query import Parameter, QueryError
 from lasair_broker.stream import WrittenFilter, WrittenRenotify
 from lasair_broker.web import sharing
 from lasair_broker.web.accounts.models import User
@@ -98,8 +99,14 @@ def _entry(user: User | AnonymousUser, filter_id: int) -> dict[str, Any]:
         "conditions": version.conditions,
         "trigger": version.trigger,
         "renotify": rules.model_dump(mode="json", exclude_defaults=True),
+        "parameters": [_plain(entry) for entry in version.parameters],
     }
     return {name: value for name, value in whole.items() if value or name == "name"}
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    """A parameter without what is not said of it."""
+    return {name: value for name, value in entry.items() if name not in ("unit", "description") or value}
 
 
 def _entries(text: str) -> list[_InAFile]:
@@ -154,6 +161,7 @@ def _made(user: User, entry: _InAFile) -> Filter:
         renotify=Renotify.ONCE if rule.once else renotify,
         renotify_days=rule.days,
         renotify_columns=list(rule.columns),
+        parameters=_parameters(entry),
     )
     return services.create(
         user,
@@ -162,6 +170,13 @@ def _made(user: User, entry: _InAFile) -> Filter:
         description=entry.description,
         comment=entry.comment,
     )
+
+
+def _parameters(entry: _InAFile) -> tuple[Parameter, ...]:
+    try:
+        return tuple(each.parameter() for each in entry.parameters)
+    except QueryError as error:
+        raise Invalid({"parameters": str(error)}) from None
 
 
 def _texts(entry: _InAFile) -> Iterator[tuple[str, str]]:

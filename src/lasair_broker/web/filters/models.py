@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from lasair_broker.web.parameters import line_of
 from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by, seen_by
 from lasair_broker.web.trash import Kept
 
@@ -174,6 +175,11 @@ class FilterVersion(models.Model):
     renotify = models.CharField(max_length=5, choices=Renotify, default=Renotify.EVERY)
     renotify_days = models.FloatField(null=True, blank=True)
     renotify_columns = models.JSONField(default=list, blank=True)
+    parameters = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Values that the query names: name, type, default, unit, description.",
+    )
     comment = models.CharField(max_length=500, blank=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created = models.DateTimeField(auto_now_add=True)
@@ -224,6 +230,7 @@ class FilterVersion(models.Model):
         if self.renotify == Renotify.AGAIN:
             days = f"{self.renotify_days:g} days" if self.renotify_days else ""
             lines.append(f"--   {', '.join([*([days] if days else []), *self.renotify_columns])}")
+        lines += [f"-- parameter {line_of(entry)}" for entry in self.parameters]
         return "\n".join(lines) + "\n"
 
 

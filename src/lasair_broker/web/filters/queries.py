@@ -25,8 +25,8 @@ def query_of(wording: Wording, owner: User | AnonymousUser, author: User | None 
     """
     catalogue = catalogue_for(owner, author)
     if wording.adql:
-        return parse(wording.adql, catalogue)
-    return triple(wording.selected, wording.tables, wording.conditions, catalogue)
+        return parse(wording.adql, catalogue, wording.parameters)
+    return triple(wording.selected, wording.tables, wording.conditions, catalogue, wording.parameters)
 
 
 def check(wording: Wording, owner: User, author: User | None = None) -> None:
@@ -40,6 +40,8 @@ def check(wording: Wording, owner: User, author: User | None = None) -> None:
     try:
         check_words(wording, owner, author)
     except QueryError as error:
+        if error.field == "parameters":
+            raise Invalid({"parameters": str(error)}) from None
         field = "adql" if wording.adql else ""
         raise Invalid({field: error.pointed(wording.adql) if wording.adql else str(error)}) from None
 

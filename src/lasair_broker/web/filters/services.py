@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -269,7 +269,9 @@ def _version(found: Filter, number: int, seen_by: User | AnonymousUser | bool | 
 
 def _add_version(user: User, found: Filter, wording: Wording, comment: str) -> FilterVersion:
     newest = found.versions.aggregate(newest=Max("number"))["newest"] or 0
-    version = FilterVersion(filter=found, number=newest + 1, author=user, comment=comment, **asdict(wording))
+    version = FilterVersion(
+        filter=found, number=newest + 1, author=user, comment=comment, **wording.columns()
+    )
     sharing.save_checked(version)
     check(wording, found.owner, user)  # what it refuses, the transaction takes back
     return version

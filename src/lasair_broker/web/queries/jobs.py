@@ -3,8 +3,6 @@ users."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pyarrow as pa
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -39,7 +37,7 @@ def submit(user: User, text: Text, *, name: str = "", most_rows: int | None = No
         If as many of the user's queries wait or run as may.
     """
     query_of(text, user)
-    return _submit(user, Job(name=name.strip(), **asdict(text)), most_rows)
+    return _submit(user, Job(name=name.strip(), **text.columns()), most_rows)
 
 
 def submit_replay(user: User, filter_id: int, number: int | None, since_mjd: float, until_mjd: float) -> Job:
@@ -62,9 +60,9 @@ def submit_replay(user: User, filter_id: int, number: int | None, since_mjd: flo
         "until_mjd": until_mjd,
     }
     words = wording_of(version)
-    text = Text(words.adql, words.selected, words.tables, words.conditions)
+    text = Text(words.adql, words.selected, words.tables, words.conditions, words.parameters)
     name = f"{version.filter.name}, version {version.number}, over the past"[:200]
-    return _submit(user, Job(name=name, replay=replay, **asdict(text)), None)
+    return _submit(user, Job(name=name, replay=replay, **text.columns()), None)
 
 
 def _submit(user: User, job: Job, most_rows: int | None) -> Job:

@@ -24,6 +24,9 @@ class QueryText(models.Model):
     selected = models.TextField(blank=True, max_length=16_384)
     tables = models.TextField(blank=True, max_length=4096)
     conditions = models.TextField(blank=True, max_length=65_536)
+    parameters = models.JSONField(
+        default=list, blank=True, help_text="Values that it names: name, type, default, unit, description."
+    )
 
     class Meta:
         abstract = True

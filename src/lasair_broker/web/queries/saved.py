@@ -3,7 +3,6 @@ users."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -27,7 +26,7 @@ def save(user: User, name: str, text: Text, *, description: str = "") -> SavedQu
         If the name is taken, or the query is wrong: with the place in the text.
     """
     _check(user, text)
-    made = SavedQuery(owner=user, name=name.strip(), description=description, **asdict(text))
+    made = SavedQuery(owner=user, name=name.strip(), description=description, **text.columns())
     sharing.save_checked(made)
     return made
 
@@ -47,7 +46,7 @@ def change(
         _check(found.owner, text)
     values: dict[str, Any] = {"name": None if name is None else name.strip(), "description": description}
     kept = {key: value for key, value in values.items() if value is not None}
-    sharing.changed(found, kept | (asdict(text) if text is not None else {}))
+    sharing.changed(found, kept | (text.columns() if text is not None else {}))
     return found
 
 
@@ -74,5 +73,7 @@ def _check(user: User, text: Text) -> None:
     try:
         query_of(text, user)
     except QueryError as error:
+        if error.field == "parameters":
+            raise Invalid({"parameters": str(error)}) from None
         shown = error.pointed(text.adql) if text.adql else str(error)
         raise Invalid({"adql" if text.adql else "": shown}) from None

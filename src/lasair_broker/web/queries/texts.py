@@ -7,26 +7,33 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 
-from lasair_broker.query import Query, origins, parse, triple
+from lasair_broker.query import Parameter, Query, origins, parse, triple
 from lasair_broker.schema import table
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.catalogue import catalogue_for
+from lasair_broker.web.parameters import kept, parameters_in
 from lasair_broker.web.queries.models import QueryText
 
 
 @dataclass(frozen=True)
 class Text:
-    """A query: ADQL, or Lasair's triple."""
+    """A query: ADQL, or Lasair's triple; and the values of the parameters that it names."""
 
     adql: str = ""
     selected: str = ""
     tables: str = ""
     conditions: str = ""
+    parameters: tuple[Parameter, ...] = ()
+
+    def columns(self) -> dict[str, Any]:
+        """What a row has of it."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return values | {"parameters": kept(self.parameters)}
 
 
 def text_of(row: QueryText) -> Text:
     """The query that a row has."""
-    return Text(row.adql, row.selected, row.tables, row.conditions)
+    return Text(row.adql, row.selected, row.tables, row.conditions, parameters_in(row.parameters))
 
 
 def query_of(text: Text, user: User | AnonymousUser | None) -> Query:
@@ -39,8 +46,8 @@ def query_of(text: Text, user: User | AnonymousUser | None) -> Query:
     """
     catalogue = catalogue_for(user)
     if text.adql or not text.selected:
-        return parse(text.adql, catalogue)
-    return triple(text.selected, text.tables, text.conditions, catalogue)
+        return parse(text.adql, catalogue, text.parameters)
+    return triple(text.selected, text.tables, text.conditions, catalogue, text.parameters)
 
 
 def described_columns(query: Query) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from lasair_broker.web.api.v1.base import (
     paged,
     person,
 )
+from lasair_broker.web.api.v1.parameters import ParameterForm, ParametersField, declared_in
 from lasair_broker.web.filters import services
 from lasair_broker.web.filters.models import (
     Category,
@@ -59,6 +60,7 @@ class VersionOut(serializers.ModelSerializer[FilterVersion]):
     """A version of a filter."""
 
     author = serializers.CharField(source="author.username", default=None, allow_null=True)
+    parameters = ParameterForm(many=True)
 
     class Meta:
         model = FilterVersion
@@ -79,6 +81,7 @@ class WordingIn(Body):
     renotify = serializers.ChoiceField(Renotify.choices, required=False)
     renotify_days = serializers.FloatField(required=False, allow_null=True, min_value=0.0)
     renotify_columns = serializers.ListField(child=serializers.CharField(), required=False)
+    parameters = ParametersField()
     comment = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
 
@@ -255,4 +258,5 @@ def _seen(request: Request, filter_id: int) -> Filter:
 
 def wording_in(given: dict[str, Any]) -> Wording:
     """The wording in the body of a request."""
-    return Wording(**{name: given[name] for name in _WORDS if name in given})
+    words = {name: given[name] for name in _WORDS if name in given}
+    return Wording(**words | {"parameters": declared_in(given)})

@@ -26,9 +26,9 @@ from lasair_broker.web.api.v1.base import (
     paged,
     person,
 )
+from lasair_broker.web.api.v1.parameters import ParameterForm, ParametersField, ValuesField, text_with
 from lasair_broker.web.queries import jobs
 from lasair_broker.web.queries.models import Job, Phase
-from lasair_broker.web.queries.texts import Text
 
 _LARGEST_ROW = 2**31 - 1
 
@@ -38,6 +38,7 @@ class JobOut(serializers.ModelSerializer[Job]):
 
     before = serializers.SerializerMethodField(help_text="So many wait in line before it.")
     columns = serializers.ListField(child=serializers.DictField())
+    parameters = ParameterForm(many=True)
     replay = serializers.DictField(
         allow_null=True, help_text="Of a filter over the past: filter_id, version, since_mjd, until_mjd."
     )
@@ -45,9 +46,9 @@ class JobOut(serializers.ModelSerializer[Job]):
     class Meta:
         model = Job
         fields: ClassVar[list[str]] = [
-            "id", "name", "adql", "selected", "tables", "conditions", "most_rows", "replay", "phase",
-            "before", "created", "started", "ended", "expires", "rows", "truncated", "bytes", "columns",
-            "error", "error_position",
+            "id", "name", "adql", "selected", "tables", "conditions", "parameters", "most_rows", "replay",
+            "phase", "before", "created", "started", "ended", "expires", "rows", "truncated", "bytes",
+            "columns", "error", "error_position",
         ]  # fmt: skip
 
     def get_before(self, job: Job) -> int:
@@ -61,6 +62,8 @@ class TextIn(Body):
     selected = serializers.CharField(max_length=16_384, required=False, allow_blank=True, default="")
     tables = serializers.CharField(max_length=4096, required=False, allow_blank=True, default="")
     conditions = serializers.CharField(max_length=65_536, required=False, allow_blank=True, default="")
+    parameters = ParametersField()
+    values = ValuesField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs["adql"]) == bool(attrs["selected"]):
@@ -101,7 +104,9 @@ class JobsView(APIView):
     @described(JobIn, JobOut, status=201, summary="Run a query in the background")
     def post(self, request: Request) -> Response:
         given = checked(JobIn, request)
-        job = jobs.submit(person(request), text_in(given), name=given["name"], most_rows=given.get("limit"))
+        job = jobs.submit(
+            person(request), text_with(request.user, given), name=given["name"], most_rows=given.get("limit")
+        )
         return Response(JobOut(job).data, 201)
 
 
@@ -160,8 +165,3 @@ class ResultView(APIView):
         job = jobs.visible(request.user, job_id)
         found = jobs.rows(request.user, job_id)
         return answer_table(request, found, f"lasair-query-{job.pk}", more=job.truncated)
-
-
-def text_in(given: dict[str, Any]) -> Text:
-    """The query in the body of a request."""
-    return Text(given["adql"], given["selected"], given["tables"], given["conditions"])

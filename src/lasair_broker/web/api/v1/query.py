@@ -10,15 +10,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from lasair_broker.query import Query, parse, triple
+from lasair_broker.query import Query
 from lasair_broker.web.api.description import described, described_table
 from lasair_broker.web.api.formats import FORMATS, answer_table
 from lasair_broker.web.api.gone import cancelled_when_gone
 from lasair_broker.web.api.models import Scope
 from lasair_broker.web.api.v1.base import Body, checked
+from lasair_broker.web.api.v1.parameters import ParametersField, ValuesField, text_with
 from lasair_broker.web.archive import ask
-from lasair_broker.web.catalogue import catalogue_for
 from lasair_broker.web.limits import limits_of
+from lasair_broker.web.queries.texts import query_of
 
 
 class Asked(Body):
@@ -28,6 +29,8 @@ class Asked(Body):
     selected = serializers.CharField(max_length=16_384, required=False)
     tables = serializers.CharField(max_length=4096, required=False, default="objects")
     conditions = serializers.CharField(max_length=65_536, required=False, allow_blank=True, default="")
+    parameters = ParametersField()
+    values = ValuesField()
     limit = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False)
     format = serializers.ChoiceField(list(FORMATS), required=False)
 
@@ -80,7 +83,6 @@ class QueryCheckView(APIView):
 
 
 def _query(request: Request, given: dict[str, Any]) -> Query:
-    catalogue = catalogue_for(request.user)
-    if "adql" in given:
-        return parse(given["adql"], catalogue)
-    return triple(given["selected"], given["tables"], given["conditions"], catalogue)
+    words = {name: given[name] for name in ("selected", "tables", "conditions") if "adql" not in given}
+    text = text_with(request.user, {**given, "tables": "", "conditions": "", **words})
+    return query_of(text, request.user)

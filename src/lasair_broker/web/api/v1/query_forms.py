@@ -11,7 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from lasair_broker.query import Form, FormColumn, FormCondition, FormJoin, JoinKind, Operator, form_of, parse
+from lasair_broker.query import (
+    Form,
+    FormColumn,
+    FormCondition,
+    FormJoin,
+    FormParameter,
+    JoinKind,
+    Operator,
+    form_of,
+    parameters_of,
+)
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.api.description import described
 from lasair_broker.web.api.models import Scope
@@ -38,11 +48,15 @@ class JoinForm(Body):
 
 
 class ValueField(serializers.Field[Any, Any, Any, Any]):
-    """A number or a text."""
+    """A number, a text, or a parameter by its name: {"parameter": "limit"}."""
 
-    def to_internal_value(self, data: Any) -> int | float | str:
+    def to_internal_value(self, data: Any) -> int | float | str | FormParameter:
+        if isinstance(data, dict):
+            if set(data) != {"parameter"} or not isinstance(data["parameter"], str):
+                raise serializers.ValidationError('write a parameter as {"parameter": "its name"}')
+            return FormParameter(data["parameter"][:1000])
         if isinstance(data, bool) or not isinstance(data, int | float | str):
-            raise serializers.ValidationError("give a number or a text")
+            raise serializers.ValidationError("give a number, a text or a parameter")
         if isinstance(data, int) and abs(data) >= 2**63:
             raise serializers.ValidationError("a whole number may have 64 bits")
         return data[:1000] if isinstance(data, str) else data
@@ -114,7 +128,7 @@ def both_ways(user: User | AnonymousUser, given: dict[str, Any]) -> dict[str, An
         adql = form.adql()
     else:
         adql = given["adql"]
-        parse(adql, catalogue_for(user))
+        parameters_of(adql, catalogue_for(user))
         form = form_of(adql)
     return {"adql": adql, "form": asdict(form)}
 

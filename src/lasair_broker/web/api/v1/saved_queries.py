@@ -20,7 +20,8 @@ from lasair_broker.web.api.v1.base import (
     paged,
     person,
 )
-from lasair_broker.web.api.v1.jobs import TextIn, text_in
+from lasair_broker.web.api.v1.jobs import TextIn
+from lasair_broker.web.api.v1.parameters import ParameterForm, ParametersField, declared_in, text_with
 from lasair_broker.web.errors import Invalid
 from lasair_broker.web.queries import saved
 from lasair_broker.web.queries.models import SavedQuery
@@ -32,12 +33,13 @@ class SavedQueryOut(serializers.ModelSerializer[SavedQuery]):
 
     owner = serializers.CharField(source="owner.username")
     collaboration = serializers.CharField(source="collaboration.slug", default=None, allow_null=True)
+    parameters = ParameterForm(many=True)
 
     class Meta:
         model = SavedQuery
         fields: ClassVar[list[str]] = [
-            "id", "name", "description", "adql", "selected", "tables", "conditions", "owner", "visibility",
-            "collaboration", "created", "modified",
+            "id", "name", "description", "adql", "selected", "tables", "conditions", "parameters", "owner",
+            "visibility", "collaboration", "created", "modified",
         ]  # fmt: skip
 
 
@@ -57,6 +59,7 @@ class SavedQueryChange(Body):
     selected = serializers.CharField(max_length=16_384, required=False)
     tables = serializers.CharField(max_length=4096, required=False, allow_blank=True)
     conditions = serializers.CharField(max_length=65_536, required=False, allow_blank=True)
+    parameters = ParametersField()
 
 
 class SavedQueriesView(APIView):
@@ -70,7 +73,9 @@ class SavedQueriesView(APIView):
     @described(SavedQueryIn, SavedQueryOut, status=201, summary="Save a query")
     def post(self, request: Request) -> Response:
         given = checked(SavedQueryIn, request)
-        made = saved.save(person(request), given["name"], text_in(given), description=given["description"])
+        made = saved.save(
+            person(request), given["name"], text_with(request.user, given), description=given["description"]
+        )
         return Response(SavedQueryOut(made).data, 201)
 
 
@@ -89,12 +94,14 @@ class SavedQueryView(APIView):
             raise Invalid({"": "give either adql, or selected with tables and conditions"})
         if words and not ("adql" in words or "selected" in words):
             raise Invalid({"selected": "give the whole query"})
+        if "parameters" in given and not words:
+            raise Invalid({"parameters": "give the whole query with them"})
         saved.change(
             person(request),
             query_id,
             name=given.get("name"),
             description=given.get("description"),
-            text=Text(**words) if words else None,
+            text=Text(**words, parameters=declared_in(given)) if words else None,
         )
         return Response(SavedQueryOut(saved.visible(request.user, query_id)).data)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -27,6 +28,7 @@ from lasair_broker.web.limits import limits_of
 from lasair_broker.web.site.filters.samples import sample_table
 from lasair_broker.web.site.people import person
 from lasair_broker.web.site.query.editor import EXAMPLES, choices
+from lasair_broker.web.site.query.parameters import TYPES, Row, parameters_of_rows, rows_for, rows_in, rows_of
 
 _NIGHTS_TO_CHOOSE = 15
 
@@ -62,7 +64,17 @@ class FilterForm(forms.Form):
     )
 
     def wording(self) -> Wording:
-        """What the fields say."""
+        """What the fields say.
+
+        Raises
+        ------
+        Invalid
+            If the value of a parameter is not of its type.
+        """
+        try:
+            parameters = parameters_of_rows(self.rows())
+        except QueryError as error:
+            raise Invalid({"parameters": str(error)}) from None
         given = self.cleaned_data
         columns = [name.strip() for name in given["renotify_columns"].split(",") if name.strip()]
         again = given["renotify"] == Renotify.AGAIN
@@ -72,12 +84,18 @@ class FilterForm(forms.Form):
             renotify=given["renotify"],
             renotify_days=given["renotify_days"] if again else None,
             renotify_columns=columns if again else [],
+            parameters=parameters,
         )
+
+    def rows(self) -> list[Row]:
+        """The table of parameters, as it was sent."""
+        return rows_in(self.data) if isinstance(self.data, QueryDict) else []
 
     def refused(self, error: Invalid) -> None:
         """Show what a service says is wrong beside the fields."""
         for field, text in error.faults.items():
-            self.add_error(field if field in self.fields else None, text)
+            where = "adql" if field == "parameters" else field  # both are told below the editor
+            self.add_error(where if where in self.fields else None, text)
 
 
 @login_required
@@ -89,7 +107,7 @@ def new(request: HttpRequest) -> HttpResponse:
     form = FilterForm(None if begins else request.POST)
     if begins:
         form.initial = {"adql": request.POST.get("adql") or request.GET.get("adql") or EXAMPLES[0][1]}
-        return _page(request, form, None)
+        return _page(request, form, None, rows_in(request.POST) or rows_in(request.GET))
     if form.is_valid():
         given = form.cleaned_data
         try:
@@ -115,6 +133,7 @@ def edit(request: HttpRequest, filter_id: int) -> HttpResponse:
     found = sharing.editable(Filter.objects.all(), user, filter_id)
     newest = _version(request, found)
     form = FilterForm(request.POST if request.method == "POST" else None)
+    rows = rows_of(wording_of(newest).parameters)
     if request.method == "GET":
         form.initial = _initial(found, newest)
     elif form.is_valid():
@@ -126,7 +145,7 @@ def edit(request: HttpRequest, filter_id: int) -> HttpResponse:
             form.refused(error)
         else:
             return _after(request, found, version.number)
-    return _page(request, form, found)
+    return _page(request, form, found, rows)
 
 
 @login_required
@@ -135,8 +154,9 @@ def trial(request: HttpRequest) -> HttpResponse:
     """What the query in the editor would find: a part of the page, asked while somebody writes."""
     user = person(request)
     number, night = request.POST.get("filter_id", ""), request.POST.get("night", "")
-    wording = Wording(adql=request.POST.get("adql", "")[:65_536])
     try:
+        parameters = parameters_of_rows(rows_in(request.POST))
+        wording = Wording(adql=request.POST.get("adql", "")[:65_536], parameters=parameters)
         with cancelled_when_gone(request) as cancelled:
             found = trying.try_wording(
                 user,
@@ -197,14 +217,19 @@ def _initial(found: Filter, version: FilterVersion) -> dict[str, Any]:
     }
 
 
-def _page(request: HttpRequest, form: FilterForm, found: Filter | None) -> HttpResponse:
+def _page(
+    request: HttpRequest, form: FilterForm, found: Filter | None, rows: Sequence[Row] = ()
+) -> HttpResponse:
     user = person(request)
+    adql = form["adql"].value() or ""
     context = {
         "form": form,
         "filter": found,
         "filter_id": None if found is None else found.pk,
-        "adql": form["adql"].value() or "",
+        "adql": adql,
+        "parameters": rows_for(adql, user, form.rows() if form.is_bound else rows),
         "fault": " ".join(map(str, form["adql"].errors)) if form.is_bound else "",
+        "parameter_types": TYPES,
         "choices": choices(user),
         "examples": EXAMPLES,
         "nights": _nights(),

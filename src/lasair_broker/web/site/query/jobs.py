@@ -20,7 +20,9 @@ from lasair_broker.web.errors import NotFound
 from lasair_broker.web.limits import limits_of
 from lasair_broker.web.queries import jobs, results
 from lasair_broker.web.queries.models import Job, Phase
+from lasair_broker.web.queries.texts import text_of
 from lasair_broker.web.site.contents import LABELS, ArrowRows, StoredRows, shown
+from lasair_broker.web.site.query.parameters import rows_of
 from lasair_broker.web.site.query.tables import cells, columns_of
 from lasair_broker.web.site.tables import Asked, Column, Table
 
@@ -107,6 +109,7 @@ def _state(request: HttpRequest, job: Job) -> dict[str, Any]:
     spent = ((job.ended or timezone.now()) - job.started).total_seconds() if job.started else 0.0
     return {
         "job": job,
+        "parameters": rows_of(text_of(job).parameters),
         "before": jobs.before(job),
         "spent": spent,
         "answered_by": results.answered_by(job.pk) if job.phase == Phase.COMPLETED else "",

@@ -20,6 +20,7 @@ from lasair_broker.web.queries.texts import Text
 from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.contents import StoredRows, shown
 from lasair_broker.web.site.people import person
+from lasair_broker.web.site.query.parameters import parameters_of_rows, rows_in
 from lasair_broker.web.site.tables import Column
 
 _COLUMNS = (
@@ -74,9 +75,10 @@ def index(request: HttpRequest) -> HttpResponse:
 def save(request: HttpRequest) -> HttpResponse:
     """Save the query of the editor under a name; an own one of that name gets the new text."""
     user = person(request)
-    name, text = request.POST.get("name", "").strip(), Text(adql=request.POST.get("adql", "")[:65_536])
+    name, adql = request.POST.get("name", "").strip(), request.POST.get("adql", "")[:65_536]
     if not name:
         raise Invalid({"name": "give the query a name"})
+    text = Text(adql=adql, parameters=parameters_of_rows(rows_in(request.POST)))
     mine = SavedQuery.objects.filter(owner=user, name=name).first()
     kept = saved.save(user, name, text) if mine is None else saved.change(user, mine.pk, text=text)
     messages.success(request, f"Saved as “{kept.name}”.")

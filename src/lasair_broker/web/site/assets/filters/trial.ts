@@ -24,6 +24,7 @@ export function watchTrial(form: HTMLFormElement): Trial {
     const mine = (asked = new AbortController());
     place.setAttribute("aria-busy", "true");
     const body = new URLSearchParams({ adql: area.value, night: night?.value ?? "", filter_id: editor?.dataset["filter"] ?? "" });
+    for (const [name, value] of new FormData(form)) if (name.startsWith("parameter-") && typeof value === "string") body.append(name, value);
     try {
       const headers = { "X-CSRFToken": csrfToken() };
       const answer = await fetch(place.dataset["trial"] ?? "", { method: "POST", credentials: "same-origin", headers, body, signal: mine.signal });

@@ -1,6 +1,7 @@
 // The form of a query: columns to show, what to join, conditions, order.
 import { type Choices, type Table } from "./schema";
-import { type FormColumn, type FormCondition, type QueryForm, JOINS, choicesFor, nameOf, namesOf } from "./form";
+import { type FormColumn, type FormCondition, type QueryForm, type Value, JOINS, choicesFor, nameOf, namesOf } from "./form";
+import { type Parameters } from "./parameters";
 import { button, control, element, labelled, option } from "./elements";
 
 const OPERATORS: { sign: string; label: string; numbers: boolean; texts: boolean; values: number }[] = [
@@ -27,6 +28,7 @@ export class Builder {
     private readonly root: HTMLElement,
     private readonly choices: Choices,
     private tables: Table[],
+    private readonly parameters: Parameters | undefined,
     private readonly changed: (form: QueryForm) => void,
   ) {}
 
@@ -128,12 +130,12 @@ export class Builder {
     const inputs = Array.from({ length: count }, (_, place) => {
       const several = condition.operator === "in";
       const input = control("text", `value-${n}-${place}`, "form-control form-control-sm");
-      input.value = several ? condition.values.join(", ") : String(condition.values[place] ?? "");
+      input.value = several ? condition.values.map(shown).join(", ") : shown(condition.values[place] ?? "");
       input.inputMode = numeric && !several ? "decimal" : "text";
       input.size = several ? 24 : 9;
       input.addEventListener("change", () => {
         const given = several ? input.value.split(",").map((v) => v.trim()).filter(Boolean) : [input.value.trim()];
-        const values = given.map((v) => (numeric && v !== "" && Number.isFinite(Number(v)) ? Number(v) : v));
+        const values = given.map((v) => read(v, numeric));
         this.change(() => (several ? (condition.values = values) : (condition.values[place] = values[0] ?? "")), false);
       });
       return labelled(input, `Value ${place + 1} for ${written(condition.column)}`, "visually-hidden");
@@ -145,10 +147,33 @@ export class Builder {
       const as = button(condition.column.magnitude ? "as flux" : "as magnitude", () => this.change(() => (condition.column.magnitude = !condition.column.magnitude)), "btn btn-sm btn-quiet");
       row.append(as);
     }
+    if (count > 0) row.append(this.asParameter(condition, count, days ? "d" : condition.column.magnitude ? "mag" : (about?.unit ?? "")));
     const remove = button("Remove", () => this.change(() => this.form.conditions.splice(n, 1)), "btn btn-sm btn-quiet");
     remove.setAttribute("aria-label", `Remove the condition on ${written(condition.column)}`);
     row.append(remove);
     return row;
+  }
+
+  /** The switch between values and parameters of a condition, which keeps what stands there. */
+  private asParameter(condition: FormCondition, count: number, unit: string): HTMLElement {
+    const named = condition.values.some((value) => typeof value === "object");
+    const turned = (): void => {
+      const taken = this.form.conditions.flatMap((c) => c.values).map(shown);
+      const values = condition.values.length > count ? condition.values : Array.from({ length: count }, (_, n) => condition.values[n] ?? "");
+      condition.values = values.map((value) => {
+        if (typeof value === "object") return named ? read(this.parameters?.value(value.parameter) ?? "", true) : value;
+        if (named) return value;
+        let name = condition.column.name.replace(/\W/g, "_");
+        for (let n = 2; taken.includes(`:${name}`); n++) name = `${condition.column.name.replace(/\W/g, "_")}_${n}`;
+        taken.push(`:${name}`);
+        this.parameters?.remember({ name, type: typeof value === "number" ? "number" : "text", value: String(value), unit, description: "" });
+        return { parameter: name };
+      });
+    };
+    const label = named ? "as value" : "as parameter";
+    const made = button(label, () => this.change(turned), "btn btn-sm btn-quiet");
+    made.setAttribute("aria-label", `The condition on ${written(condition.column)} ${label}`);
+    return made;
   }
 
   private order(): HTMLElement {
@@ -189,6 +214,16 @@ export class Builder {
   private about(column: FormColumn): { unit: string; numeric: boolean; about: string } | undefined {
     return namesOf(this.form, this.tables).get(`${column.source}.${column.name}`);
   }
+}
+
+function shown(value: Value): string {
+  return typeof value === "object" ? `:${value.parameter}` : String(value);
+}
+
+/** What somebody wrote: a parameter, a number where one goes, or a text. */
+function read(text: string, numeric: boolean): Value {
+  if (/^:[A-Za-z]\w*$/.test(text)) return { parameter: text.slice(1) };
+  return numeric && text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
 function written(column: FormColumn): string {

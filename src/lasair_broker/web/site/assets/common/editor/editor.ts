@@ -1,6 +1,6 @@
 // The editor of SQL: colours, completion from the schema, and faults underlined where they are.
 import { type Completion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
-import { type Diagnostic, lintGutter, linter } from "@codemirror/lint";
+import { type Diagnostic, lintGutter, linter, setDiagnostics } from "@codemirror/lint";
 import { SQLDialect, sql } from "@codemirror/lang-sql";
 import { syntaxHighlighting } from "@codemirror/language";
 import { keymap, placeholder } from "@codemirror/view";
@@ -28,8 +28,9 @@ const WORDS =
   "group order by having asc desc union except intersect all exists case when then else end with offset cast true false";
 const TYPES = "smallint integer bigint real double precision char varchar timestamp";
 
-/** The editor in place of a text area, which goes on to hold the text for the form. */
-export function editorOf({ area, functions, check, run }: Settings): { view: EditorView; know: (tables: Table[]) => void } {
+/** The editor in place of a text area, which goes on to hold the text for the form; `judge` checks the text
+ * once more, when what it depends on has changed. */
+export function editorOf({ area, functions, check, run }: Settings): { view: EditorView; know: (tables: Table[]) => void; judge: () => void } {
   let known: Table[] = [];
   const dialect = SQLDialect.define({ keywords: WORDS, types: TYPES, builtin: functions.map((f) => f.name.toLowerCase()).join(" ") });
   const ofFunctions: Completion[] = functions.map((f) => ({
@@ -81,7 +82,10 @@ export function editorOf({ area, functions, check, run }: Settings): { view: Edi
   area.hidden = true;
   area.after(view.dom);
   for (const label of area.labels ?? []) label.addEventListener("click", () => view.focus());
-  return { view, know: (tables) => (known = tables) };
+  const judge = (): void => {
+    void diagnosed(view, check).then((found) => view.dispatch(setDiagnostics(view.state, found)));
+  };
+  return { view, know: (tables) => (known = tables), judge };
 }
 
 /** Puts another text into the editor. */
@@ -106,7 +110,7 @@ async function diagnosed(view: EditorView, check: Settings["check"]): Promise<Di
   const fault = await check(text);
   if (!fault || fault.position === null) return [];
   const from = Math.min(fault.position, text.length);
-  const word = /^(?:'(?:[^']|'')*'?|"[^"]*"?|[\w.]+|\S)/.exec(text.slice(from));
+  const word = /^(?:'(?:[^']|'')*'?|"[^"]*"?|:?[\w.]+|\S)/.exec(text.slice(from));
   const to = Math.min(text.length, from + (word?.[0].length ?? 1));
   return [{ from: to > from ? from : Math.max(0, from - 1), to, severity: "error", message: fault.message }];
 }

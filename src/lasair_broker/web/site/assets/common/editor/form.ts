@@ -16,10 +16,17 @@ export interface FormJoin {
   optional: boolean;
 }
 
+/** A parameter in place of a value. */
+export interface FormParameter {
+  parameter: string;
+}
+
+export type Value = number | string | FormParameter;
+
 export interface FormCondition {
   column: FormColumn;
   operator: string;
-  values: (number | string)[];
+  values: Value[];
 }
 
 export interface QueryForm {

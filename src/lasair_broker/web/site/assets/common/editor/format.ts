@@ -1,6 +1,6 @@
 // Laying out a query: a clause a line, a condition a line, words of the language in capitals.
 
-const TOKEN = /--[^\n]*|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\d[\w.]*(?:[eE][+-]?\d+)?|[A-Za-z_]\w*|<>|<=|>=|!=|\|\||\S/g;
+const TOKEN = /--[^\n]*|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\d[\w.]*(?:[eE][+-]?\d+)?|:?[A-Za-z_]\w*|<>|<=|>=|!=|\|\||\S/g;
 const WORDS = new Set(
   ("SELECT DISTINCT TOP FROM WHERE AND OR NOT IN IS NULL BETWEEN LIKE ILIKE AS ON JOIN INNER LEFT RIGHT FULL OUTER CROSS NATURAL " +
     "USING GROUP ORDER BY HAVING ASC DESC UNION EXCEPT INTERSECT ALL EXISTS CASE WHEN THEN ELSE END WITH OFFSET CAST TRUE FALSE").split(" "),

@@ -8,10 +8,14 @@ import { type Fault, editorOf, replaceText } from "./editor";
 import { showFields } from "./fields";
 import { formatted } from "./format";
 import { NoForm, formOf, textOf } from "./form";
+import { type Declared, Parameters } from "./parameters";
 import { type Choices, tables } from "./schema";
+
+const WAIT_MS = 350;
 
 export interface QueryEditor {
   text: () => string;
+  parameters: () => Declared[];
   /** Calls back with each text that is a query, once it has been checked. */
   onChecked: (call: (text: string) => void) => void;
 }
@@ -28,12 +32,20 @@ export function startEditor(run: () => void): QueryEditor | undefined {
   const filter = root.dataset["kind"] === "filter";
   let last = "";
   let verdict: Promise<Fault | null> = Promise.resolve(null);
+  const asked = (text: string): string => JSON.stringify([text, parameters?.rows() ?? []]);
   const check = (text: string): Promise<Fault | null> => {
-    if (text !== last || !text) {
-      last = text;
-      verdict = judged(text, filter, root.dataset["filter"]).then((fault) => {
-        if (text === area.value) tell(fault);
-        if (!fault && text === area.value) listeners.forEach((call) => call(text));
+    if (asked(text) !== last || !text) {
+      last = asked(text);
+      verdict = judged(text, parameters?.rows() ?? [], filter, root.dataset["filter"]).then(({ fault, named }) => {
+        if (text !== area.value) return fault;
+        const before = asked(text);
+        if (named) parameters?.show(named);
+        if (asked(text) !== before) {
+          last = ""; // rows have come or gone, with what they said before
+          return check(text);
+        }
+        tell(fault);
+        if (!fault) listeners.forEach((call) => call(text));
         return fault;
       });
     }
@@ -45,8 +57,13 @@ export function startEditor(run: () => void): QueryEditor | undefined {
     const where = fault.position === null ? "" : `Line ${area.value.slice(0, fault.position).split("\n").length}: `;
     told.append(Object.assign(document.createElement("div"), { className: "fault", textContent: where + fault.message }));
   };
-  const { view, know } = editorOf({ area, functions: choices.functions, check, run });
-  const builder = new Builder(pane, choices, [], (form) => {
+  const { view, know, judge } = editorOf({ area, functions: choices.functions, check, run });
+  let later = 0;
+  const parameters = Parameters.of(root, () => {
+    clearTimeout(later);
+    later = window.setTimeout(judge, WAIT_MS);
+  });
+  const builder = new Builder(pane, choices, [], parameters, (form) => {
     void textOf(form)
       .then((text) => replaceText(view, text))
       .catch((error: unknown) => tell({ message: error instanceof Error ? error.message : String(error), position: null }));
@@ -79,15 +96,22 @@ export function startEditor(run: () => void): QueryEditor | undefined {
       replaceText(view, example.dataset["example"] ?? "");
     });
   }
-  return { text: () => area.value, onChecked: (call) => listeners.push(call) };
+  return { text: () => area.value, parameters: () => parameters?.rows() ?? [], onChecked: (call) => listeners.push(call) };
 }
 
-async function judged(text: string, filter: boolean, number: string | undefined): Promise<Fault | null> {
-  if (!text.trim()) return { message: "The query is empty.", position: null };
-  const given = { adql: text, kind: filter ? "filter" : "query", filter_id: number ? Number(number) : null };
+interface Verdict {
+  fault: Fault | null;
+  /** The parameters that the text names; undefined if it is not known. */
+  named?: { name: string; type: string }[] | undefined;
+}
+
+async function judged(text: string, parameters: Declared[], filter: boolean, number: string | undefined): Promise<Verdict> {
+  if (!text.trim()) return { fault: { message: "The query is empty.", position: null } };
+  const given = { adql: text, parameters, kind: filter ? "filter" : "query", filter_id: number ? Number(number) : null };
   try {
-    return (await ask<{ fault: Fault | null }>("/query/check/", given)).fault;
+    const answer = await ask<{ fault: Fault | null; parameters?: { name: string; type: string }[] }>("/query/check/", given);
+    return { fault: answer.fault, named: answer.parameters };
   } catch {
-    return { message: "The server does not answer.", position: null };
+    return { fault: { message: "The server does not answer.", position: null } };
   }
 }
