@@ -143,7 +143,7 @@ def test_search_key(page: Page) -> None:
 def test_pages_without_scripts(new_page: Callable[..., Page]) -> None:
     page = new_page(java_script_enabled=False)
     page.goto("/")
-    page.locator("#newest-rows a").first.click()
+    page.locator("#table-newest tbody a").first.click()
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.goto("/search/")
     page.get_by_label("Numbers, names or positions").fill("nobody")

@@ -23,7 +23,7 @@ def test_a_watchlist_is_uploaded_mended_edited_and_had_back(
     page.get_by_label(re.compile("^File")).set_input_files(file)
     page.get_by_role("button", name="Make it").click()
     expect(page.get_by_role("alert")).to_contain_text("2 rows cannot be read")
-    faults = page.get_by_role("region", name="Faulty rows")
+    faults = page.get_by_role("region", name="Faulty rows, rows")
     expect(faults).to_contain_text("line 3")
     expect(faults).to_contain_text("-95")
     axe(page)

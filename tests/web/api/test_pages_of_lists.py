@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -57,6 +58,11 @@ def test_a_watchlist_from_its_file_to_its_end(people: Any, logged_in: Callable[.
     text = refused.content.decode()
     assert "2 rows cannot be read" in text
     assert "line 3" in text
+    faulty = ann.get("/watchlists/faulty-rows/", {"faulty-sort": "-value"})
+    assert re.findall(r"<code>(.*?)</code>", faulty.content.decode()) == ["x", "-95"]
+    filed = b"".join(ann.get("/watchlists/faulty-rows/", {"faulty-as": "csv"})).decode()
+    assert [line.split(",")[:2] for line in filed.splitlines()[1:]] == [["line 3", "dec"], ["line 4", "ra"]]
+    assert logged_in(people.bob).get("/watchlists/faulty-rows/").status_code == 404
     assert not Watchlist.objects.exists()
     given["file"] = csv("10,-20,a", "11,-95,b", "12,-30,c")
     made = ann.post("/watchlists/new/", given | {"skip_bad_rows": "on"}, follow=True)

@@ -6,6 +6,7 @@ import { follow } from "./front/stream";
 const place = document.querySelector<HTMLElement>("#sky-map");
 if (place) {
   markClasses();
+  document.body.addEventListener("htmx:afterSwap", markClasses);
   const map = new SkyMap(place);
   void map.load().then(() => follow(place.dataset["stream"] ?? "", map));
   document.querySelector<HTMLButtonElement>("#zoom")?.addEventListener("click", (event) => {

@@ -13,9 +13,17 @@ from django.views.decorators.http import require_safe
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.recent import SPANS, hits_of_own_filters, recent_counts, recent_objects
 from lasair_broker.web.site.all_sky import Picture
+from lasair_broker.web.site.contents import ArrowRows, shown
+from lasair_broker.web.site.tables import Column
 
 _SPAN = 3
 _IN_TABLE = 10
+_NEWEST = (
+    Column("objectName", "Object", sortable=True, template="site/front/_object.html"),
+    Column("classification", "Class", sortable=True, template="site/front/_class.html"),
+    Column("nDiaSources", "Seen", description="How often it was detected.", numeric=True, sortable=True),
+    Column("lastDiaSourceMjdTai", "UTC", sortable=True, template="site/front/_utc.html"),
+)
 
 
 @require_safe
@@ -25,7 +33,19 @@ def front(request: HttpRequest) -> HttpResponse:
     context = {
         "counts": recent_counts(),
         "recent": recent,
-        "newest": recent.rows.slice(0, _IN_TABLE).to_pylist(),
+        "newest": shown(
+            request,
+            "newest",
+            _NEWEST,
+            ArrowRows(recent.rows),
+            caption="Newest",
+            title=True,
+            sort="lastDiaSourceMjdTai",
+            descending=True,
+            size=_IN_TABLE,
+            search_label="Words, or nDiaSources > 5",
+            empty="There is no alert yet.",
+        ),
         "spans": SPANS,
         "span": _SPAN,
         "sky": Picture(label=f"All-sky map of {recent.count} objects; the table beside it has the newest."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from lasair_broker.web.api.v1 import urls as _  # noqa: F401  # which registers `id` and `name`
-from lasair_broker.web.site.lists import annotators, watchlist_contents, watchlists, watchmaps
+from lasair_broker.web.site.lists import annotators, faulty_rows, watchlist_contents, watchlists, watchmaps
 
 app_name = "lists"
 
@@ -16,6 +16,7 @@ _TOPIC = "annotators/<name:topic>/"
 urlpatterns = [
     path("watchlists/", watchlists.index, name="watchlists"),
     path("watchlists/new/", watchlist_contents.new, name="new-watchlist"),
+    path("watchlists/faulty-rows/", faulty_rows.faulty_rows, name="faulty-rows"),
     path(_LIST, watchlists.page, name="watchlist"),
     path(f"{_LIST}edit/", watchlists.edit, name="edit-watchlist"),
     path(f"{_LIST}active/", watchlists.set_active, name="activate-watchlist"),

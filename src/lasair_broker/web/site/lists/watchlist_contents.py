@@ -18,6 +18,7 @@ from lasair_broker.web import sharing
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.site.account.removed import told_with_undo
 from lasair_broker.web.site.lists.common import add_faults
+from lasair_broker.web.site.lists.faulty_rows import report
 from lasair_broker.web.site.lists.watchlist_forms import (
     NewWatchlistForm,
     RowForm,
@@ -29,8 +30,6 @@ from lasair_broker.web.site.people import person
 from lasair_broker.web.watchlists import services
 from lasair_broker.web.watchlists.models import Watchlist
 from lasair_broker.web.watchlists.services import RowsRefused
-
-_PROBLEMS_SHOWN = 200
 
 
 @login_required
@@ -48,7 +47,7 @@ def new(request: HttpRequest) -> HttpResponse:
         try:
             return _moved(request, list_address(_made(request, form)))
         except RowsRefused as error:
-            context["refused"] = _report(error)
+            context["refused"] = report(request, error)
         except Invalid as error:
             add_faults(form, error)
     return _upload_form(request, context)
@@ -82,7 +81,7 @@ def upload(request: HttpRequest, list_id: int) -> HttpResponse:
             messages.success(request, f"{made.row_count:,} rows are taken, as version {made.number}.")
             return _moved(request, list_address(list_id))
         except RowsRefused as error:
-            context["refused"] = _report(error)
+            context["refused"] = report(request, error)
         except Invalid as error:
             add_faults(form, error)
     return _upload_form(request, context)
@@ -203,16 +202,6 @@ def _upload_form(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     if getattr(request, "htmx", False):
         return render(request, "site/lists/_refused.html", context)
     return render(request, "site/lists/upload.html", context, status=400 if wrong else 200)
-
-
-def _report(error: RowsRefused) -> dict[str, Any]:
-    read = error.upload
-    return {
-        "problems": read.problems[:_PROBLEMS_SHOWN],
-        "count": read.num_problems,
-        "more": read.num_problems - min(read.num_problems, _PROBLEMS_SHOWN, len(read.problems)),
-        "good": read.rows.num_rows,
-    }
 
 
 def _content(file: UploadedFile) -> bytes:

@@ -1,4 +1,5 @@
 // What comes in while the page is open: server-sent events, which the browser resumes by itself.
+import htmx from "../common/htmx";
 import { symbol } from "./marks";
 import { mollweide } from "./projection";
 import type { SkyMap, SkyObject } from "./sky-map";
@@ -49,9 +50,14 @@ export function follow(address: string, map: SkyMap): void {
 }
 
 function list(objects: Told[]): void {
-  const body = document.querySelector<HTMLTableSectionElement>("#newest-rows");
+  // A page that somebody has sorted, searched or turned shows what they asked for.
+  if ([...new URLSearchParams(location.search).keys()].some((name) => name.startsWith("newest-"))) return;
+  const body = document.querySelector<HTMLTableSectionElement>("#table-newest tbody");
   const place = document.querySelector<HTMLElement>("#sky-map")?.dataset["object"] ?? "";
-  if (!body) return;
+  if (!body) {
+    void htmx.ajax("get", location.pathname, { target: "#table-newest", select: "#table-newest", swap: "outerHTML" });
+    return;
+  }
   for (const object of objects.slice(0, ROWS).reverse()) {
     const row = body.insertRow(0);
     const link = document.createElement("a");
