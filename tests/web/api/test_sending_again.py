@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from django.test import Client
-from rest_framework.test import APIClient
+from rest_framework.test import APIClient, RequestsClient
 
 from lasair_broker.archive import Archive
+from lasair_broker.client import Lasair, LasairError
 from lasair_broker.packets import mjd_tai_now
 
 
@@ -99,3 +100,27 @@ def test_the_api_counts_and_sends(hits: Hits, output: Any, people: Any) -> None:
     assert client.post(address, since, format="json").status_code == 503
     assert client.post(address, {}, format="json").status_code == 400
     assert Redelivery.objects.count() == 1
+
+
+def test_our_client_asks_after_the_last_hit_that_it_has(
+    hits: Hits, output: Any, people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lasair_broker.web.api import tokens
+    from lasair_broker.web.delivery.models import Redelivery
+
+    _, token = tokens.create(people.ann, "client")
+    monkeypatch.setattr("lasair_broker.client._client.requests.Session", RequestsClient)
+    number, (began, first) = output.filter.pk, hits.hits[0]
+    with Lasair("http://testserver", token) as client:
+        assert client.redeliver(number, since=began - 1.0, only_count=True) == 40
+        assert client.redeliver(number, since=began - 1.0, until=began - 0.5, only_count=True) == 0
+        assert not Redelivery.objects.exists(), "it is only counted"
+        assert client.redeliver(number, after=f"{began!r}/{first}", output_id=output.pk) == 39
+        wish = Redelivery.objects.get()
+        assert (wish.output_id, wish.by, wish.reached_mjd, wish.reached_hit) == (
+            output.pk, people.ann, began, first,
+        )  # fmt: skip
+        with pytest.raises(LasairError, match="still being sent"):
+            client.redeliver(number, since=began - 1.0)
+        with pytest.raises(LasairError, match="MJD/hitId"):
+            client.redeliver(number, after="the last one")
