@@ -14,6 +14,9 @@ SITE   := src/lasair_broker/web/site
 ASSETS := $(SITE)/static/site/manifest.json
 ALADIN := $(VENV)/share/lasair/aladin
 
+# Of it, which is no part of Lasair, the tests have a copy of their own: the other pages are tested without.
+TESTED := $(or $(LASAIR_TEST_CACHE),.cache)/aladin-$(shell sed -n 's/^version=//p' scripts/fetch-aladin)/aladin.js
+
 .PHONY: help assets aladin wheel demo test test-all lint format lock bench clean
 
 help: ## List the targets
@@ -43,6 +46,9 @@ assets: $(ASSETS) ## Build scripts and styles of the site (a part of setting up)
 aladin: $(BIN)/python ## Fetch Aladin Lite (GPL), which pages use if it is there
 	scripts/fetch-aladin $(VENV) $(ALADIN)
 
+$(TESTED): | $(BIN)/python
+	scripts/fetch-aladin $(VENV) $(@D)
+
 wheel: $(BIN)/python ## The package, in dist, with nothing of earlier builds
 	rm -rf $(SITE)/static/site
 	scripts/build-assets $(VENV)
@@ -51,11 +57,11 @@ wheel: $(BIN)/python ## The package, in dist, with nothing of earlier builds
 demo: $(READY) ## A simulated night through the whole broker, and a look at what it found
 	$(BIN)/lasair demo
 
-test: $(DEV) ## Everything but the slow tests (sets up Kafka's and PostgreSQL's programs first)
+test: $(DEV) $(TESTED) ## Everything but the slow tests (sets up the programs that they start first)
 	scripts/install-test-services
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -m "not slow"
 
-test-all: $(DEV) ## Every test, the slow ones too
+test-all: $(DEV) $(TESTED) ## Every test, the slow ones too
 	scripts/install-test-services
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
 
