@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -59,6 +60,6 @@ def private_server(data: Path | None = None) -> Iterator[str]:
                 time.sleep(0.2)
         yield url
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # whoever is still connected is not waited for
         running.wait()
         shutil.rmtree(folder)

@@ -63,6 +63,10 @@ def fill(url: str, packs: Path, sky: Sky, objects: int) -> None:
                 for name, rows in chunk.items():
                     session.copy(rows, name)
         archive.compact()
+    with psycopg.connect(url, autocommit=True) as connection:
+        # What a site has done long since; left alone, it is done while something is measured.
+        connection.execute("VACUUM (ANALYZE)")
+        connection.execute("CHECKPOINT")
 
 
 def worker(

@@ -326,6 +326,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=VISIT_SECONDS, help="between visits")
     parser.add_argument("--evenly", action="store_true", help="a visit's alerts spread over its time")
     parser.add_argument("--server", type=Path, help="keep PostgreSQL's data here, for a later run too")
+    parser.add_argument("--seed", type=int, default=1, help="of the sky; another for each run on kept data")
     given = parser.parse_args()
     usual = (20_000, 6_000, 3, 3_000, 1_000) if given.quick else (1_000_000, 60_000, 46, 40_000, 10_000)
     for name, value in zip(("objects", "backlog", "visits", "rich", "alerts"), usual, strict=True):
@@ -352,7 +353,10 @@ def main() -> None:
         site = Site(url, folder, broker.bootstrap, topic)
         sent: dict[tuple[int, int], float] = {}
         count = given.backlog + given.alerts * given.visits + given.rich
-        night = Simulation.night(count + given.alerts, alerts_per_visit=float(given.alerts))
+        begin = 61_680.0 + 400.0 * (given.seed - 1)  # no sky has visits of another one's nights or history
+        night = Simulation.night(
+            count + given.alerts, given.seed, alerts_per_visit=float(given.alerts), start_mjd=begin
+        )
         alerts = itertools.chain.from_iterable(part.values for part in night.alerts())
         held_up = itertools.islice(alerts, given.backlog)
         send_paced(broker.bootstrap, topic, PARTITIONS, held_up, lambda _: 0.0, sent)
