@@ -108,7 +108,7 @@ def test_a_filter_from_draft_to_its_end(lasair: Lasair, folder: Path) -> None:
     assert f"no filter {number}" in lasair("filter", "show", number, fails=1).output
     lasair("filter", "restore", number)
     lasair("filter", "show", number)
-    assert f"no deleted filter {number}" in lasair("filter", "restore", number, fails=1).output
+    assert f"removed no filter {number}" in lasair("filter", "restore", number, fails=1).output
 
 
 def test_hits_and_replays(lasair: Lasair, folder: Path, tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,7 +68,23 @@ def _trigger(user: Any, name: str) -> Any:
     return trigger, lambda: services.remove_trigger(user, trigger.pk), "triggers"
 
 
-KINDS = [_watchlist, _watchmap, _query, _filter, _annotator, _output, _trigger]
+def _comment(user: Any, name: str) -> Any:
+    from lasair_broker.web.comments import services
+    from lasair_broker.web.comments.models import Comment
+
+    made = Comment.objects.create(owner=user, diaObjectId=17, text=name)
+    return made, lambda: services.remove(user, made.pk), "comments"
+
+
+def _points(user: Any, name: str) -> Any:
+    from lasair_broker.web.photometry import services
+    from lasair_broker.web.photometry.models import PhotometrySet
+
+    made = PhotometrySet.objects.create(owner=user, name=name, provenance="my own")
+    return made, lambda: services.remove(user, made.pk), "photometry"
+
+
+KINDS = [_watchlist, _watchmap, _query, _filter, _annotator, _output, _trigger, _comment, _points]
 
 
 @pytest.mark.parametrize("make", KINDS)
@@ -79,7 +99,7 @@ def test_there_and_back(make: Callable[..., Any], people: Any) -> None:
     assert not model.objects.visible_to(people.owner).filter(pk=thing.pk).exists()
     told = trash.removed_by(people.owner)
     assert [(each.kind, each.id) for each in told] == [(kind, thing.pk)]
-    assert told[0].name.endswith(str(thing))
+    assert told[0].name.endswith(thing.text if kind == "comments" else str(thing))
     assert told[0].gone - told[0].deleted == timedelta(days=30)
     assert trash.removed_by(people.other) == []
     for user in (people.other, people.member):
@@ -94,7 +114,7 @@ def test_there_and_back(make: Callable[..., Any], people: Any) -> None:
         trash.restore_named(people.owner, "nonsense", thing.pk)
 
 
-@pytest.mark.parametrize("make", [_watchlist, _watchmap, _query])
+@pytest.mark.parametrize("make", [_watchlist, _watchmap, _query, _filter])
 def test_a_name_that_was_taken_meanwhile(make: Callable[..., Any], people: Any) -> None:
     from lasair_broker.web import trash
 
@@ -102,6 +122,74 @@ def test_a_name_that_was_taken_meanwhile(make: Callable[..., Any], people: Any) 
     remove()
     make(people.owner, "Twice")
     assert str(trash.restore_named(people.owner, kind, thing.pk)) == "Twice (2)"
+
+
+@pytest.mark.parametrize("make", [_comment, _points])
+def test_where_names_are_nothing_special_none_is_changed(make: Callable[..., Any], people: Any) -> None:
+    from lasair_broker.web import trash
+
+    thing, remove, kind = make(people.owner, "Twice")
+    remove()
+    other, _, _ = make(people.owner, "Twice")
+    assert str(trash.restore_named(people.owner, kind, thing.pk)) == str(other)
+
+
+def test_a_superuser_restores_for_others(people: Any) -> None:
+    from lasair_broker.web import trash
+
+    thing, remove, kind = _comment(people.owner, "of somebody")
+    remove()
+    people.other.is_superuser = True
+    people.other.save()
+    assert trash.removed_by(people.other) == []
+    assert trash.restore_named(people.other, kind, thing.pk).owner == people.owner
+
+
+def test_what_was_removed_before_the_fields_had_one_name_can_still_be_had_back(tmp_path: Path) -> None:
+    """In a user database of its own, at the layout before."""
+    program = """
+from django.utils import timezone
+from lasair_broker.web import setup
+setup()
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+before = [("comments", "0002_period"), ("photometry", "0002_fetched")]
+call_command("migrate", verbosity=0)
+executor = MigrationExecutor(connection)
+executor.migrate(before)
+old = executor.loader.project_state(before + executor.loader.graph.leaf_nodes("accounts")).apps
+ann = old.get_model("accounts", "User").objects.create(username="ann")
+Comment, Points = old.get_model("comments", "Comment"), old.get_model("photometry", "PhotometrySet")
+for removed in (None, timezone.now()):
+    Comment.objects.create(owner=ann, diaObjectId=5, text=str(removed), removed=removed)
+    Points.objects.create(owner=ann, name=str(removed), provenance="mine", removed=removed)
+call_command("migrate", verbosity=0)
+
+from lasair_broker.web import trash
+from lasair_broker.web.accounts.models import User
+from lasair_broker.web.comments.models import Comment
+from lasair_broker.web.photometry.models import PhotometrySet
+
+ann = User.objects.get()
+for model in (Comment, PhotometrySet):
+    assert (model.objects.count(), model.everything.count()) == (1, 2)
+removed = trash.removed_by(ann)
+assert sorted(each.kind for each in removed) == ["comments", "photometry"]
+for each in removed:
+    assert str(each.deleted) in each.name
+    trash.restore_named(ann, each.kind, each.id)
+assert Comment.objects.count() == PhotometrySet.objects.count() == 2
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ
+        | {"LASAIR_USER_DATABASE": f"sqlite:///{tmp_path}/users.sqlite3", "LASAIR_SECRET_KEY": "x" * 50},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("make", KINDS)

@@ -1,8 +1,8 @@
 """What users removed: it is kept for a while, so that it can be had back.
 
 A model of which this holds is `Removable` and has the managers `objects`, without what was removed (`Kept`),
-and `everything`. Filters, their outputs, triggers, comments and points do the same in their own services,
-as more hangs on them; `removed_by` tells of all.
+and `everything`. So have parts of a thing (outputs of filters, triggers), which have no owner of their own;
+who may have them back their services say. `removed_by` tells of all.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Kept:
 
 
 Thing = TypeVar("Thing", bound=Removable)
-Parts = TypeVar("Parts", bound=models.QuerySet[Any])
+Rows = TypeVar("Rows", bound=models.QuerySet[Any])
 
 
 def remove(user: User, found: Removable, *, for_good: bool = True) -> None:
@@ -70,28 +70,37 @@ def remove(user: User, found: Removable, *, for_good: bool = True) -> None:
 
 @transaction.atomic
 def restore(user: User, model: type[Thing], pk: int) -> Thing:
-    """Undo that a thing was removed. If its name is taken meanwhile it gets another.
+    """Undo that a thing was removed. If its owner has another of that name meanwhile, and may not have two,
+    it gets another name.
 
     Raises
     ------
     NotFound
-        If it was not removed, or longer ago, or is not the user's.
+        If it was not removed, or longer ago, or is not the user's (nor the user a superuser).
     """
-    found = _of(user, model).filter(pk=pk).first()
+    anybodys = removed_among(model.everything.filter(pk=pk))  # type: ignore[attr-defined]  # which each has
+    found = (anybodys if user.is_superuser else anybodys.filter(owner=user)).first()
     if found is None:
         raise NotFound(f"you have removed no {model._meta.verbose_name} {pk} that could be had back")
     thing: Thing = found
     changed = ["deleted", "modified"]
-    if hasattr(thing, "name"):
-        name, number = str(thing.name), 1
+    if _named_once(model):
+        named: Any = thing
+        name, number = named.name, 1
         taken = model.objects.filter(owner=thing.owner)  # type: ignore[attr-defined]  # which each has
-        while taken.filter(name=thing.name).exists():
+        while taken.filter(name=named.name).exists():
             number += 1
-            thing.name = f"{name[:190]} ({number})"
+            named.name = f"{name[:190]} ({number})"
         changed.append("name")
     thing.deleted = None
     thing.save(update_fields=changed)
     return thing
+
+
+def _named_once(model: type[Removable]) -> bool:
+    """Whether an owner has but one of a name."""
+    unique = [each for each in model._meta.constraints if isinstance(each, models.UniqueConstraint)]
+    return any({"owner", "name"} == set(each.fields) for each in unique)
 
 
 def remove_part(part: models.Model, whole: str) -> None:
@@ -109,15 +118,15 @@ def remove_part(part: models.Model, whole: str) -> None:
     type(part).everything.filter(**old).delete()  # type: ignore[attr-defined]  # which each has
 
 
-def removed_parts(among: Parts) -> Parts:
+def removed_among(rows: Rows) -> Rows:
     """Those that were removed and can be had back, the last removed first."""
-    return among.filter(deleted__gte=timezone.now() - KEPT).order_by("-deleted")
+    return rows.filter(deleted__gte=timezone.now() - KEPT).order_by("-deleted")
 
 
-def _of(user: User, model: type[Removable]) -> models.QuerySet[Any]:
-    found = model.everything.filter(owner=user, deleted__gte=timezone.now() - KEPT)  # type: ignore[attr-defined]  # which each has
-    removed: models.QuerySet[Any] = found.order_by("-deleted")
-    return removed
+def removed_things(user: User, model: type[Removable]) -> models.QuerySet[Any]:
+    """The user's things of a model that can be had back, the last removed first."""
+    own: models.QuerySet[Any] = model.everything.filter(owner=user)  # type: ignore[attr-defined]  # which each has
+    return removed_among(own)
 
 
 @dataclass(frozen=True)
@@ -180,11 +189,9 @@ def _of_own(thing: str, user: User) -> models.Q:
 
 def _kinds() -> dict[str, _Kind]:
     from lasair_broker.web.annotators.models import Annotator
-    from lasair_broker.web.comments import services as comments
     from lasair_broker.web.comments.models import Comment
     from lasair_broker.web.filters import outputs
-    from lasair_broker.web.filters import services as filters
-    from lasair_broker.web.filters.models import FilterOutput
+    from lasair_broker.web.filters.models import Filter, FilterOutput
     from lasair_broker.web.photometry import services as photometry
     from lasair_broker.web.photometry.models import PhotometrySet
     from lasair_broker.web.queries.models import SavedQuery
@@ -192,28 +199,25 @@ def _kinds() -> dict[str, _Kind]:
     from lasair_broker.web.watchlists.models import Watchlist, WatchlistTrigger
     from lasair_broker.web.watchmaps.models import Watchmap
 
-    def plain(kind: str, model: type[Removable]) -> _Kind:
+    def things(
+        kind: str,
+        model: type[Removable],
+        named: Callable[[Any], str] = str,
+        back: Callable[[User, int], Any] | None = None,
+    ) -> _Kind:
         return _Kind(
-            lambda user: (Removed(kind, each.pk, str(each), each.deleted) for each in _of(user, model)),
-            lambda user, pk: restore(user, model, pk),
+            lambda user: (
+                Removed(kind, each.pk, named(each), each.deleted) for each in removed_things(user, model)
+            ),
+            back or (lambda user, pk: restore(user, model, pk)),
         )
 
-    def since(user: User, model: type[Comment] | type[PhotometrySet]) -> Any:
-        return model.objects.filter(owner=user, removed__gte=timezone.now() - KEPT)
-
     return {
-        "filters": _Kind(
-            lambda user: (
-                Removed("filters", each.pk, each.name, each.deleted)
-                for each in filters.deleted_by(user)
-                if each.deleted
-            ),
-            filters.restore,
-        ),
-        "watchlists": plain("watchlists", Watchlist),
-        "watchmaps": plain("watchmaps", Watchmap),
-        "annotators": plain("annotators", Annotator),
-        "queries": plain("queries", SavedQuery),
+        "filters": things("filters", Filter),
+        "watchlists": things("watchlists", Watchlist),
+        "watchmaps": things("watchmaps", Watchmap),
+        "annotators": things("annotators", Annotator),
+        "queries": things("queries", SavedQuery),
         "outputs": _Kind(
             lambda user: (
                 Removed("outputs", each.pk, str(each), each.deleted)
@@ -232,17 +236,6 @@ def _kinds() -> dict[str, _Kind]:
             ),
             watchlists.restore_trigger,
         ),
-        "comments": _Kind(
-            lambda user: (
-                Removed("comments", each.pk, f"{each.diaObjectId}: {each.text[:80]}", each.removed)
-                for each in since(user, Comment)
-            ),
-            comments.restore,
-        ),
-        "photometry": _Kind(
-            lambda user: (
-                Removed("photometry", each.pk, each.name, each.removed) for each in since(user, PhotometrySet)
-            ),
-            photometry.restore,
-        ),
+        "comments": things("comments", Comment, lambda each: f"{each.diaObjectId}: {each.text[:80]}"),
+        "photometry": things("photometry", PhotometrySet, back=photometry.restore),
     }

@@ -98,9 +98,9 @@ def test_what_was_removed_long_ago_goes_for_good(archive: Archive, number: str, 
 
     old, new = (services.add(people.ann, int(number), text) for text in ("old", "new"))
     services.remove(people.ann, old.pk)
-    removed = Comment.objects.get(pk=old.pk).removed
+    removed = Comment.everything.get(pk=old.pk).deleted
     assert removed is not None
-    Comment.objects.filter(pk=old.pk).update(removed=removed - timedelta(days=31))
+    Comment.everything.filter(pk=old.pk).update(deleted=removed - timedelta(days=31))
     services.remove(people.ann, new.pk)
     with pytest.raises(NotFound):
         services.restore(people.ann, old.pk)

@@ -12,9 +12,9 @@ from lasair_broker.web.comments.models import Comment
 class CommentAdmin(ModelAdmin[Comment]):
     """Comments."""
 
-    list_display = ("diaObjectId", "owner", "visibility", "collaboration", "created", "removed")
+    list_display = ("diaObjectId", "owner", "visibility", "collaboration", "created", "deleted")
     list_filter = ("visibility",)
     list_select_related = ("owner", "collaboration")
     search_fields = ("diaObjectId", "owner__username", "text")
-    readonly_fields = ("diaObjectId", "edited", "removed", "created", "modified")
+    readonly_fields = ("diaObjectId", "edited", "deleted", "created", "modified")
     raw_id_fields = ("owner", "collaboration")

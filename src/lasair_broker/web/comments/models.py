@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from django.db import models
 from django.db.models import Q
 
-from lasair_broker.web.sharing import Shared, SharedQuerySet, seen_by
+from lasair_broker.web.sharing import SharedQuerySet
+from lasair_broker.web.trash import Kept, Removable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -18,18 +19,21 @@ if TYPE_CHECKING:
 class CommentQuerySet(SharedQuerySet["Comment"]):
     """Comments, narrowed to what a user may see or change."""
 
-    def visible_to(self, user: User | AnonymousUser | None) -> CommentQuerySet:
-        """What the user may see; what was removed is seen by nobody."""
-        return self.filter(seen_by(user), removed=None)
-
     def editable_by(self, user: User | AnonymousUser | None) -> CommentQuerySet:
         """What the user may change: one's own words, whatever the role in a collaboration."""
         if user is None or not user.is_authenticated or not user.is_active:
             return self.none()
-        return self.filter(removed=None) if user.is_superuser else self.filter(owner=user, removed=None)
+        return self.all() if user.is_superuser else self.filter(owner=user)
 
 
-class Comment(Shared):
+_EveryComment = models.Manager.from_queryset(CommentQuerySet)
+
+
+class CommentManager(Kept, _EveryComment["Comment"]):
+    """Those that are not removed; `Comment.everything` has the others, too."""
+
+
+class Comment(Removable):
     """What somebody wrote about an object."""
 
     diaObjectId = models.BigIntegerField(db_index=True, editable=False)  # as Rubin spells it
@@ -38,11 +42,9 @@ class Comment(Shared):
         null=True, editable=False, help_text="Days; of a light curve that folds well on it."
     )
     edited = models.DateTimeField(null=True, editable=False, help_text="When the text was last changed.")
-    removed = models.DateTimeField(
-        null=True, editable=False, help_text="When it was removed; kept to be undone."
-    )
 
-    objects: ClassVar[CommentQuerySet] = CommentQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[CommentQuerySet] = CommentManager()  # type: ignore[assignment]
+    everything: ClassVar[CommentQuerySet] = CommentQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [

@@ -8,16 +8,15 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.utils import timezone
 
-from lasair_broker.web import sharing
+from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
 from lasair_broker.web.archive import object_number
-from lasair_broker.web.comments.models import Comment, CommentQuerySet
-from lasair_broker.web.errors import Invalid, NotFound
-from lasair_broker.web.sharing import Visibility
-from lasair_broker.web.trash import KEPT
+from lasair_broker.web.comments.models import Comment
+from lasair_broker.web.errors import Invalid
+from lasair_broker.web.sharing import SharedQuerySet, Visibility
 
 
-def of_object(user: User | AnonymousUser | None, diaObjectId: int) -> CommentQuerySet:
+def of_object(user: User | AnonymousUser | None, diaObjectId: int) -> SharedQuerySet[Comment]:
     """The comments on an object that the user sees."""
     seen = Comment.objects.visible_to(user).filter(diaObjectId=diaObjectId)
     return seen.select_related("owner", "collaboration")
@@ -83,26 +82,13 @@ def share(
 
 @transaction.atomic
 def remove(user: User, comment_id: int) -> None:
-    """Remove one's own comment; `restore` brings it back. What was removed long ago goes for good."""
-    found = sharing.editable(Comment.objects.all(), user, comment_id, lock=True)
-    now = timezone.now()
-    Comment.objects.filter(pk=found.pk).update(removed=now)
-    Comment.objects.filter(removed__lt=now - KEPT).delete()
+    """Remove one's own comment; `restore` brings it back."""
+    trash.remove(user, sharing.editable(Comment.objects.all(), user, comment_id, lock=True))
 
 
-@transaction.atomic
 def restore(user: User, comment_id: int) -> Comment:
-    """Bring a removed comment of one's own back.
-
-    Raises
-    ------
-    NotFound
-        If there is none, or not any more.
-    """
-    removed = Comment.objects.filter(pk=comment_id, removed__isnull=False)
-    if not (removed if user.is_superuser else removed.filter(owner=user)).update(removed=None):
-        raise NotFound(f"you have removed no comment {comment_id} that could be had back")
-    return get(user, comment_id)
+    """Bring a removed comment of one's own back; see `trash.restore`."""
+    return trash.restore(user, Comment, comment_id)
 
 
 def _checked(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -13,8 +13,8 @@ from django.db import models
 from django.db.models import Q
 
 from lasair_broker.web.parameters import line_of
-from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by, seen_by
-from lasair_broker.web.trash import Kept
+from lasair_broker.web.sharing import SharedQuerySet, edited_by, seen_by
+from lasair_broker.web.trash import Kept, Removable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -55,14 +55,11 @@ class Category(models.TextChoices):
 _EveryFilter = models.Manager.from_queryset(FilterQuerySet)
 
 
-class FilterManager(_EveryFilter["Filter"]):
-    """Filters that are not deleted; `Filter.everything` has those too."""
-
-    def get_queryset(self) -> FilterQuerySet:
-        return cast(FilterQuerySet, super().get_queryset().filter(deleted=None))
+class FilterManager(Kept, _EveryFilter["Filter"]):
+    """Those that are not removed; `Filter.everything` has the others, too."""
 
 
-class Filter(Shared):
+class Filter(Removable):
     """A query with a name, versions, and outputs."""
 
     name = models.CharField(max_length=200)
@@ -78,9 +75,6 @@ class Filter(Shared):
     )
     fork_count = models.PositiveIntegerField(default=0, editable=False)
     category = models.CharField(max_length=9, choices=Category, default=Category.OTHER)
-    deleted = models.DateTimeField(
-        null=True, editable=False, help_text="It can be restored for some time after that."
-    )
 
     objects: ClassVar[FilterQuerySet] = FilterManager()  # type: ignore[assignment]
     everything: ClassVar[FilterQuerySet] = FilterQuerySet.as_manager()  # type: ignore[assignment]

@@ -17,7 +17,7 @@ from lasair_broker.web.filters.models import (
     OutputKind,
     new_webhook_secret,
 )
-from lasair_broker.web.trash import remove_part, removed_parts
+from lasair_broker.web.trash import remove_part, removed_among
 
 READABLE_AN_HOUR = 1000
 """The limit an output for people has if none is given."""
@@ -116,7 +116,7 @@ def restore(user: User, output_id: int) -> FilterOutput:
 
 def removed(among: FilterOutputQuerySet) -> FilterOutputQuerySet:
     """Those that were removed and can be had back, the last removed first."""
-    return removed_parts(among).select_related("filter", "recipient")
+    return removed_among(among).select_related("filter", "recipient")
 
 
 def _editable(user: User, output_id: int) -> FilterOutput:

@@ -13,20 +13,18 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from lasair_broker.settings import load
-from lasair_broker.web import sharing
+from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
-from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
+from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.filters.models import (
     Filter,
     FilterActivation,
-    FilterQuerySet,
     FilterStar,
     FilterVersion,
     VersionState,
 )
 from lasair_broker.web.filters.queries import check
 from lasair_broker.web.filters.wording import Wording, wording_of
-from lasair_broker.web.trash import KEPT
 
 _TOPIC_LENGTH = 128
 
@@ -213,38 +211,15 @@ def share(user: User, filter_id: int, visibility: str, collaboration: Collaborat
 @transaction.atomic
 def delete(user: User, filter_id: int) -> None:
     """Stop a filter and remove it with its versions and outputs. Only its owner may, and may `restore` it
-    within KEPT."""
+    within `trash.KEPT`."""
     found = _editable(user, filter_id)
-    if not (user.is_superuser or found.owner_id == user.pk):
-        raise NotAllowed(f"only its owner, {found.owner.username}, may delete it")
+    trash.remove(user, found)
     _retire(found)
-    found.deleted = timezone.now()
-    found.save(update_fields=["deleted"])
-    Filter.everything.filter(owner=found.owner, deleted__lt=timezone.now() - KEPT).delete()
 
 
-@transaction.atomic
 def restore(user: User, filter_id: int) -> Filter:
-    """Undo that a filter was deleted; it does not run. If its name is taken it gets another.
-
-    Raises
-    ------
-    NotFound
-        If it was not deleted, or longer ago, or is not the user's.
-    """
-    found = deleted_by(user).filter(pk=filter_id).first()
-    if found is None:
-        raise NotFound(f"there is no deleted filter {filter_id}")
-    found.name = free_name(found.owner, found.name)
-    found.deleted = None
-    found.save(update_fields=["name", "deleted"])
-    return found
-
-
-def deleted_by(user: User) -> FilterQuerySet:
-    """The user's filters that can be restored, the last deleted first."""
-    since = timezone.now() - KEPT
-    return Filter.everything.filter(owner=user, deleted__gte=since).order_by("-deleted")
+    """Undo that a filter was deleted; it does not run. See `trash.restore`."""
+    return trash.restore(user, Filter, filter_id)
 
 
 def visible_versions(user: User | AnonymousUser | None, filter_id: int) -> Sequence[FilterVersion]:

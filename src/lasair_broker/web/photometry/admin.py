@@ -12,9 +12,9 @@ from lasair_broker.web.photometry.models import PhotometrySet
 class PhotometrySetAdmin(ModelAdmin[PhotometrySet]):
     """Sets of points."""
 
-    list_display = ("name", "owner", "visibility", "collaboration", "created", "removed")
+    list_display = ("name", "owner", "visibility", "collaboration", "created", "deleted")
     list_filter = ("visibility",)
     list_select_related = ("owner", "collaboration")
     search_fields = ("name", "owner__username", "provenance")
-    readonly_fields = ("removed", "created", "modified")
+    readonly_fields = ("deleted", "created", "modified")
     raw_id_fields = ("owner", "collaboration")

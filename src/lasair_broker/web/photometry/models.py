@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from lasair_broker.web.sharing import Shared, SharedQuerySet, edited_by, seen_by
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from lasair_broker.web.accounts.models import User
+from lasair_broker.web.sharing import SharedQuerySet
+from lasair_broker.web.trash import Kept, Removable
 
 
 class PhotometrySetQuerySet(SharedQuerySet["PhotometrySet"]):
     """Sets of points, narrowed to what a user may see or change."""
 
-    def visible_to(self, user: User | AnonymousUser | None) -> PhotometrySetQuerySet:
-        """What the user may see; what was removed is seen by nobody."""
-        return self.filter(seen_by(user), removed=None)
 
-    def editable_by(self, user: User | AnonymousUser | None) -> PhotometrySetQuerySet:
-        """What the user may change."""
-        return self.filter(edited_by(user), removed=None)
+_EverySet = models.Manager.from_queryset(PhotometrySetQuerySet)
+
+
+class PhotometrySetManager(Kept, _EverySet["PhotometrySet"]):
+    """Those that are not removed; `PhotometrySet.everything` has the others, too."""
 
 
 class FluxOf(models.TextChoices):
@@ -35,16 +30,13 @@ class FluxOf(models.TextChoices):
     TOTAL = "total", "the source as it is"
 
 
-class PhotometrySet(Shared):
+class PhotometrySet(Removable):
     """Points that somebody added together, or had fetched from a survey's service: they have one owner and
     are seen by the same people."""
 
     name = models.CharField(max_length=200)
     provenance = models.TextField(
         max_length=1024, help_text="Where the points are from: a paper, a telegram, one's own reduction."
-    )
-    removed = models.DateTimeField(
-        null=True, editable=False, help_text="When it was removed; kept to be undone."
     )
     service = models.CharField(
         max_length=16, blank=True, editable=False, help_text="Where it was fetched from; empty: it was added."
@@ -56,7 +48,8 @@ class PhotometrySet(Shared):
         max_length=10, blank=True, choices=FluxOf, default=FluxOf.UNKNOWN, editable=False
     )
 
-    objects: ClassVar[PhotometrySetQuerySet] = PhotometrySetQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[PhotometrySetQuerySet] = PhotometrySetManager()  # type: ignore[assignment]
+    everything: ClassVar[PhotometrySetQuerySet] = PhotometrySetQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints: ClassVar = [

@@ -9,15 +9,13 @@ from typing import Any
 import pyarrow as pa
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.utils import timezone
 
-from lasair_broker.web import sharing
+from lasair_broker.web import sharing, trash
 from lasair_broker.web.accounts.models import Collaboration, User
-from lasair_broker.web.errors import Invalid, NotAllowed, NotFound
+from lasair_broker.web.errors import Invalid
 from lasair_broker.web.photometry import rows as points
-from lasair_broker.web.photometry.models import PhotometryPoint, PhotometrySet, PhotometrySetQuerySet
-from lasair_broker.web.sharing import Visibility
-from lasair_broker.web.trash import KEPT
+from lasair_broker.web.photometry.models import PhotometryPoint, PhotometrySet
+from lasair_broker.web.sharing import SharedQuerySet, Visibility
 
 MOST_FETCHED = 50_000
 """At most so many points are taken of a service at once."""
@@ -45,7 +43,7 @@ SCHEMA = pa.schema(
 """Points as they are given out; `photometry` is the number of their set."""
 
 
-def visible(user: User | AnonymousUser | None) -> PhotometrySetQuerySet:
+def visible(user: User | AnonymousUser | None) -> SharedQuerySet[PhotometrySet]:
     """The sets of points that the user sees."""
     return PhotometrySet.objects.visible_to(user).select_related("owner", "collaboration")
 
@@ -108,7 +106,7 @@ def add(
 
 def fetched(user: User, diaObjectId: int, service: str) -> PhotometrySet | None:
     """The user's own points on an object that a service gave; None if there are none."""
-    own = PhotometrySet.objects.filter(owner=user, service=service, service_object=diaObjectId, removed=None)
+    own = PhotometrySet.objects.filter(owner=user, service=service, service_object=diaObjectId)
     return own.select_related("collaboration").order_by("-pk").first()
 
 
@@ -138,7 +136,7 @@ def keep_fetched(
         owner=user, name=name, service=service, service_object=diaObjectId, flux_of=flux_of
     )
     sharing.changed(kept, {"provenance": provenance})
-    kept.points.all().delete()  # type: ignore[attr-defined]  # the other end of a relation
+    kept.points.all().delete()
     _put(kept, checked)
     return kept
 
@@ -164,34 +162,27 @@ def share(
 
 @transaction.atomic
 def remove(user: User, set_id: int) -> None:
-    """Remove a set with its points; `restore` brings it back. What was removed long ago goes for good."""
-    found = sharing.editable(PhotometrySet.objects.all(), user, set_id, lock=True)
-    if not (user.is_superuser or found.owner_id == user.pk):
-        raise NotAllowed(f"only its owner, {found.owner.username}, may remove it")
-    now = timezone.now()
-    PhotometrySet.objects.filter(pk=found.pk).update(removed=now)
-    PhotometrySet.objects.filter(removed__lt=now - KEPT).delete()
+    """Remove a set with its points; `restore` brings it back."""
+    trash.remove(user, sharing.editable(PhotometrySet.objects.all(), user, set_id, lock=True))
 
 
 @transaction.atomic
 def restore(user: User, set_id: int) -> PhotometrySet:
-    """Bring a removed set of one's own back.
+    """Bring a removed set of one's own back; see `trash.restore`.
 
     Raises
     ------
-    NotFound
-        If there is none, or not any more.
     Invalid
         If a service gave the same anew since: it would be there twice.
     """
-    removed = PhotometrySet.objects.filter(pk=set_id, removed__isnull=False).select_related("owner")
-    found = (removed if user.is_superuser else removed.filter(owner=user)).first()
-    if found is None:
-        raise NotFound(f"you have removed no photometry {set_id} that could be had back")
-    if found.service and fetched(found.owner, found.service_object or 0, found.service):
-        raise Invalid({"": "the same was fetched anew since; remove that first"})
-    removed.update(removed=None)
-    return get(user, set_id)
+    found = trash.restore(user, PhotometrySet, set_id)
+    if found.service:
+        own = PhotometrySet.objects.filter(
+            owner=found.owner, service=found.service, service_object=found.service_object
+        )
+        if own.exclude(pk=found.pk).exists():
+            raise Invalid({"": "the same was fetched anew since; remove that first"})
+    return found
 
 
 def _put(into: PhotometrySet, checked: Sequence[points.Point]) -> None:

@@ -336,7 +336,7 @@ def restore_trigger(user: User, trigger_id: int) -> WatchlistTrigger:
 
 def removed_triggers(among: WatchlistTriggerQuerySet) -> WatchlistTriggerQuerySet:
     """Those that were removed and can be had back, the last removed first."""
-    return trash.removed_parts(among).select_related("watchlist")
+    return trash.removed_among(among).select_related("watchlist")
 
 
 def _trigger(user: User, trigger_id: int) -> WatchlistTrigger:

@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from lasair_broker.packets import mjd_tai_now
+from lasair_broker.web import trash
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.archive import archive
-from lasair_broker.web.filters import services
 from lasair_broker.web.filters.models import Category, Filter, FilterQuerySet
 from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.site.contents import StoredRows, shown
@@ -109,7 +109,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "mine": _table(request, "mine", "My filters", mine, _MINE, _EMPTY),
         "shared": _table(request, "shared", "Shared with me", shared, _OTHERS) if shared.exists() else None,
-        "deleted": services.deleted_by(user)[:20],
+        "deleted": trash.removed_things(user, Filter)[:20],
     }
     return render(request, "site/filters/index.html", context)
 
