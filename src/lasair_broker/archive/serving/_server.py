@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ _CLIENTS = 32
 _PATIENCE_SECONDS = 60.0
 """So long may a client send or take nothing before it is left alone."""
 _FAREWELL_SECONDS = 5.0
+_TURN_SECONDS = 0.0005
+"""After so long a thread that computes lets another on. Python's own is ten times as long; an answer needs a
+dozen turns, and beside it the stream computes all the time."""
 
 
 class ArchiveServer:
@@ -53,6 +57,7 @@ class ArchiveServer:
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._turn_seconds = sys.getswitchinterval()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with socket_path(folder) as path:
             # What a process that was killed has left; this one holds the archive now.
@@ -60,6 +65,7 @@ class ArchiveServer:
             self._socket.bind(path)
             Path(path).chmod(0o600)
         self._socket.listen(_CLIENTS)
+        sys.setswitchinterval(_TURN_SECONDS)
         self._thread = threading.Thread(target=self._accept, name="archive server", daemon=True)
         self._thread.start()
 
@@ -68,6 +74,7 @@ class ArchiveServer:
         if self._closed:
             return
         self._closed = True
+        sys.setswitchinterval(self._turn_seconds)
         with socket_path(self._folder) as path:
             Path(path).unlink(missing_ok=True)
         with suppress(OSError):
@@ -140,20 +147,20 @@ class ArchiveServer:
 @contextmanager
 def _noticing_the_end(connection: socket.socket) -> Iterator[threading.Event]:
     """An event that is set when the other side closes the connection."""
-    gone, done = threading.Event(), threading.Event()
+    gone = threading.Event()
+    over, ends = socket.socketpair()  # what wakes the watcher at once: its caller waits for it
 
     def watch() -> None:
-        while not done.is_set():
-            readable, _, _ = select.select([connection], [], [], 0.1)
-            if readable:
-                # Whatever a client says after its call, it no longer waits for an answer.
-                gone.set()
-                return
+        readable, _, _ = select.select([connection, over], [], [])
+        if connection in readable:
+            # Whatever a client says after its call, it no longer waits for an answer.
+            gone.set()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         yield gone
     finally:
-        done.set()
+        ends.close()
         watcher.join()
+        over.close()
