@@ -12,6 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "lasair_broker"
 
 FLOORS = {
     "compiled": 0,
+    "deferred": 0,
+    "http": 0,
     "schema": 0,
     "settings": 0,
     "sky": 1,

@@ -16,6 +16,8 @@ from lasair_broker.packets import (
     is_ztf_object_id,
     jd_utc_to_mjd_tai,
     mjd_tai_now,
+    mjd_tai_to_mjd_utc,
+    mjd_tai_to_utc,
     mjd_utc_to_mjd_tai,
     posix_micros_to_mjd_tai,
     ztf_object_id,
@@ -104,6 +106,28 @@ def test_julian_dates_and_posix_times() -> None:
     expected = Time(seconds, format="unix").tai.mjd
     assert np.abs(posix_micros_to_mjd_tai(seconds * 1e6) - expected).max() < 1e-10
     assert np.isnan(mjd_utc_to_mjd_tai([np.nan])).all()
+
+
+@settings(deadline=None)
+@given(st.floats(41318.0, 61700.0))
+def test_tai_to_utc_agrees_with_astropy(mjd: float) -> None:
+    expected = Time(mjd, format="mjd", scale="tai").utc
+    if mjd % 1 < 0.5 or mjd > 57760.0:  # on the day before a leap second astropy stretches UTC
+        assert abs(float(mjd_tai_to_mjd_utc(mjd)) - expected.mjd) < 2e-10
+        said = mjd_tai_to_utc(mjd)
+        told = expected.to_datetime(timezone=datetime.UTC)
+        assert abs(said - told) < datetime.timedelta(microseconds=2)
+
+
+def test_there_and_back_over_every_leap_second() -> None:
+    starts = np.array([41317.0, 41499.0, 50630.0, 57204.0, 57754.0])
+    utc = np.concatenate([starts + seconds / 86400.0 for seconds in (-2.0, 0.0, 1e-3, 2.0)])[1:]
+    back = mjd_tai_to_mjd_utc(mjd_utc_to_mjd_tai(utc))
+    assert np.abs(back - utc).max() < 1e-10
+    assert np.isnan(mjd_tai_to_mjd_utc(np.nan))
+    for strange in (1.5e9, np.inf, np.nan):
+        with pytest.raises((ValueError, OverflowError)):
+            mjd_tai_to_utc(strange)
 
 
 def test_now() -> None:

@@ -3,12 +3,17 @@
 `training` goes from labelled light curves to a model; `others` runs models that somebody else made.
 """
 
-from lasair_broker.classify._calibration import calibration_error
-from lasair_broker.classify._enrich import EMBEDDING, Classifiers, Verdict, classify, enrich
-from lasair_broker.classify._features import FEATURES, features
-from lasair_broker.classify._model import EARLY, Model, ModelError, load_model, shipped_model
-from lasair_broker.classify._priors import Priors, PriorsError, load_priors
-from lasair_broker.classify._taxonomy import UNKNOWN, Node, Taxonomy, taxonomy
+from typing import TYPE_CHECKING
+
+from lasair_broker.deferred import import_when_used
+
+if TYPE_CHECKING:
+    from lasair_broker.classify._calibration import calibration_error
+    from lasair_broker.classify._enrich import EMBEDDING, Classifiers, Verdict, classify, enrich
+    from lasair_broker.classify._features import FEATURES, features
+    from lasair_broker.classify._model import EARLY, Model, ModelError, load_model, shipped_model
+    from lasair_broker.classify._priors import Priors, PriorsError, load_priors
+    from lasair_broker.classify._taxonomy import UNKNOWN, Node, Taxonomy, taxonomy
 
 __all__ = [
     "EARLY",
@@ -32,3 +37,5 @@ __all__ = [
     "shipped_model",
     "taxonomy",
 ]
+
+import_when_used(__name__)

@@ -14,6 +14,7 @@ from lasair_broker.settings import CONFIG_VARIABLE
 
 from ._commands import CommandsByName
 from ._console import console, fail
+from ._told import hint_of, is_told
 
 __all__ = ["app", "main"]
 
@@ -59,9 +60,6 @@ def main() -> None:
     except BrokenPipeError:
         raise SystemExit(141) from None
     except Exception as error:
-        # Only now, as the modules that declare the errors which are told take long to import.
-        from ._told import hint_of, is_told
-
         if is_told(error):
             _leave(error, hint_of(error))
         if not isinstance(error, OSError) or error.filename is None:

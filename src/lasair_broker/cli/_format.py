@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["bytes_size", "magnitude", "number", "sexagesimal", "utc"]
+from lasair_broker.packets import mjd_tai_to_utc
+from lasair_broker.sky import sexagesimal
+
+__all__ = ["bytes_size", "hours_and_degrees", "magnitude", "number", "utc"]
+
+
+_HALF_MILLISECOND = 0.0005 / 86400
 
 
 def number(value: Any) -> str:
@@ -26,20 +32,18 @@ def magnitude(flux: float | None) -> str:
     return f"{31.4 - 2.5 * math.log10(flux):.2f}"
 
 
-def sexagesimal(ra: float, decl: float) -> str:
+def hours_and_degrees(ra: float, decl: float) -> str:
     """A position in degrees as ``hh:mm:ss.ss ±dd:mm:ss.s``."""
-    from astropy.coordinates import Angle  # half a second to import, so only when needed
-
-    hours = Angle(ra, "deg").to_string(unit="hour", sep=":", precision=2, pad=True)
-    degrees = Angle(decl, "deg").to_string(sep=":", precision=1, pad=True, alwayssign=True)
-    return f"{hours} {degrees}"
+    return f"{sexagesimal(ra / 15.0, 2)} {sexagesimal(decl, 1, sign=True)}"
 
 
 def utc(mjd_tai: float) -> str:
-    """A time in MJD TAI as a UTC date and time to the second."""
-    from astropy.time import Time
-
-    return f"{Time(mjd_tai, format='mjd', scale='tai').utc.strftime('%Y-%m-%d %H:%M:%S')} UTC"
+    """A time in MJD TAI as a UTC date and time to the second; far away from ours as it is."""
+    try:
+        # A full second is never quite one in a double.
+        return f"{mjd_tai_to_utc(mjd_tai + _HALF_MILLISECOND):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return f"MJD {mjd_tai:.5f} TAI"
 
 
 def bytes_size(count: float) -> str:

@@ -14,12 +14,12 @@ from rich.panel import Panel
 from rich.table import Table
 
 from lasair_broker.archive import LightCurve
-from lasair_broker.packets import BANDS
+from lasair_broker.packets import BANDS, CUTOUTS
 from lasair_broker.schema import table as schema_table
 
 from ._chart import chart
 from ._context import ArchiveOption, console, fail, opened
-from ._format import magnitude, number, sexagesimal, utc
+from ._format import hours_and_degrees, magnitude, number, utc
 from ._object_context import show_context
 from ._plot import plot_light_curve
 
@@ -72,7 +72,7 @@ def show_object(
             cutouts.mkdir(parents=True, exist_ok=True)
             newest = curve.diaSources["diaSourceId"].to_pylist()[-1]
             saved = 0
-            for which in ("Difference", "Science", "Template"):
+            for which in CUTOUTS:
                 for ending, content in (
                     ("fits", store.cutout(newest, which)),
                     ("png", store.cutout_png(newest, which)),
@@ -88,7 +88,7 @@ def _summary(row: dict[str, Any], curve: LightCurve) -> None:
     ra, decl = row["ra"], row["decl"]
     left.add_row("[dim]survey[/]", row["survey"])
     left.add_row("[dim]diaObjectId[/]", str(row["diaObjectId"]))
-    left.add_row("[dim]position[/]", f"{ra:.6f} {decl:+.6f}   {sexagesimal(ra, decl)}")
+    left.add_row("[dim]position[/]", f"{ra:.6f} {decl:+.6f}   {hours_and_degrees(ra, decl)}")
     if row.get("glat") is not None:
         left.add_row("[dim]galactic latitude[/]", f"{row['glat']:+.2f}°")
     for label, key in (

@@ -1,9 +1,10 @@
 """Compiled kernels, kept between runs and compiled anew when a source that they are made of has changed."""
 
-from ._cache import keep_by_sources
+from typing import TYPE_CHECKING
 
-keep_by_sources()
-
-from numba import njit  # noqa: E402 - where kernels are kept is settled before the first of them is made
+if TYPE_CHECKING:
+    from numba import njit
+else:
+    from ._kernel import njit
 
 __all__ = ["njit"]

@@ -61,6 +61,14 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, ast.ImportFrom]]:
                 yield alias.asname or alias.name, part
 
 
+def _offers(package: ast.Module) -> Iterator[tuple[str, ast.ImportFrom]]:
+    """The same for what a package passes on, be it only when it is used (`lasair_broker.deferred`)."""
+    yield from _imports(package)
+    for part in package.body:
+        if isinstance(part, ast.If):
+            yield from _imports(ast.Module(part.body, []))
+
+
 def _source(path: Path, imported: ast.ImportFrom, name: str) -> Path | None:
     """The module of this package that a name comes from; None if it is another package's.
 
@@ -76,13 +84,15 @@ def _source(path: Path, imported: ast.ImportFrom, name: str) -> Path | None:
         return None
     original = next(alias.name for alias in imported.names if (alias.asname or alias.name) == name)
     target = base.joinpath(*words)
+    if target == Path(__file__).parent:
+        return None  # how kernels are made is no part of them
     for module in (target.with_suffix(".py") if words else target / "__init__.py", target / f"{original}.py"):
         if module.is_file() and module.name != "__init__.py":
             return module
     package = target / "__init__.py"
     if not package.is_file():
         return None
-    for passed, statement in _imports(_parsed(package)):
+    for passed, statement in _offers(_parsed(package)):
         if passed == original:
             return _source(package, statement, original)
     return package

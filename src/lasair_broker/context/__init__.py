@@ -4,36 +4,41 @@
 `Rules`, a YAML file; package `catalogues` holds the catalogues, `events` what others announce.
 """
 
-from lasair_broker.context._dust import Dust, Reddening, open_dust
-from lasair_broker.context._enrich import ContextResources, classify, classify_objects, enrich
-from lasair_broker.context._galaxies import (
-    HostModel,
-    directional_light_radius,
-    host_probabilities,
-    tangent_offset,
-)
-from lasair_broker.context._loader import ContextLoader
-from lasair_broker.context._made_with import what_made
-from lasair_broker.context._partners import (
-    PARTNER_COLUMNS,
-    PARTNER_RADIUS_ARCSEC,
-    PlaceIndex,
-    partner_rows,
-)
-from lasair_broker.context._rules import CLASSES, Rules, read_rules
-from lasair_broker.context._solar_system import flag_movers, in_solar_system
-from lasair_broker.context._sources import Sources
-from lasair_broker.context._tns_list import (
-    TnsBot,
-    TnsNews,
-    TnsReport,
-    read_tns_news,
-    tns_stamp,
-    update_tns,
-)
-from lasair_broker.context._tns_schedule import TnsList, lists_due
-from lasair_broker.context._transients import TNS_RADIUS_ARCSEC
-from lasair_broker.context.errors import ContextError, TnsListMissingError
+from typing import TYPE_CHECKING
+
+from lasair_broker.deferred import import_when_used
+
+if TYPE_CHECKING:
+    from lasair_broker.context._dust import Dust, Reddening, open_dust
+    from lasair_broker.context._enrich import ContextResources, classify, classify_objects, enrich
+    from lasair_broker.context._galaxies import (
+        HostModel,
+        directional_light_radius,
+        host_probabilities,
+        tangent_offset,
+    )
+    from lasair_broker.context._loader import ContextLoader
+    from lasair_broker.context._made_with import what_made
+    from lasair_broker.context._partners import (
+        PARTNER_COLUMNS,
+        PARTNER_RADIUS_ARCSEC,
+        PlaceIndex,
+        partner_rows,
+    )
+    from lasair_broker.context._rules import CLASSES, Rules, read_rules
+    from lasair_broker.context._solar_system import flag_movers, in_solar_system
+    from lasair_broker.context._sources import Sources
+    from lasair_broker.context._tns_list import (
+        TnsBot,
+        TnsNews,
+        TnsReport,
+        read_tns_news,
+        tns_stamp,
+        update_tns,
+    )
+    from lasair_broker.context._tns_schedule import TnsList, lists_due
+    from lasair_broker.context._transients import TNS_RADIUS_ARCSEC
+    from lasair_broker.context.errors import ContextError, TnsListMissingError
 
 __all__ = [
     "CLASSES",
@@ -71,3 +76,5 @@ __all__ = [
     "update_tns",
     "what_made",
 ]
+
+import_when_used(__name__)

@@ -17,6 +17,7 @@ from ._batch import AlertBatch, Payloads
 from ._columns import Column, Columns, arrow_array, to_dtype
 from ._convert import present
 from ._gather import gather
+from ._images import CUTOUTS
 from ._mapping import NO_ROWS, LevelColumns, Part, Survey
 from ._solar_system import solar_system_tables
 from ._source_table import SourceTable
@@ -30,8 +31,6 @@ __all__ = ["Arrivals", "canonical_batch"]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
-
-_CUTOUTS = ("Difference", "Science", "Template")
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +346,7 @@ def _alert_table(
     ]
     fields = list(schema)
     root = alerts.decoded.levels[""]
-    for which in _CUTOUTS:
+    for which in CUTOUTS:
         path = survey.cutouts.get(which, "")
         offset, length = pa.nulls(count, pa.int64()), pa.nulls(count, pa.int32())
         if path in root.values:

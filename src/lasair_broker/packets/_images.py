@@ -7,11 +7,17 @@ import io
 import re
 import warnings
 import zlib
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ImageError", "fits_bytes", "fits_pixels"]
+__all__ = ["CUTOUTS", "Cutout", "ImageError", "fits_bytes", "fits_pixels"]
+
+Cutout = Literal["Science", "Template", "Difference"]
+"""The three images of an alert, in the order in which they are shown."""
+
+CUTOUTS: tuple[Cutout, ...] = get_args(Cutout)
 
 _GZIP = b"\x1f\x8b"
 _FITS = b"SIMPLE  ="

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["in_range", "jd_utc_to_mjd_tai", "mjd_tai_now", "mjd_utc_to_mjd_tai", "posix_micros_to_mjd_tai"]
+__all__ = [
+    "in_range",
+    "jd_utc_to_mjd_tai",
+    "mjd_tai_now",
+    "mjd_tai_to_mjd_utc",
+    "mjd_tai_to_utc",
+    "mjd_utc_to_mjd_tai",
+    "posix_micros_to_mjd_tai",
+]
 
 MJD_OF_POSIX_EPOCH = 40587.0
 """MJD of 1970-01-01."""
+
+_POSIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # TAI - UTC in seconds from each MJD (UTC) on: IERS Bulletin C. None is announced after 2017; the General
 # Conference on Weights and Measures has resolved to stop adding them.
@@ -42,6 +53,14 @@ def mjd_utc_to_mjd_tai(mjd: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(utc + offset / 86400.0)
 
 
+def mjd_tai_to_mjd_utc(mjd: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """MJD in UTC (days) of MJD in TAI (days); dates before 1972 as above. NaN stays NaN."""
+    tai = np.asarray(mjd, np.float64)
+    place = np.searchsorted(LEAP_SECONDS[:, 0] + LEAP_SECONDS[:, 1] / 86400.0, tai, side="right") - 1
+    offset = LEAP_SECONDS[np.maximum(place, 0), 1]
+    return np.asarray(tai - offset / 86400.0)
+
+
 def jd_utc_to_mjd_tai(jd: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """MJD in TAI (days) of Julian dates in UTC (days). A double holds a Julian date to 40 μs."""
     return mjd_utc_to_mjd_tai(np.asarray(jd, np.float64) - 2400000.5)
@@ -50,6 +69,19 @@ def jd_utc_to_mjd_tai(jd: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def posix_micros_to_mjd_tai(micros: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """MJD in TAI (days) of microseconds since 1970-01-01 UTC (Avro's timestamp-micros)."""
     return mjd_utc_to_mjd_tai(MJD_OF_POSIX_EPOCH + np.asarray(micros, np.float64) / 86400e6)
+
+
+def mjd_tai_to_utc(mjd: float) -> datetime:
+    """The date and time of MJD in TAI (days), to the microsecond, as a double has it.
+
+    Raises
+    ------
+    ValueError, OverflowError
+        If it is not between the years 1 and 9999.
+    """
+    return _POSIX_EPOCH + timedelta(
+        microseconds=round((float(mjd_tai_to_mjd_utc(mjd)) - MJD_OF_POSIX_EPOCH) * 86400e6)
+    )
 
 
 def mjd_tai_now() -> float:

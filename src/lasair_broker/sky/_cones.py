@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 
-import astropy.units as u
 import numpy as np
 import numpy.typing as npt
-from astropy.coordinates import Latitude, Longitude
-from cdshealpix import cone_search
 
 from lasair_broker.sky._healpix import CELLS, ORDER
 from lasair_broker.sky._separation import separation_arcsec
@@ -70,6 +67,11 @@ def _cells_of_cone(
     ra: float, decl: float, radius_arcsec: float
 ) -> tuple[Int64, Int64, npt.NDArray[np.bool_]]:
     """Ascending order-29 ranges of the cells that meet a cone, and whether each lies inside it."""
+    # Half a second to import, for astropy's units: only when there is a cone.
+    import astropy.units as u
+    from astropy.coordinates import Latitude, Longitude
+    from cdshealpix import cone_search
+
     # Cells a quarter of the radius across: some fifty a cone, whatever its size.
     order = math.ceil(math.log2(_CELL_ARCSEC_AT_ORDER_0 / (0.25 * radius_arcsec)))
     cells, depths, inside = cone_search(

@@ -10,8 +10,9 @@ from astropy.coordinates import Angle, BarycentricMeanEcliptic, SkyCoord
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lasair_broker.sky import sexagesimal
 from lasair_broker.web.objects.links import links_of
-from lasair_broker.web.objects.places import Place, ecliptic_coordinates, sexagesimal
+from lasair_broker.web.objects.places import Place, ecliptic_coordinates
 
 _RA = st.floats(0.0, 360.0, exclude_max=True)
 _DECL = st.floats(-90.0, 90.0)

@@ -12,10 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lasair_broker.classify._model import ModelError
 from lasair_broker.classify._taxonomy import taxonomy
 from lasair_broker.classify.others._columns import check_columns
+from lasair_broker.packets import Cutout
 
 __all__ = ["ColumnsInput", "Description", "ImagesInput", "Output", "read_description"]
-
-Image = Literal["Science", "Template", "Difference"]
 
 
 class _Part(BaseModel):
@@ -70,7 +69,7 @@ class ImagesInput(_Part):
     """
 
     name: str
-    images: Annotated[tuple[Image, ...], Field(min_length=1, max_length=3)]
+    images: Annotated[tuple[Cutout, ...], Field(min_length=1, max_length=3)]
     size: Annotated[int, Field(ge=1, le=512)]
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     scaling: Literal["none", "minmax", "max", "norm", "sigma"] = "none"

@@ -4,19 +4,24 @@
 how, are `Sender`s by `Channel`.
 """
 
-from ._apprise import AppriseSender
-from ._couriers import Couriers
-from ._deliveries import Deliveries
-from ._events import HitWatch, cursor_of, event_id, events
-from ._kafka import KafkaSender
-from ._latency import LATENCY_BOUNDS, Latency, latencies
-from ._metrics import DeliveryMetrics
-from ._outputs import Again, Channel, Cursor, Kind, LightCurve, Outcome, Output, Outputs
-from ._parcel import Parcel, utc_of
-from ._sender import DeliveryError, Sender
-from ._topics import KafkaAccess
-from ._webhook import WebhookSender
-from ._words import few_lines, number, summary
+from typing import TYPE_CHECKING
+
+from lasair_broker.deferred import import_when_used
+
+if TYPE_CHECKING:
+    from ._apprise import AppriseSender
+    from ._couriers import Couriers
+    from ._deliveries import Deliveries
+    from ._events import HitWatch, cursor_of, event_id, events
+    from ._kafka import KafkaSender
+    from ._latency import LATENCY_BOUNDS, Latency, latencies
+    from ._metrics import DeliveryMetrics
+    from ._outputs import Again, Channel, Cursor, Kind, LightCurve, Outcome, Output, Outputs
+    from ._parcel import Parcel, utc_of
+    from ._sender import DeliveryError, Sender
+    from ._topics import KafkaAccess
+    from ._webhook import WebhookSender
+    from ._words import few_lines, number, summary
 
 __all__ = [
     "LATENCY_BOUNDS",
@@ -49,3 +54,5 @@ __all__ = [
     "summary",
     "utc_of",
 ]
+
+import_when_used(__name__)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-import astropy.time
-import numpy as np
 import orjson
 import pyarrow as pa
+
+from lasair_broker.packets import mjd_tai_to_utc
 
 from ._outputs import Cursor
 
@@ -20,8 +20,7 @@ __all__ = ["Parcel", "utc_of"]
 
 def utc_of(mjd_tai: Sequence[float]) -> list[datetime]:
     """The UTC of times in MJD TAI, to the microsecond."""
-    times = astropy.time.Time(np.asarray(mjd_tai, np.float64), format="mjd", scale="tai")
-    return [moment.replace(tzinfo=UTC) for moment in times.utc.datetime.tolist()]
+    return [mjd_tai_to_utc(moment) for moment in mjd_tai]
 
 
 @dataclass(frozen=True)

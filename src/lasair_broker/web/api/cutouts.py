@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.views.decorators.http import require_safe
 
-from lasair_broker.archive import Cutout
+from lasair_broker.packets import CUTOUTS
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import NotFound
 
-WHICH: tuple[Cutout, ...] = get_args(Cutout)
 _LARGEST_ID = 2**63 - 1
 
 
@@ -32,7 +29,7 @@ def image(diaSourceId: int, which: str, ending: str, size: int = 256) -> HttpRes
     NotFound
         If there is none.
     """
-    known = next((name for name in WHICH if name.lower() == which.lower()), None)
+    known = next((name for name in CUTOUTS if name.lower() == which.lower()), None)
     if known is None or not 0 < diaSourceId <= _LARGEST_ID:
         raise NotFound(f"there is no image {which} of detection {diaSourceId}")
     if ending == "png":

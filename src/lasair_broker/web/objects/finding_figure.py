@@ -8,9 +8,10 @@ import threading
 from typing import Any, Literal
 
 from lasair_broker.context import tangent_offset
+from lasair_broker.sky import sexagesimal
 from lasair_broker.web.objects.backgrounds import Background
 from lasair_broker.web.objects.finding_chart import Chart, Mark
-from lasair_broker.web.objects.places import Place, sexagesimal
+from lasair_broker.web.objects.places import Place
 
 Kind = Literal["png", "pdf"]
 MEDIA: dict[str, str] = {"png": "image/png", "pdf": "application/pdf"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from lasair_broker.sky import galactic_coordinates
+from lasair_broker.sky import galactic_coordinates, sexagesimal
 
 # Mean obliquity of the ecliptic at J2000 (IAU 2006 precession, Capitaine et al. 2003, A&A 412, 567), arcsec.
 _OBLIQUITY = math.radians(84381.406 / 3600.0)
@@ -54,17 +54,6 @@ class Place:
             ("Galactic", self.galactic),
             ("ecliptic", self.ecliptic),
         ]
-
-
-def sexagesimal(value: float, decimals: int, *, sign: bool = False) -> str:
-    """A number as ``hh:mm:ss.ss``; the last place is rounded and carries."""
-    units = round(abs(value) * 3600 * 10**decimals)
-    if not sign:
-        units %= 24 * 3600 * 10**decimals  # 23:59:59.999 rounds to 0 h, not to 24 h
-    minutes, rest = divmod(units, 60 * 10**decimals)
-    whole, minutes = divmod(minutes, 60)
-    mark = ("-" if value < 0 else "+") if sign else ""
-    return f"{mark}{whole:02d}:{minutes:02d}:{rest / 10**decimals:0{decimals + 3}.{decimals}f}"
 
 
 def ecliptic_coordinates(ra: float, decl: float) -> tuple[float, float]:

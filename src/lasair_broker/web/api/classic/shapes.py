@@ -9,7 +9,7 @@ from astropy.coordinates import BarycentricTrueEcliptic, SkyCoord
 from astropy.time import Time
 from rest_framework.request import Request
 
-from lasair_broker.packets import mjd_tai_now
+from lasair_broker.packets import CUTOUTS, mjd_tai_now
 from lasair_broker.query import parse
 from lasair_broker.schema import TABLES
 from lasair_broker.web.archive import archive, rows_for
@@ -20,7 +20,6 @@ _SOURCE_LITE = ("diaSourceId", "midpointMjdTai", "band", "psfFlux", "psfFluxErr"
 _FORCED_LITE = ("midpointMjdTai", "band", "psfFlux", "psfFluxErr")
 _DIA_OBJECT = ("ra", "decl", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai")
 _DATA_LITE = ("nDiaSources", "firstDiaSourceMjdTai", "lastDiaSourceMjdTai", "glat", "ebv")
-_IMAGES = ("Science", "Template", "Difference")
 
 
 def object_shape(
@@ -101,7 +100,7 @@ def _lasair_data(
     site = request.build_absolute_uri("/").rstrip("/")
     data["imageUrls"] = [
         {
-            **{which: f"{site}/fits/{s['diaSourceId']}_cutout{which}/" for which in _IMAGES},
+            **{which: f"{site}/fits/{s['diaSourceId']}_cutout{which}/" for which in CUTOUTS},
             "diaSourceId": s["diaSourceId"],
         }
         for s in sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from urllib.parse import urlencode
 
@@ -112,6 +113,7 @@ def next_page(request: Request, after: object) -> str | None:
     return request.build_absolute_uri(f"{request.path}?{urlencode({**asked, 'after': after})}")
 
 
+@functools.cache
 def paged(kind: Any) -> type[Body]:
     """The description of a page."""
     inner = kind(many=True)

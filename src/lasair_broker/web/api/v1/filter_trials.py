@@ -39,7 +39,7 @@ class WordsIn(WordingIn):
     )
 
 
-class Checked(Body):
+class CheckedFilter(Body):
     """What it would select."""
 
     columns = Column(many=True)
@@ -113,7 +113,7 @@ class CheckView(APIView):
 
     permission_classes = (LoggedIn,)
 
-    @described(WordsIn, Checked, summary="Check a filter without saving it")
+    @described(WordsIn, CheckedFilter, summary="Check a filter without saving it")
     def post(self, request: Request) -> Response:
         given = checked(WordsIn, request)
         owner = trying.owner_of(person(request), given.get("filter_id"))

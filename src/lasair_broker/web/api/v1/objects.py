@@ -14,9 +14,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from lasair_broker.archive import LightCurve
+from lasair_broker.packets import CUTOUTS
 from lasair_broker.query import parse
 from lasair_broker.schema import SchemaError, table
-from lasair_broker.web.api.cutouts import WHICH, image
+from lasair_broker.web.api.cutouts import image
 from lasair_broker.web.api.description import described, described_table, parameter
 from lasair_broker.web.api.formats import answer_table, asked_format, rows
 from lasair_broker.web.api.models import Scope
@@ -184,7 +185,7 @@ class CutoutView(APIView):
 
     @described(
         response=bytes,
-        summary=f"An image: {', '.join(WHICH)}, as fits or png",
+        summary=f"An image: {', '.join(CUTOUTS)}, as fits or png",
         media=("application/fits", "image/png"),
         parameters=[parameter("size", int, "Pixels of a PNG along the longer side, 16 to 2048.")],
     )

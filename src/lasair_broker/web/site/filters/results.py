@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from lasair_broker.archive import QueryError
+from lasair_broker.packets import CUTOUTS
 from lasair_broker.web import sharing
 from lasair_broker.web.archive import archive, newest_hits
 from lasair_broker.web.errors import ServiceError
@@ -31,7 +32,6 @@ from lasair_broker.web.tags.services import labels_of
 PAGE = {"table": 50, "cards": 24, "sky": 500}
 """Results of a page of each kind."""
 
-STAMPS = ("Science", "Template", "Difference")
 
 _MOST_HITS = 10_000
 _PLACES = ["diaObjectId", "ra", "decl"]
@@ -91,7 +91,7 @@ def results(request: HttpRequest, filter_id: int) -> HttpResponse:
     kind = request.GET.get("as", "table")
     kind = kind if kind in PAGE else "table"
     now = request.GET.get("of") == "archive"
-    context: dict[str, Any] = {"filter": found, "as": kind, "now": now, "stamps": STAMPS}
+    context: dict[str, Any] = {"filter": found, "as": kind, "now": now, "stamps": CUTOUTS}
     try:
         hits = _Rows(request, filter_id) if now else _Hits(request, filter_id)
         columns, context["choices"] = chosen(request, filter_id, hits.columns())

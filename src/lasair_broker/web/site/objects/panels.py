@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from lasair_broker.classify import taxonomy
-from lasair_broker.packets import mjd_tai_now
+from lasair_broker.packets import CUTOUTS, mjd_tai_now
 from lasair_broker.query import QueryError
 from lasair_broker.settings import load
 from lasair_broker.web._aladin import aladin_folder
@@ -127,7 +127,7 @@ def _cutouts(request: HttpRequest, key: str) -> _Context:
         "limits": list(LIMITS),
         "bands": bands,
         "three": three_bands(bands),
-        "kinds": ("Science", "Template", "Difference"),
+        "kinds": CUTOUTS,
         "others": other_surveys(state_of(key, ("ra", "decl")), load().site.image_service),
         "image_service": load().site.image_service,
     }

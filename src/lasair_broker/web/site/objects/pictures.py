@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any, get_args
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from lasair_broker.archive import Cutout
+from lasair_broker.packets import CUTOUTS
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.objects import density, finding_file
@@ -25,7 +25,6 @@ from lasair_broker.web.objects.pictures import (
     to_north,
 )
 
-WHICH: tuple[Cutout, ...] = get_args(Cutout)
 _LARGEST_ID = 2**63 - 1
 _DAY = "public, max-age=86400"
 _MAP_SECONDS = 3600.0
@@ -34,7 +33,7 @@ _MAP_SECONDS = 3600.0
 @require_safe
 def cutout(request: HttpRequest, diaSourceId: int, which: str) -> HttpResponse:
     """An image of a detection; `stretch`, `limits`, `north=1` and `size` say how it is shown."""
-    known = next((name for name in WHICH if name.lower() == which.lower()), None)
+    known = next((name for name in CUTOUTS if name.lower() == which.lower()), None)
     image = archive().cutout(diaSourceId, known) if known and 0 < diaSourceId <= _LARGEST_ID else None
     if image is None:
         raise NotFound(f"there is no image {which[:20]} of detection {diaSourceId}")
@@ -59,10 +58,10 @@ def colour(request: HttpRequest, key: str) -> HttpResponse:
     first) and `which` choose them."""
     row = state_of(key, ("diaObjectId", "ra", "decl"))
     which = next(
-        (name for name in WHICH if name.lower() == request.GET.get("which", "template").lower()), None
+        (name for name in CUTOUTS if name.lower() == request.GET.get("which", "template").lower()), None
     )
     if which is None:
-        raise Invalid({"which": f"choose from {', '.join(WHICH)}"})
+        raise Invalid({"which": f"choose from {', '.join(CUTOUTS)}"})
     planes = newest_planes(row["diaObjectId"], which)
     if not planes:
         raise NotFound("the images of this object do not say where on the sky they are")

@@ -7,13 +7,15 @@ import math
 from itertools import combinations
 from typing import Any
 
-from astropy.time import Time
 from django import template
 from django.templatetags.static import static
 
+from lasair_broker.packets import mjd_tai_to_utc
 from lasair_broker.web.site.templatetags.site import figure
 
 register = template.Library()
+
+_HALF_MILLISECOND = 0.0005 / 86400
 
 
 @register.filter
@@ -21,7 +23,11 @@ def utc(mjd_tai: float | None, between: str = " ") -> str:
     """A time in MJD TAI as UTC to the second."""
     if mjd_tai is None or not math.isfinite(mjd_tai):
         return ""
-    text = str(Time(mjd_tai, format="mjd", scale="tai").utc.strftime("%Y-%m-%d %H:%M:%S"))
+    try:
+        moment = mjd_tai_to_utc(mjd_tai + _HALF_MILLISECOND)  # a full second is never quite one in a double
+    except (ValueError, OverflowError):  # an invented time, of the year 4,000,000
+        return f"MJD {mjd_tai:.5f} TAI"
+    text = f"{moment:%Y-%m-%d %H:%M:%S}"
     return f"{text.replace(' ', between)}Z" if between == "T" else text
 
 
