@@ -106,6 +106,14 @@ def unite(rows: Iterable[Row]) -> list[Row]:
     return sorted(united.values(), key=lambda row: (row.time, row.id, row.band))
 
 
+def detections(packets: Iterable[Packet]) -> list[Row]:
+    """The detections of packets of an object; of doubles that of the detection's own packet, if it is there,
+    and a withdrawn one before any other."""
+    packets = list(packets)
+    own = [row for packet in packets for row in packet.sources if row.id == packet.diaSourceId]
+    return unite([*own, *(row for packet in packets for row in packet.sources)])
+
+
 def _table(name: str, columns: dict[str, Any], extra: Sequence[pa.Field] = ()) -> pa.Table:
     fields = [to for to in (*arrow_schema(name), *extra) if to.name in columns]
     return pa.table({to.name: pa.array(columns[to.name], to.type) for to in fields}, schema=pa.schema(fields))
@@ -125,8 +133,9 @@ def batch_of(
     per_object = {"diaObjectId": np.array(ids, np.int64), "healpix29": cells, "survey": survey}
     curves = {
         kind: [unite(row for packet in alerts for row in getattr(packet, kind)) for alerts in of_object]
-        for kind in ("sources", "forced", "limits")
+        for kind in ("forced", "limits")
     }
+    curves["sources"] = [detections(alerts) for alerts in of_object]
     datums = [packet.datum() for packet in packets]
     memory = [np.frombuffer(datum, np.uint8) for datum in datums]
     own = healpix29(
@@ -219,30 +228,36 @@ class Model:
         """A batch; alerts stored and left out."""
         stored = 0
         alerted = set()
+        kept = set()
         for packet in packets:
             known = self.datums.setdefault(packet.diaSourceId, [])
             if packet.datum() not in known:
                 known.append(packet.datum())
                 stored += 1
                 alerted.add(packet.diaObjectId)
+                kept.add(packet.diaSourceId)
                 if packet.ssObjectId is not None:
                     self.ss.add(packet.diaSourceId)
         for key in {packet.diaObjectId for packet in packets} - {None}:
-            self._object(key, [packet for packet in packets if packet.diaObjectId == key], key in alerted)
+            mine = [packet for packet in packets if packet.diaObjectId == key]
+            self._object(key, mine, key in alerted, kept)
         return stored, len(packets) - stored
 
-    def _object(self, key: int, packets: Sequence[Packet], alerted: bool) -> None:
+    def _object(self, key: int, packets: Sequence[Packet], alerted: bool, kept: set[int]) -> None:
         newest_held = max((row.time for row in self.sources.get(key, {}).values()), default=-np.inf)
         known = key in self.state
         touched = alerted or not known
         for kind in ("sources", "forced", "limits"):
             held = getattr(self, kind).setdefault(key, {})
-            for row in unite(row for packet in packets for row in getattr(packet, kind)):
+            rows = [row for packet in packets for row in getattr(packet, kind)]
+            for row in detections(packets) if kind == "sources" else unite(rows):
                 name = row.id or (row.time, row.band)
                 if name not in held or (row.withdrawn is not None and held[name].withdrawn is None):
                     held[name] = row
                     touched = True
-        sources = unite(row for packet in packets for row in packet.sources)
+                elif kind == "sources" and name in kept and row.withdrawn == held[name].withdrawn is None:
+                    held[name] = row  # the detection's own packet comes after others that told of it
+        sources = detections(packets)
         newest = max((row.time for row in sources), default=np.inf)
         if touched and (not known or newest >= newest_held):
             packet = max(packets, key=lambda packet: packet.time)

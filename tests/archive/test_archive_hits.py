@@ -59,6 +59,9 @@ def test_hits_are_stored_whatever_becomes_of_the_state(archive):
     )
     assert (report.duplicates, report.filter_hits) == (1, 2)
     found = stored(archive)
+    times = [found[key]["committedMjdTai"] for key in ("same", "said")]
+    assert report.hitsMjdTai == (min(times), max(times))
+    assert archive.write([batch_of([curve(8)]).with_table("filter_hits", new)]).hitsMjdTai is None
     assert set(found) == {"new", "late", "same", "said"}
     # The first of one id stays as it is, of one transaction the last.
     assert (found["new"]["filterId"], found["same"]["diaSourceId"]) == (1, None)

@@ -5,18 +5,27 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import fastavro
+import numpy as np
 import pytest
 from asking import ask
 from typer.testing import CliRunner
 
 from lasair_broker.archive import Archive, ArchiveCorruptError, Retention, copy_archive, tidy_archive
-from lasair_broker.archive.interface import Cutout
 from lasair_broker.cli._app import app
-from lasair_broker.packets import AlertBatch, SchemaStore, decode, decode_datums, mjd_tai_now, read_files
+from lasair_broker.packets import (
+    AlertBatch,
+    Cutout,
+    SchemaStore,
+    decode,
+    decode_datums,
+    mjd_tai_now,
+    read_files,
+)
 
 IMAGES: tuple[Cutout, ...] = ("Difference", "Science", "Template")
 LATER = 40.0
@@ -104,6 +113,34 @@ def test_a_packet_without_images_is_decoded_and_has_none(filled: Archive, places
         assert ask(again, "SELECT * FROM cutouts").num_rows == 0
 
 
+def test_other_bytes_than_those_of_the_images_tell_another_alert(
+    filled: Archive, batches: list[AlertBatch]
+) -> None:
+    """One byte changed anywhere outside of the images."""
+    tidy(filled, SOME)
+    lsst = next(batch for batch in batches if batch.survey == "lsst")
+    datum = lsst.payloads.bytes(0)
+    inside = np.zeros(len(datum), bool)
+    for which in IMAGES:
+        offset, length = (
+            lsst.alerts.column(f"cutout{which}{what}")[0].as_py() for what in ("Offset", "Length")
+        )
+        inside[offset - 5 : offset + length] = True  # with its length
+    outside = np.flatnonzero(~inside)
+    places = np.random.default_rng(1).choice(outside[outside > 100], 6, replace=False).tolist()
+    for place in places:
+        changed = bytearray(datum)
+        changed[place] ^= 1
+        held = np.frombuffer(bytes(changed), np.uint8)
+        payloads = replace(
+            lsst.payloads,
+            address=np.array([held.ctypes.data, *lsst.payloads.address[1:]]),
+            owners=(lsst.payloads, held),
+        )
+        report = filled.write([replace(lsst, payloads=payloads)])
+        assert report.alerts == 1, place
+
+
 def test_nothing_is_done_too_early(filled: Archive) -> None:
     before = filled.packs().lengths
     for keep in (SOME, Retention(images={}, alerts={"ztf": 30}), Retention({}, {})):
@@ -173,14 +210,18 @@ def test_what_a_tidied_archive_has_can_be_copied(filled: Archive, places: Any) -
         assert copy.check() == []
 
 
-def test_alerts_go_on_coming(filled: Archive, places: Any, batches: list[AlertBatch]) -> None:
-    """After a pack was tidied the stream goes on; an alert that comes again with its images is kept so."""
+def test_alerts_that_come_again_are_known_without_their_images(
+    filled: Archive, places: Any, batches: list[AlertBatch]
+) -> None:
     tidy(filled, SOME)
     filled.close()
     with places() as archive:  # as in another night, which has a pack of its own
+        before = archive.status()
         report = archive.write(batches)
-        assert report.duplicates == len(ids(archive, "ztf"))
-        assert None not in images(archive, "lsst")
+        assert (report.alerts, report.duplicates) == (0, before.tables["alerts"].rows)
+        assert archive.status().pack_bytes == before.pack_bytes
+        assert set(images(archive, "lsst")) == {None}
+        assert None not in images(archive, "ztf")
         assert archive.check() == []
 
 

@@ -6,7 +6,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -218,16 +218,16 @@ def test_alerts_that_a_frozen_worker_is_still_writing_are_stored_once(site: Plac
     bodies = [Packet(None, number, 60_000.0 + number, ssObjectId=number) for number in range(1, 6)]
     with site() as frozen, site() as other, ThreadPoolExecutor(2) as threads:
         frozen.write([batch_of([curve(1, 3)])], None, {("alerts", 0): 1})
-        store = frozen._committer.staging.upsert
+        run = frozen._committer.session.run
         reached, go_on = threading.Event(), threading.Event()
 
-        def stop_at_positions(table: str, rows: pa.Table) -> None:
-            if table == "stream_positions":  # the last before the commit
+        def stop_at_positions(sql: str, parameters: Sequence[object] = ()) -> None:
+            if sql.startswith("INSERT INTO stream_positions"):  # the last before the commit
                 reached.set()
                 assert go_on.wait(60)
-            store(table, rows)
+            run(sql, parameters)
 
-        frozen._committer.staging.upsert = stop_at_positions
+        frozen._committer.session.run = stop_at_positions
         write = [batch_of(bodies, first_offset=1)], None, {("alerts", 0): 6}
         first = threads.submit(frozen.write, *write)
         assert reached.wait(60)
@@ -238,6 +238,17 @@ def test_alerts_that_a_frozen_worker_is_still_writing_are_stored_once(site: Plac
         assert (first.result(60).alerts, second.result(60).duplicates) == (5, 5)
         assert other.status().tables["alerts"].rows == 6
         assert other.positions() == {("alerts", 0): 6}
+
+
+def test_a_worker_that_was_frozen_moves_no_position_back(site: Places) -> None:
+    """It awakes when another has long stored more of its partition, also one that had no position yet."""
+    with site() as frozen, site() as other:
+        for topic in ("alerts", "others"):
+            other.write([batch_of([curve(1, 4)])], None, {(topic, 0): 40})
+            report = frozen.write([batch_of([curve(1, 3)])], None, {(topic, 0): 30, (topic, 1): 5})
+            assert report.new_rows["diaSources"] == 0
+            found = frozen.positions()
+            assert (found[topic, 0], found[topic, 1]) == (40, 5)
 
 
 def test_a_night_in_another_year_gets_a_partition(site: Places) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ IDS = np.array([3, 5, 8], np.int64)
 
 _row = st.tuples(st.sampled_from([3, 5, 8, 9]), st.integers(1, 6), st.booleans())
 _rows = st.lists(_row, max_size=12, unique_by=lambda row: row[:2])
+_alerted = st.sets(st.tuples(st.sampled_from([3, 5, 8]), st.integers(1, 6)), max_size=6)
 
 
 def rows_of(rows: list[tuple[int, int, bool]], flux: float) -> list[dict[str, Any]]:
@@ -35,7 +37,7 @@ def table_of(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def batch_of(rows: list[dict[str, Any]]) -> AlertBatch:
+def batch_of(rows: list[dict[str, Any]], alerted: Sequence[int] = ()) -> AlertBatch:
     ordered = sorted(rows, key=lambda row: (row["diaObjectId"], row["midpointMjdTai"], row["diaSourceId"]))
     keys = [row["diaObjectId"] for row in ordered]
     values = {
@@ -52,6 +54,7 @@ def batch_of(rows: list[dict[str, Any]]) -> AlertBatch:
     empty = {
         name: arrow_schema(name).empty_table() for name in ("alerts", "ssSources", "ssObjects", "mpc_orbits")
     }
+    empty["alerts"] = pa.table({"diaSourceId": pa.array(alerted, pa.int64())})
     objects = pa.table({
         "diaObjectId": IDS, "ra": np.full(3, -1.0), "decl": np.full(3, -1.0),
         "nDiaSources": pa.array([7, 7, 7], pa.int32()),
@@ -69,11 +72,12 @@ def batch_of(rows: list[dict[str, Any]]) -> AlertBatch:
 
 
 @settings(max_examples=200, deadline=None)
-@given(_rows, _rows)
-def test_rows_of_packets_and_rows_known_besides(own, known):
+@given(_rows, _rows, _alerted)
+def test_rows_of_packets_and_rows_known_besides(own, known, alerted):
+    original = {key * 100 + n for key, n in alerted}
     own = [row for row in own if row[0] != 9]
     mine, other = rows_of(own, 1.0), rows_of(known, 2.0)
-    sent = batch_of(mine)
+    sent = batch_of(mine, sorted(original))
     batch = with_known(sent, {"diaSources": table_of(other)})
 
     newest: dict[int, float] = {}
@@ -84,7 +88,11 @@ def test_rows_of_packets_and_rows_known_besides(own, known):
         name = row["diaObjectId"], row["diaSourceId"]
         if row["diaObjectId"] not in IDS or row["midpointMjdTai"] > newest.get(row["diaObjectId"], np.inf):
             continue
-        if name not in united or row["timeWithdrawnMjdTai"] or not united[name]["timeWithdrawnMjdTai"]:
+        own_rank = 0 if row["diaSourceId"] in original else 2
+        if name not in united or (row["timeWithdrawnMjdTai"] is None, 1) < (
+            united[name]["timeWithdrawnMjdTai"] is None,
+            own_rank,
+        ):
             united[name] = row
     expected = sorted(
         united.values(), key=lambda row: (row["diaObjectId"], row["midpointMjdTai"], row["diaSourceId"])

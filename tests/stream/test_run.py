@@ -157,10 +157,10 @@ class _Faulty:
     def __getattr__(self, name: str) -> object:
         return getattr(self._archive, name)
 
-    def write(self, *batch: object) -> object:
+    def write(self, *batch: object, **named: object) -> object:
         if self.failures:
             raise self.failures.pop()
-        return self._archive.write(*batch)  # type: ignore[arg-type]
+        return self._archive.write(*batch, **named)  # type: ignore[arg-type]
 
 
 def test_a_full_disk_is_waited_for(archive: Archive, pipeline: Pipeline, supernova: list[bytes]) -> None:
@@ -263,13 +263,8 @@ def test_alerts_twice_and_out_of_order_make_no_difference(
     # lies is fixed when it is first seen.
     state = ["diaObjectId", "objectName", "lastDiaSourceMjdTai", "latest_psfFlux"]
     assert here["objects"].select(state).equals(there["objects"].select(state))
-    # What a ZTF packet tells of its own detection only is known if it was the first to tell of it.
-    # It rounds the magnitude of a past detection, too.
-    points = ["diaSourceId", "midpointMjdTai", "band", "ra", "decl"]
-    assert here["diaSources"].select(points).equals(there["diaSources"].select(points))
-    fluxes = (each["diaSources"].column("psfFlux").to_numpy() for each in (here, there))
-    np.testing.assert_allclose(*fluxes, rtol=1e-4)
-    for table in ("diaForcedSources", "diaNondetectionLimits"):
+    # ZTF rounds the magnitude of a past detection, and tells less of it: what its own packet says stays.
+    for table in ("diaSources", "diaForcedSources", "diaNondetectionLimits"):
         assert here[table].drop_columns("healpix29").equals(there[table].drop_columns("healpix29")), table
 
 

@@ -6,9 +6,10 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import structlog
 from stream_fixtures import ListSource
@@ -17,6 +18,7 @@ from structlog.testing import capture_logs
 from lasair_broker.archive import Archive
 from lasair_broker.packets import AlertBatch, SchemaStore
 from lasair_broker.packets.simulator import Simulation
+from lasair_broker.schema import arrow_schema
 from lasair_broker.settings import LoggingSettings, TelemetrySettings
 from lasair_broker.stream import Pipeline, Resource, Stage, run, standard_stages
 from lasair_broker.telemetry import begin, set_up_logging, span, traced, within
@@ -79,6 +81,51 @@ def test_each_batch_is_a_trace(archive: Archive, values: list[bytes], receiver: 
     assert not any(one.failed for one in receiver.spans)
 
 
+class EveryAlert:
+    """A commit stage that takes each alert for a hit."""
+
+    name = "every"
+
+    def tables(self, batches: Sequence[AlertBatch], tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
+        schema = arrow_schema("filter_hits")
+        rows = [
+            {"hitId": str(key), "filterId": 7, "filterVersion": 1, "diaObjectId": key}
+            for batch in batches
+            for key in batch.alerts.column("diaSourceId").to_pylist()
+        ]
+        full = [{name: row.get(name) for name in schema.names} for row in rows]
+        return {"filter_hits": pa.Table.from_pylist(full, schema)}
+
+    def committed(self) -> None:
+        pass
+
+    def idle(self) -> None:
+        pass
+
+
+def test_a_batch_says_of_which_times_its_hits_are(
+    archive: Archive, values: list[bytes], receiver: Receiver
+) -> None:
+    """As deliveries do, so that one leads to the other."""
+    with traced(TelemetrySettings(endpoint=receiver.endpoint), "ingest"):
+        run(ListSource(values), Pipeline(SchemaStore(), ()), archive, commit_stages=[EveryAlert()])
+        run(ListSource(values, topic="again"), Pipeline(SchemaStore(), ()), archive)
+    hits = archive.query("SELECT hitId, committedMjdTai FROM filter_hits", max_rows=None)
+    times = dict(zip(*hits.to_pydict().values(), strict=True))
+    assert len(times) == 20
+    first, second, *without = sorted(receiver.named("batch"), key=lambda batch: batch.begin)
+    for batch in (first, second):
+        low, high = batch.attributes["lasair.hits_first"], batch.attributes["lasair.hits_last"]
+        assert (
+            sum(low <= time <= high for time in times.values())
+            == batch.attributes["lasair.filter_hits"]
+            == 10
+        )
+    assert first.attributes["lasair.hits_last"] < second.attributes["lasair.hits_first"]
+    assert len(without) == 2
+    assert not any("lasair.hits_first" in batch.attributes for batch in without)
+
+
 def test_a_line_of_the_log_leads_to_its_trace(
     archive: Archive, values: list[bytes], receiver: Receiver, log: io.StringIO
 ) -> None:
@@ -97,7 +144,7 @@ def test_a_line_of_the_log_leads_to_its_trace(
 
 
 def test_a_commit_that_fails_is_told(archive: Archive, values: list[bytes], receiver: Receiver) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **named: object) -> None:
         raise RuntimeError("the archive is broken")
 
     archive.write = full  # type: ignore[method-assign, assignment]

@@ -1,35 +1,41 @@
 """Where every alert, light curve and image is kept: one interface, whatever engine is behind it."""
 
-from ._copy import Copied, copy_archive
-from ._open import open_archive
-from ._tidy import Retention, Tidied, tidy_archive
-from ._unite import United, unite_packs
-from .errors import (
-    ArchiveAwayError,
-    ArchiveCorruptError,
-    ArchiveError,
-    ArchiveFullError,
-    ArchiveLockedError,
-    ArchiveVersionError,
-    QueryCancelledError,
-    QueryError,
-    QueryMemoryError,
-    QueryTimeoutError,
-)
-from .interface import (
-    CONE_COLUMNS,
-    Archive,
-    ArchiveStatus,
-    Cutout,
-    Finding,
-    LightCurve,
-    Progress,
-    Rematch,
-    Rendered,
-    Stored,
-    TableStatus,
-    WriteReport,
-)
+from typing import TYPE_CHECKING
+
+from lasair_broker.deferred import import_when_used
+
+if TYPE_CHECKING:
+    from lasair_broker.packets import Cutout
+
+    from ._copy import Copied, copy_archive
+    from ._open import open_archive
+    from ._tidy import Retention, Tidied, tidy_archive
+    from ._unite import United, unite_packs
+    from .errors import (
+        ArchiveAwayError,
+        ArchiveCorruptError,
+        ArchiveError,
+        ArchiveFullError,
+        ArchiveLockedError,
+        ArchiveVersionError,
+        QueryCancelledError,
+        QueryError,
+        QueryMemoryError,
+        QueryTimeoutError,
+    )
+    from .interface import Archive
+    from .records import (
+        CONE_COLUMNS,
+        ArchiveStatus,
+        Finding,
+        LightCurve,
+        Progress,
+        Rematch,
+        Rendered,
+        Stored,
+        TableStatus,
+        WriteReport,
+    )
 
 __all__ = [
     "CONE_COLUMNS",
@@ -63,3 +69,5 @@ __all__ = [
     "tidy_archive",
     "unite_packs",
 ]
+
+import_when_used(__name__)

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lasair_broker.packets import AlertBatch
+from lasair_broker.packets import CUTOUTS, AlertBatch
 from lasair_broker.schema import TABLES, conform, table
 
-from .interface import Rematch
 from .packs import Reserved
+from .records import Rematch
 
 __all__ = [
     "LISTS",
@@ -59,6 +59,7 @@ class Counts:
     ss_sources: int = 0
     rejected: int = 0
     filter_hits: int = 0
+    hitsMjdTai: tuple[float, float] | None = None
     pack_bytes: int = 0
     new_rows: dict[str, int] = field(default_factory=dict)
 
@@ -162,7 +163,7 @@ def images_of(alerts: pa.Table, datum: Int64) -> pa.Table:
     """Rows of `cutouts` for those alerts that have images, given where in the pack their datums begin."""
     columns = {"diaSourceId": alerts.column("diaSourceId"), "pack": alerts.column("pack")}
     some = np.zeros(alerts.num_rows, np.bool_)
-    for which in ("Difference", "Science", "Template"):
+    for which in CUTOUTS:
         offset, length = f"cutout{which}Offset", f"cutout{which}Length"
         if offset in alerts.column_names:
             # An empty image is none: `lasair archive tidy` leaves such packets.

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.packets import band_codes
+from lasair_broker.packets import CUTOUTS, band_codes
 from lasair_broker.schema import TABLES, quoted
 
 from . import _ledger as _hashing
 from ._light_curves import CURVES, CurveTable
 from ._reading import Reading, one_row
-from .interface import Finding, Progress
 from .packs import PackReader
+from .records import Finding, Progress
 
 __all__ = ["check"]
 
@@ -179,6 +179,7 @@ def _places(offset: npt.NDArray[np.int64], length: npt.NDArray[np.integer]) -> n
 
 def _pointers(reading: Reading) -> Iterator[Finding]:
     """Alerts and images point to packs and schemas that the archive has, and images into their alert."""
+    images = ", ".join(f'c."cutout{which}Offset"' for which in CUTOUTS)
     for what, sql in (
         (
             "alerts point to a pack that was never committed",
@@ -194,8 +195,8 @@ def _pointers(reading: Reading) -> Iterator[Finding]:
             "detections have images but no alert around them",
             "SELECT count(*) FROM cutouts c WHERE NOT EXISTS (SELECT 1 FROM alerts a "
             'WHERE a."diaSourceId" = c."diaSourceId" AND a.pack = c.pack '
-            'AND coalesce(c."cutoutDifferenceOffset", c."cutoutScienceOffset", c."cutoutTemplateOffset", '
-            'a."packOffset") BETWEEN a."packOffset" AND a."packOffset" + a."packLength")',
+            f'AND coalesce({images}, a."packOffset") '
+            'BETWEEN a."packOffset" AND a."packOffset" + a."packLength")',
         ),
     ):
         (wrong,) = one_row(reading, sql)

@@ -18,8 +18,9 @@ from lasair_broker.schema import TABLES, quoted
 
 from ._reading import column_list
 from .errors import ArchiveCorruptError, ArchiveError
-from .interface import Archive, Packs, Progress
+from .interface import Archive
 from .packs import PackReader, checksums
+from .records import Packs, Progress
 
 __all__ = ["Copied", "copy_archive", "digest"]
 

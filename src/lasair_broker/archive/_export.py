@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 
 from ._reading import Reading, column_list
-from .interface import Progress
+from .records import Progress
 
 __all__ = ["export_parquet"]
 

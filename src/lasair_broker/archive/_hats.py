@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from lasair_broker.schema import TABLES, arrow_schema, quoted
@@ -26,7 +25,7 @@ from lasair_broker.sky import healpix29
 
 from ._reading import Reading, column_list
 from .errors import ArchiveError
-from .interface import Progress
+from .records import Progress
 
 __all__ = ["HATS_TABLES", "export_hats"]
 
@@ -166,6 +165,8 @@ class _Catalogue:
         folder = self._folder / "dataset" / f"Norder={order}" / f"Dir={cell // 10_000 * 10_000}"
         folder.mkdir(parents=True, exist_ok=True)
         gathered = self._folder / "gathered" / str(number)
+        import pyarrow.dataset as ds  # brings pandas: a second, so only when something is exported
+
         rows = ds.dataset(gathered, schema=self._schema).to_table()
         rows = rows.take(np.argsort(rows.column(_CELL).to_numpy(), kind="stable"))
         pq.write_table(rows, folder / f"Npix={cell}.parquet", compression="zstd")

@@ -7,7 +7,6 @@ import zlib
 
 import numpy as np
 import numpy.typing as npt
-from astropy.visualization import ZScaleInterval
 
 from lasair_broker import packets
 from lasair_broker.packets import ImageError, fits_pixels
@@ -68,6 +67,8 @@ def _stretched(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     good = np.isfinite(pixels)
     grey = np.full(pixels.shape, 128, np.uint8)
     if good.any():
+        from astropy.visualization import ZScaleInterval  # brings matplotlib: a second, so only when needed
+
         low, high = ZScaleInterval().get_limits(pixels[good])
         span = high - low if high > low else 1.0
         level = np.clip((pixels[good] - low) / span, 0.0, 1.0)

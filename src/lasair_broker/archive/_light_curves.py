@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
     "ledger_rows",
     "light_curve_news",
     "rows_beyond",
+    "with_originals",
 ]
 
 Int64 = npt.NDArray[np.int64]
@@ -97,6 +98,8 @@ class LightCurveNews:
         Its rows to put in the place of those held.
     compared
         Objects whose rows had to be compared.
+    withdrawn
+        The ids of rows of these that are held as withdrawn.
     ledger
         The columns of the ledger as they become, by name.
     touched
@@ -108,6 +111,7 @@ class LightCurveNews:
     rows: Int64
     changed: Int64
     compared: int
+    withdrawn: Int64
     ledger: dict[str, npt.NDArray[Any]]
     touched: Bool
 
@@ -239,6 +243,7 @@ def _news(
         table.offsets, key, time, hashes, *known, *_sums_before(names, united)
     )
     changed = np.zeros(0, np.bool_)
+    held_withdrawn = np.zeros(0, np.int64)
     if doubtful.any():
         objects = np.flatnonzero(doubtful)
         wanted = pa.table(
@@ -253,6 +258,7 @@ def _news(
         changed = _ledger.compare(
             objects, table.offsets, key, time, withdrawn, hashes, *stored, new, count, total
         )
+        held_withdrawn = stored[1][~np.isnan(stored[2])]
     rows, changed_rows = np.flatnonzero(new), np.flatnonzero(changed)
     touched = np.zeros(len(ids), np.bool_)
     touched[table.object_row[rows]] = True
@@ -268,9 +274,30 @@ def _news(
         rows,
         changed_rows,
         int(doubtful.sum()),
+        held_withdrawn,
         ledger,
         touched,
     )
+
+
+def with_originals(sources: LightCurveNews, alerted: Int64) -> LightCurveNews:
+    """New detections, and in the place of those held as a later packet repeated them the original ones.
+
+    Parameters
+    ----------
+    sources
+        The news of table diaSources.
+    alerted
+        Detections that are held, and whose own packets are stored only now. The packet says more than what
+        repeats it, and says it more exactly (ZTF rounds).
+    """
+    if not len(alerted):
+        return sources
+    ids = sources.table.numpy("diaSourceId")
+    original = np.isin(ids, alerted)
+    # What is withdrawn stays as it is. Where rows did not have to be compared, both sides agree in that.
+    original &= np.isnan(sources.table.numpy("timeWithdrawnMjdTai")) & ~np.isin(ids, sources.withdrawn)
+    return replace(sources, changed=np.union1d(sources.changed, np.flatnonzero(original)))
 
 
 def _by_object(

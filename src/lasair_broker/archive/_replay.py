@@ -15,8 +15,8 @@ from lasair_broker.schema import quoted
 
 from ._reading import Reading, column_list
 from .errors import ArchiveCorruptError
-from .interface import Stored
 from .packs import PackReader
+from .records import Stored
 
 __all__ = ["choose", "replay", "schemas"]
 

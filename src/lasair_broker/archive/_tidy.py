@@ -15,15 +15,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lasair_broker.packets import CUTOUTS
+
 from .errors import ArchiveCorruptError
-from .interface import Archive, Cutout, Progress
+from .interface import Archive
 from .packs import PackReader, PackWriter, night_of
+from .records import Progress
 
 __all__ = ["Retention", "Tidied", "tidy_archive"]
 
@@ -31,7 +33,6 @@ Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 _PIECE_BYTES = 64 * 1024**2
-_IMAGES = get_args(Cutout)
 _MOVED_ALERTS = pa.schema(
     [
         ("diaSourceId", pa.int64()),
@@ -43,7 +44,7 @@ _MOVED_ALERTS = pa.schema(
 )
 _MOVED_CUTOUTS = pa.schema(
     [("diaSourceId", pa.int64()), ("movedPack", pa.string())]
-    + [(f"cutout{which}Offset", pa.int64()) for which in _IMAGES]
+    + [(f"cutout{which}Offset", pa.int64()) for which in CUTOUTS]
 )
 
 
@@ -144,7 +145,7 @@ def _pack(archive: Archive, name: str, keep: Retention, mjd: float) -> _Pack:
         max_rows=None,
         timeout=None,
     )
-    places = ", ".join(f'c."cutout{which}{what}"' for which in _IMAGES for what in ("Offset", "Length"))
+    places = ", ".join(f'c."cutout{which}{what}"' for which in CUTOUTS for what in ("Offset", "Length"))
     cutouts = archive.query(
         f'SELECT DISTINCT "diaSourceId", {places} FROM cutouts c '
         f"JOIN alerts a USING (\"diaSourceId\") WHERE a.pack = '{name}' AND c.pack = '{name}'",
@@ -167,7 +168,7 @@ def _alert_of(pack: _Pack) -> Int64:
     """The alert in which each row of images lies."""
     if not pack.cutouts.num_rows:
         return np.zeros(0, np.int64)
-    offsets = np.stack([_numbers(pack.cutouts, f"cutout{which}Offset") for which in _IMAGES])
+    offsets = np.stack([_numbers(pack.cutouts, f"cutout{which}Offset") for which in CUTOUTS])
     begin: Int64 = pack.alerts.column("packOffset").to_numpy()
     place: Int64 = np.searchsorted(begin, offsets.max(axis=0), side="right") - 1
     return place
@@ -255,7 +256,7 @@ def _write(
         "diaSourceId": staying.column("diaSourceId"),
         "movedPack": pa.array(packs[of], pa.string()),
     }
-    for which in _IMAGES:
+    for which in CUTOUTS:
         was = _numbers(staying, f"cutout{which}Offset")
         images[f"cutout{which}Offset"] = pa.array(places[of] + was - offset[of], mask=was < 0)
     return pa.table(columns, schema=_MOVED_ALERTS), pa.table(images, schema=_MOVED_CUTOUTS), extent
@@ -264,7 +265,7 @@ def _write(
 def _cuts(cutouts: pa.Table, memory: npt.NDArray[np.uint8], pack: str) -> list[tuple[int, int]]:
     """The bytes of the pack in the place of which comes length 0: images with their lengths."""
     cuts = []
-    for which in _IMAGES:
+    for which in CUTOUTS:
         offsets = _numbers(cutouts, f"cutout{which}Offset").tolist()
         sizes = _numbers(cutouts, f"cutout{which}Length").tolist()
         for offset, size in zip(offsets, sizes, strict=True):

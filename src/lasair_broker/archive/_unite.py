@@ -16,8 +16,9 @@ from itertools import groupby
 import numpy as np
 
 from .errors import ArchiveCorruptError, ArchiveError
-from .interface import Archive, Progress
+from .interface import Archive
 from .packs import PackReader, PackWriter, damaged, frames, fresh_name, night_of
+from .records import Progress
 
 __all__ = ["United", "unite_packs"]
 

@@ -52,11 +52,11 @@ def source_columns(rows: pa.Table) -> SourceColumns:
 def with_known(batch: AlertBatch, known: Mapping[str, pa.Table]) -> AlertBatch:
     """A batch whose light curves are united with rows that are known besides.
 
-    Of rows that are in both the known ones are taken, which came first and may be more exact (ZTF rounds what
-    it repeats), unless the packets say that theirs have been withdrawn. Known rows after
-    the newest detection that the packets tell of an object are left out: what comes late, or is replayed, is
-    seen as it was seen then. What the batch says of objects by their detections (position, number, first and
-    last time, where the survey states none) follows from all of them.
+    A packet is most exact about its own detection (ZTF rounds what it repeats), so that of rows that are in
+    both that of the detection's own packet is taken, else the known one; but a withdrawn one before any
+    other. Known rows after the newest detection that the packets tell of an object are left out: what comes
+    late, or is replayed, is seen as it was seen then. What the batch says of objects by their detections
+    (position, number, first and last time, where the survey states none) follows from all of them.
 
     Parameters
     ----------
@@ -72,8 +72,10 @@ def with_known(batch: AlertBatch, known: Mapping[str, pa.Table]) -> AlertBatch:
     """
     ids: Int64 = batch.objects.column("diaObjectId").to_numpy()
     newest = _newest(batch.diaSources)
+    own = dict.fromkeys(_IDENTITIES, np.zeros(0, np.int64))
+    own["diaSources"] = batch.alerts.column("diaSourceId").to_numpy()
     united: dict[str, Any] = {
-        name: _united(getattr(batch, name), _IDENTITIES[name], rows, ids, newest)
+        name: _united(getattr(batch, name), _IDENTITIES[name], rows, ids, newest, own[name])
         for name, rows in known.items()
         if rows.num_rows
     }
@@ -91,7 +93,10 @@ def _newest(sources: SourceTable) -> Float64:
     return newest
 
 
-def _united(table: SourceTable, identity: str, rows: pa.Table, ids: Int64, newest: Float64) -> SourceTable:
+def _united(
+    table: SourceTable, identity: str, rows: pa.Table, ids: Int64, newest: Float64, alerted: Int64
+) -> SourceTable:
+    """One table with its known rows; `alerted` are the detections whose own packets the batch has."""
     known = source_columns(rows)
     object_of = np.searchsorted(ids, known.values["diaObjectId"])
     object_of = np.where(object_of < len(ids), object_of, 0)
@@ -122,9 +127,10 @@ def _united(table: SourceTable, identity: str, rows: pa.Table, ids: Int64, newes
     times = np.concatenate([own_time, time[there]])
     keys = np.concatenate([own_key, key[there]])
     gone = np.concatenate([own_withdrawn, withdrawn[there]])
-    repeated = np.concatenate([np.ones(len(own), np.bool_), np.zeros(len(there), np.bool_)])
-    # Of rows of one identity the first stays: a withdrawn one, else the one known before.
-    order = np.lexsort((repeated, ~gone, keys, times, objects))
+    # 0 for what is of the detection's own packet, 1 for what is known, 2 for what a packet repeats.
+    rank = np.concatenate([np.where(np.isin(own_key, alerted), 0, 2), np.ones(len(there), np.int64)])
+    # Of rows of one identity the first stays: a withdrawn one, else by rank.
+    order = np.lexsort((rank, ~gone, keys, times, objects))
     first = np.ones(len(order), np.bool_)
     first[1:] = (
         (objects[order][1:] != objects[order][:-1])

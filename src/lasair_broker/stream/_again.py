@@ -168,12 +168,12 @@ def renew(
             return RenewReport(done, renewed, complete=False)
         position = _position(stored.alerts.column("arrivedMjdTai")[-1].as_py())
         batches = pipeline.process(stored).batches
-        report = archive.write(batches, positions={key: position}, renew=True)
+        report = archive.write(batches, positions={key: position}, renew=True, rewound={key})
         done, left = done + stored.alerts.num_rows, stored.left
         renewed += report.updated_objects
         if on_progress is not None:
             on_progress(done, done + left)
-    archive.write([], positions={key: 0})
+    archive.write([], positions={key: 0}, rewound={key})
     return RenewReport(done, renewed, complete=True)
 
 

@@ -74,7 +74,8 @@ class FileSource:
                 raise SourceError("\n".join(self._broken))
             return None
         self._given.update(messages.topics)
-        return Taken(messages, positions_after(messages))
+        positions = positions_after(messages)
+        return Taken(messages, positions, rewound=positions if self._again else ())
 
     def already_ingested(self) -> list[Path]:
         """After the end: the files in which there was nothing that the archive had not."""

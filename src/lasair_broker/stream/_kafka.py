@@ -315,7 +315,9 @@ class KafkaSource:
             claims = {partition: self._claims[partition] for partition in positions}
             for partition in claims:
                 self._under_way[partition] = self._under_way.get(partition, 0) + 1
-        return Taken(messages, positions, claims)
+            # Below what we were to begin with, or have stored ourselves: the topic was made anew.
+            rewound = [p for p, position in positions.items() if position < self._positions[p]]
+        return Taken(messages, positions, claims, rewound)
 
     def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:
         stored = self._stored()

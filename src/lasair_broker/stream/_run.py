@@ -17,8 +17,9 @@ import structlog
 
 from lasair_broker.archive import Archive, ArchiveAwayError, ArchiveError, ArchiveFullError, WriteReport
 from lasair_broker.packets import mjd_tai_now
-from lasair_broker.telemetry import Span, begin, within
+from lasair_broker.telemetry import Span, within
 
+from ._batch_span import became, begun
 from ._commit_stage import CommitStage
 from ._metrics import Metrics
 from ._outage import Outage
@@ -237,7 +238,7 @@ class _Loop:
                 self._pipeline.times.add("read", len(taken.messages), worked, worked)
                 self._at_step("read")
                 messages = taken.messages
-                trace = _traced(taken, worked)
+                trace = begun(taken, worked)
                 with within(trace):
                     processed = self._patiently(partial(self._pipeline.process, messages), self._source.idle)
                 self._at_step("processed")
@@ -264,7 +265,7 @@ class _Loop:
             ready.trace.failed(error)
             ready.trace.end()
             raise
-        ready.trace.note(_counts(report))
+        ready.trace.note(became(report))
         ready.trace.end()
         self._at_step("committed")
         messages = taken.messages
@@ -290,7 +291,8 @@ class _Loop:
             return ready.taken, ready.processed
         messages = select(ready.taken.messages, held)
         _log.warning("messages left to another worker", messages=int((~held).sum()))
-        return Taken(messages, positions_after(messages)), self._pipeline.process(messages)
+        left = Taken(messages, positions_after(messages), rewound=ready.taken.rewound)
+        return left, self._pipeline.process(messages)
 
     def _write(self, ready: _Ready) -> tuple[Taken, Processed, WriteReport]:
         """Store a batch; returns what of it was ours to store. Waits while the archive cannot take it."""
@@ -306,7 +308,11 @@ class _Loop:
                 tables = self._tables(processed)
                 with self._pipeline.times.measure("archive", len(taken.messages)):
                     report = self._archive.write(
-                        processed.batches, processed.rejected, taken.positions, tables
+                        processed.batches,
+                        processed.rejected,
+                        taken.positions,
+                        tables,
+                        rewound=taken.rewound,
                     )
             except (ArchiveFullError, ArchiveAwayError) as error:
                 self._outage_of(error).failed(str(error))
@@ -328,10 +334,15 @@ class _Loop:
             stage.committed()
 
     def _came_through(self, taken: Taken) -> bool:
-        """Whether a batch is stored although the answer to its commit was lost."""
+        """Whether a batch is stored although the answer to its commit was lost.
+
+        Of one that is read anew the position does not tell; it is stored again, which adds nothing.
+        """
         stored = self._archive.positions()
-        return bool(taken.positions) and all(
-            stored.get(partition, -1) >= position for partition, position in taken.positions.items()
+        return (
+            bool(taken.positions)
+            and not taken.rewound
+            and all(stored.get(partition, -1) >= position for partition, position in taken.positions.items())
         )
 
     def _tables(self, processed: Processed) -> dict[str, pa.Table]:
@@ -369,27 +380,6 @@ class _Batches:
                 return self._queue.get(timeout=_IDLE_SECONDS)
             except queue.Empty:
                 self._on_idle()
-
-
-def _traced(taken: Taken, worked: float) -> Span:
-    """The span of a batch, from its reading to its commit, with that of the reading in it."""
-    messages = taken.messages
-    places = [f"{topic}/{partition}:{offset}" for (topic, partition), offset in taken.positions.items()]
-    trace = begin("batch", {"lasair.messages": len(messages), "lasair.positions": places}, "consumer", worked)
-    with within(trace):
-        begin("read", {"lasair.messages": len(messages)}, seconds_ago=worked).end()
-    return trace
-
-
-def _counts(report: WriteReport) -> dict[str, int]:
-    """What became of a batch, for its span."""
-    return {
-        "lasair.alerts": report.alerts,
-        "lasair.duplicates": report.duplicates,
-        "lasair.rejected": report.rejected,
-        "lasair.new_objects": report.new_objects,
-        "lasair.filter_hits": report.filter_hits,
-    }
 
 
 def _latencies(processed: Processed, now: float) -> dict[str, npt.NDArray[np.float64]]:

@@ -84,7 +84,8 @@ class SimulatorSource:
         if not parts or stop.is_set():
             return None
         messages = _joined(parts)
-        return Taken(messages, positions_after(messages))
+        positions = positions_after(messages)
+        return Taken(messages, positions, rewound=positions if self._again else ())
 
     def idle(self) -> None:
         pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,11 +46,14 @@ class Taken:
     claims
         Under which claim each partition was held when the messages were taken: a source whose partitions can
         be taken away changes the number when that happens (see `Source.held`).
+    rewound
+        Partitions that are read anew on purpose, and whose positions so may lie before the archive's.
     """
 
     messages: Messages
     positions: Positions
     claims: Mapping[Partition, int] = field(default_factory=dict)
+    rewound: Collection[Partition] = ()
 
 
 class Source(Protocol):

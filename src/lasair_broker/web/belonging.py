@@ -51,4 +51,4 @@ def claim(archive: Archive) -> None:
                 "the archive holds hits, lists or annotations of the users of another user database, "
                 "which would be taken for those of this one's"
             )
-    archive.write([], positions={_BELONGS_TO: ours})
+    archive.write([], positions={_BELONGS_TO: ours}, rewound={_BELONGS_TO})

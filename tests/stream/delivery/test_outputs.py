@@ -132,6 +132,12 @@ def test_attempts_are_traced(made_filter: Callable[..., Any], archive: Archive, 
     assert {one.attributes["lasair.output"] for one in (*sent, refused)} == {output.pk}
     assert refused.attributes["lasair.channel"] == "webhook"
     assert refused.service == "lasair-deliver"
+    times = archive.query("SELECT committedMjdTai FROM filter_hits ORDER BY 1", max_rows=None)
+    committed = times.column(0).to_pylist()
+    assert min(one.attributes["lasair.hits_first"] for one in sent) == committed[0]
+    assert max(one.attributes["lasair.hits_last"] for one in sent) == committed[2]
+    assert refused.attributes["lasair.hits_first"] == committed[3]
+    assert refused.attributes["lasair.hits_last"] == committed[4]
 
 
 def test_latencies_are_those_of_the_hits(archive: Archive) -> None:

@@ -26,8 +26,8 @@ Int64 = npt.NDArray[np.int64]
 
 def kept_alerts(
     connection: Any, read_pack: ReadPack, batch: AlertBatch, sources: LightCurveNews
-) -> tuple[Int64, Int64]:
-    """The alerts of a batch to store, and the detections of which one was kept beside another."""
+) -> tuple[Int64, Int64, Int64]:
+    """The alerts of a batch to store, and detections of which one was kept; see `_alerts.kept_alerts`."""
     return _alerts.kept_alerts(partial(_stored_alerts, connection), read_pack, batch, sources)
 
 

@@ -13,7 +13,7 @@ from lasair_broker.packets import AlertBatch
 from lasair_broker.schema import TABLES
 
 from .._light_curves import CURVES, CurveTable, rows_beyond
-from ..interface import LightCurve
+from ..records import LightCurve
 from ._light_curves import held_of
 from ._lookups import curves_before
 from ._rows import snapshot

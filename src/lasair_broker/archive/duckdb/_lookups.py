@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from lasair_broker.packets import CUTOUTS, Cutout
 from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 from lasair_broker.sky import cone_ranges, separation_arcsec
 
-from ..interface import CONE_COLUMNS, LIGHT_CURVE_TABLES, Cutout, LightCurve
+from ..records import CONE_COLUMNS, LIGHT_CURVE_TABLES, LightCurve
 from ._rows import incoming
 from ._tables import PARTS, SORTED, column_list
 
@@ -297,8 +298,8 @@ def cone(
 
 def cutout_place(connection: Any, diaSourceId: int, which: Cutout) -> tuple[str, int, int] | None:
     """Pack, offset and length of an image; None if there is none."""
-    if which not in ("Difference", "Science", "Template"):
-        raise ValueError(f"{which!r} is not an image of an alert: Difference, Science or Template")
+    if which not in CUTOUTS:
+        raise ValueError(f"{which!r} is not an image of an alert: {', '.join(CUTOUTS)}")
     found = connection.execute(
         f"SELECT pack, cutout{which}Offset, cutout{which}Length FROM cutouts WHERE diaSourceId = ?",
         [int(diaSourceId)],

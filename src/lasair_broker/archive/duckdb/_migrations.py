@@ -59,7 +59,7 @@ def migrate(
             connection.execute(statement)
         found = connection.execute("SELECT version FROM archive_layout").fetchone()
         if found is None:
-            connection.execute("INSERT INTO archive_layout VALUES (?)", [version])
+            _note_version(connection, version)
         elif found[0] > version:
             raise ArchiveVersionError(
                 f"the archive has layout {found[0]}, but this program knows layouts up to {version}: "
@@ -68,12 +68,19 @@ def migrate(
         else:
             for step in range(found[0] + 1, version + 1):
                 migrations[step](connection)
-            connection.execute("UPDATE archive_layout SET version = ?", [version])
+            if found[0] < version:
+                _note_version(connection, version)
         _complete(connection)
         connection.commit()
     except BaseException:
         connection.rollback()
         raise
+
+
+def _note_version(connection: Any, version: int) -> None:
+    # Written into the statement, as DuckDB imports pandas to see whether a value is one of its own.
+    connection.execute("DELETE FROM archive_layout")
+    connection.execute(f"INSERT INTO archive_layout VALUES ({version:d})")  # noqa: S608 - a number
 
 
 def _complete(connection: Any) -> None:

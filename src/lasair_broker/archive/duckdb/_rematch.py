@@ -13,7 +13,7 @@ import pyarrow as pa
 from lasair_broker.schema import quoted
 
 from .._batch import checked_rematch
-from ..interface import Rematch
+from ..records import Rematch
 from ._rows import incoming
 from ._tables import parts
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lasair_broker.schema import TABLES, quoted
 
-from ..interface import ArchiveStatus, TableStatus
+from ..records import ArchiveStatus, TableStatus
 from ._lookups import positions
 from ._tables import SORTED, VERSION
 

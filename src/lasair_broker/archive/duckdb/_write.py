@@ -7,7 +7,7 @@ pack."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -33,12 +33,13 @@ from .._batch import (
     speaks_of_objects,
     with_column,
 )
-from .._light_curves import Held, LightCurveNews, ledger_rows
-from ..interface import WriteReport
+from .._light_curves import Held, LightCurveNews, ledger_rows, with_originals
 from ..packs import PackReader, PackWriter
+from ..records import WriteReport
 from ._alerts import kept_alerts
 from ._hits import CommitTimes, store_hits
 from ._light_curves import held_of, light_curve_news, store_rows
+from ._lookups import positions as positions_held
 from ._rows import append_rows, incoming, replace_rows, sky_range
 from ._tables import parts
 
@@ -81,7 +82,8 @@ class Writing:
         ids = int64_column(batch.objects, "diaObjectId")
         held = held_of(self._connection, batch, ids)
         news = light_curve_news(self._connection, batch, ids, held)
-        keep, reissued = kept_alerts(self._connection, self._read_pack, batch, news[0])
+        keep, reissued, held_before = kept_alerts(self._connection, self._read_pack, batch, news[0])
+        news[0] = with_originals(news[0], held_before)
         self._counts.alerts += len(keep)
         self._counts.duplicates += batch.alerts.num_rows - len(keep)
         self._store_alerts(batch, keep, reissued, ids, held.healpix29)
@@ -122,14 +124,22 @@ class Writing:
         self._replace("rejected", rows)
         self._counts.rejected += rows.num_rows
 
-    def positions(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Store where to read on."""
-        if positions:
+    def positions(
+        self, positions: Mapping[tuple[str, int], int], rewound: Collection[tuple[str, int]]
+    ) -> None:
+        """Store where to read on: farther than before, unless rewound."""
+        held = positions_held(self._connection) if positions.keys() - rewound else {}
+        moved = {
+            place: offset
+            for place, offset in positions.items()
+            if place in rewound or offset > held.get(place, -1)
+        }
+        if moved:
             rows = pa.table(
                 {
-                    "topic": [topic for topic, _ in positions],
-                    "partition": pa.array([partition for _, partition in positions], pa.int32()),
-                    "offset": pa.array(positions.values(), pa.int64()),
+                    "topic": [topic for topic, _ in moved],
+                    "partition": pa.array([partition for _, partition in moved], pa.int32()),
+                    "offset": pa.array(moved.values(), pa.int64()),
                 }
             )
             self._replace("stream_positions", rows)
@@ -287,6 +297,7 @@ class Writing:
             self._counts.filter_hits = store_hits(
                 self._connection, pa.concat_tables(self._hits), sources, now
             )
+            self._counts.hitsMjdTai = (now, now) if self._counts.filter_hits else None
 
     def _store_schema(self, batch: AlertBatch) -> None:
         fingerprint = signed_fingerprint(batch)

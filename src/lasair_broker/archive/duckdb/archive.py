@@ -18,16 +18,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.packets import AlertBatch
+from lasair_broker.packets import AlertBatch, Cutout
 from lasair_broker.schema import Engine
 
 from .. import _check, _export, _hats, _replay
 from .._images import fits_bytes
 from ..errors import ArchiveError, ArchiveFullError
-from ..interface import (
-    Archive,
+from ..interface import Archive
+from ..packs import PackPlace
+from ..records import (
     ArchiveStatus,
-    Cutout,
     Finding,
     LightCurve,
     Packs,
@@ -37,7 +37,6 @@ from ..interface import (
     Stored,
     WriteReport,
 )
-from ..packs import PackPlace
 from ..serving import ArchiveServer
 from . import _hits, _lookups, _query, _status, _upkeep
 from ._beyond import light_curves_beyond
@@ -118,6 +117,7 @@ class DuckDBArchive(Archive):
         tables: Mapping[str, pa.Table] | None = None,
         *,
         renew: bool = False,
+        rewound: Collection[tuple[str, int]] = (),
     ) -> WriteReport:
         with self._write_lock:
             with self._writing() as writing:
@@ -126,7 +126,7 @@ class DuckDBArchive(Archive):
                 if rejected is not None:
                     writing.rejected(rejected)
                 writing.tables(tables or {})
-                writing.positions(positions or {})
+                writing.positions(positions or {}, rewound)
                 report = writing.finish()
             return replace(report, upkeep_seconds=self._settle_if_due())
 
@@ -140,7 +140,7 @@ class DuckDBArchive(Archive):
             with self._writing() as writing:
                 rematch(self._database.writer, matches)
                 writing.tables(tables or {})
-                writing.positions(positions or {})
+                writing.positions(positions or {}, rewound=positions or {})
                 report = writing.finish()
             return replace(report, upkeep_seconds=self._settle_if_due())
 

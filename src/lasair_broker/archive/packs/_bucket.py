@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ArchiveAwayError, ArchiveCorruptError, ArchiveError
+from . import _memory
 from ._format import blocks, frame_header, header_bytes
 from ._interface import PackReader, PackWriter, Reserved
-from ._memory import fill
 from ._reader import checked_name, fresh_name
 
 __all__ = ["BucketReader", "BucketWriter"]
@@ -59,7 +59,7 @@ class BucketWriter(PackWriter):
         memory = np.frombuffer(content, np.uint8)
         checksum = np.empty(len(address), np.uint64)
         start = header_bytes(len(length))
-        fill(address, length, 0, 0, memory.ctypes.data + start, place.end - start, checksum)
+        _memory.fill(address, length, 0, 0, memory.ctypes.data + start, place.end - start, checksum)
         content[:start] = frame_header(fingerprint, length, checksum)
         self._created.append(place.pack)
         with _reaching(f"pack {place.pack} cannot be written"):

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ._memory import checksums
+from . import _memory
 
 __all__ = ["BLOCK", "Frame", "blocks", "frame_header", "frames", "header_bytes"]
 
@@ -116,4 +116,4 @@ def frames(pack: npt.NDArray[np.uint8], start: int = 0) -> Iterator[Frame]:
 def _checksum(content: bytes) -> bytes:
     memory = np.frombuffer(content, np.uint8)
     address = np.array([memory.ctypes.data], np.int64)
-    return checksums(address, np.array([len(memory)], np.int64)).astype("<u8").tobytes()
+    return _memory.checksums(address, np.array([len(memory)], np.int64)).astype("<u8").tobytes()

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ArchiveCorruptError
+from . import _memory
 from ._format import Frame, frames
-from ._memory import checksums
 
 __all__ = ["PackReader", "PackWriter", "Reserved", "damaged"]
 
@@ -94,7 +94,7 @@ class PackReader(ABC):
 
 def damaged(memory: npt.NDArray[np.uint8], frame: Frame) -> Int64:
     """Which datums of a frame of a pack's bytes no longer have the checksum they were written with."""
-    found = checksums(frame.offset + memory.ctypes.data, frame.length)
+    found = _memory.checksums(frame.offset + memory.ctypes.data, frame.length)
     return np.flatnonzero(found != frame.checksum)
 
 

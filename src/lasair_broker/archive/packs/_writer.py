@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from . import _memory
 from ._format import blocks, frame_header, header_bytes
 from ._interface import PackWriter, Reserved
-from ._memory import fill
 from ._reader import checked_name
 
 __all__ = ["FolderWriter"]
@@ -82,7 +82,7 @@ class FolderWriter(PackWriter):
         checksum = np.empty(len(address), np.uint64)
         position, datum, within = place.start + header_bytes(len(length)), 0, 0
         while datum < len(address):
-            used, datum, within = fill(
+            used, datum, within = _memory.fill(
                 address, length, datum, within, self._memory.ctypes.data, _BUFFER_BYTES, checksum
             )
             self._write(used, position)

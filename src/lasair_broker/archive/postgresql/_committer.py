@@ -16,8 +16,8 @@ from typing import TypeVar
 from lasair_broker.packets import AlertBatch
 
 from ..errors import ArchiveError, ArchiveFullError
-from ..interface import WriteReport
 from ..packs import PackPlace, PackReader
+from ..records import WriteReport
 from ._migrations import migrate
 from ._session import ConflictError, Session
 from ._staging import Staging

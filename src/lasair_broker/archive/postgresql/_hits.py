@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from lasair_broker.packets import mjd_tai_now
@@ -25,8 +26,8 @@ _LOCK = 0x6C617361697201
 _NAMES = list(arrow_schema("filter_hits").names)
 
 
-def store_hits(session: Session, staging: Staging, hits: pa.Table) -> int:
-    """Store hits that are not there yet, as the last thing before a commit; how many these were.
+def store_hits(session: Session, staging: Staging, hits: pa.Table) -> npt.NDArray[np.float64]:
+    """Store hits that are not there yet, as the last thing before a commit; the times given to these.
 
     From here to the commit one worker keeps the others waiting, so that the times given never fall in the
     order of the commits, whatever the clocks of their machines say: a reader that has come to some time
@@ -35,7 +36,7 @@ def store_hits(session: Session, staging: Staging, hits: pa.Table) -> int:
     """
     hits = last_of(hits, TABLES["filter_hits"].primary_key)
     if not hits.num_rows:
-        return 0
+        return np.zeros(0)
     session.run(f"SELECT pg_advisory_xact_lock({_LOCK})")
     ((last,),) = session.rows('SELECT max("committedMjdTai") FROM filter_hits')
     first = max(mjd_tai_now(), -np.inf if last is None else last + _MICROSECOND)
@@ -45,9 +46,11 @@ def store_hits(session: Session, staging: Staging, hits: pa.Table) -> int:
     columns = column_list("filter_hits")
     stored = session.table(
         f"INSERT INTO filter_hits ({columns}) SELECT {columns} FROM {staged} "
-        'ORDER BY "committedMjdTai" ON CONFLICT ("hitId", "diaObjectId") DO NOTHING RETURNING 1 AS n'
+        'ORDER BY "committedMjdTai" ON CONFLICT ("hitId", "diaObjectId") DO NOTHING '
+        'RETURNING "committedMjdTai"'
     )
-    return int(stored.num_rows)
+    given: npt.NDArray[np.float64] = stored.column(0).to_numpy()
+    return given
 
 
 def newest_hits(

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.packets import AlertBatch
+from lasair_broker.packets import CUTOUTS, AlertBatch, Cutout
 from lasair_broker.schema import TABLES, arrow_schema, quoted, table
 from lasair_broker.sky import cone_ranges, separation_arcsec
 
 from .._light_curves import CURVES, CurveTable, rows_beyond
 from .._reading import column_list
-from ..interface import CONE_COLUMNS, LIGHT_CURVE_TABLES, Cutout, LightCurve
+from ..records import CONE_COLUMNS, LIGHT_CURVE_TABLES, LightCurve
 from ._light_curves import held_of
 from ._points import Columns, Points
 from ._session import Session
@@ -198,8 +198,8 @@ def cone(
 
 def cutout_place(session: Session, diaSourceId: int, which: Cutout) -> tuple[str, int, int] | None:
     """Pack, offset and length of an image; None if there is none."""
-    if which not in ("Difference", "Science", "Template"):
-        raise ValueError(f"{which!r} is not an image of an alert: Difference, Science or Template")
+    if which not in CUTOUTS:
+        raise ValueError(f"{which!r} is not an image of an alert: {', '.join(CUTOUTS)}")
     found = session.rows(
         f'SELECT pack, "cutout{which}Offset", "cutout{which}Length" FROM cutouts '
         f'WHERE "diaSourceId" = {int(diaSourceId)} ORDER BY pack DESC LIMIT 1'

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from lasair_broker.schema import TABLES, quoted
 
-from ..interface import ArchiveStatus, TableStatus
+from ..records import ArchiveStatus, TableStatus
 from ._lookups import positions
 from ._session import Session
 from ._tables import NAMESPACE, VERSION

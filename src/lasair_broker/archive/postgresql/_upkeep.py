@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lasair_broker.schema import TABLES, quoted
 
-from ..interface import Progress
+from ..records import Progress
 from ._session import Session
 
 __all__ = ["vacuum"]

@@ -10,14 +10,13 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lasair_broker.packets import AlertBatch, mjd_tai_now
+from lasair_broker.packets import CUTOUTS, AlertBatch, mjd_tai_now
 from lasair_broker.schema import TABLES, conform, quoted, table
 
 from .._alerts import kept_alerts
@@ -35,9 +34,9 @@ from .._batch import (
     speaks_of_objects,
     with_column,
 )
-from .._light_curves import Held, LightCurveNews, ledger_rows
-from ..interface import Cutout, Rematch, WriteReport
+from .._light_curves import Held, LightCurveNews, ledger_rows, with_originals
 from ..packs import PackReader, PackWriter
+from ..records import Rematch, WriteReport
 from ._hits import store_hits
 from ._light_curves import light_curve_news, lock_objects, store_ledger, store_rows
 from ._session import Session
@@ -101,7 +100,8 @@ class Writing:
         ids = int64_column(batch.objects, "diaObjectId")
         held = lock_objects(self._session, self._staging, batch, ids)
         news = light_curve_news(self._session, self._staging, batch, ids, held)
-        keep, reissued = kept_alerts(self._stored_alerts, self._read_pack, batch, news[0])
+        keep, reissued, held_before = kept_alerts(self._stored_alerts, self._read_pack, batch, news[0])
+        news[0] = with_originals(news[0], held_before)
         self._counts.alerts += len(keep)
         self._counts.duplicates += batch.alerts.num_rows - len(keep)
         self._store_alerts(batch, keep, reissued, ids, held.healpix29)
@@ -141,17 +141,17 @@ class Writing:
         self._staging.upsert("rejected", rows)
         self._counts.rejected += rows.num_rows
 
-    def positions(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Store where to read on."""
-        if positions:
-            rows = pa.table(
-                {
-                    "topic": [topic for topic, _ in positions],
-                    "partition": pa.array([partition for _, partition in positions], pa.int32()),
-                    "offset": pa.array(positions.values(), pa.int64()),
-                }
+    def positions(
+        self, positions: Mapping[tuple[str, int], int], rewound: Collection[tuple[str, int]]
+    ) -> None:
+        """Store where to read on: farther than before, unless rewound."""
+        for (topic, partition), offset in sorted(positions.items()):
+            where = "" if (topic, partition) in rewound else 'WHERE p."offset" < EXCLUDED."offset"'
+            self._session.run(
+                'INSERT INTO stream_positions AS p (topic, "partition", "offset") VALUES ($1, $2, $3) '
+                f'ON CONFLICT (topic, "partition") DO UPDATE SET "offset" = EXCLUDED."offset" {where}',
+                [topic, partition, offset],
             )
-            self._staging.upsert("stream_positions", rows)
 
     def rematch(self, matches: Mapping[str, Rematch]) -> None:
         """Put new matches in the place of those that are there."""
@@ -168,7 +168,9 @@ class Writing:
         for pack, length in self._touched_packs.items():
             note_pack(self._session, pack, length)
         if self._hits:
-            self._counts.filter_hits = store_hits(self._session, self._staging, pa.concat_tables(self._hits))
+            times = store_hits(self._session, self._staging, pa.concat_tables(self._hits))
+            self._counts.filter_hits = len(times)
+            self._counts.hitsMjdTai = (float(times.min()), float(times.max())) if len(times) else None
         self._session.run("COMMIT")
         self._packs.commit()
         return WriteReport(**vars(self._counts), seconds=time.perf_counter() - self._started)
@@ -335,9 +337,7 @@ def unite_packs(session: Session, staging: Staging, pack: str, length: int, part
     """Let all of some packs lie in another one, within a transaction; see `Archive.unite_packs`."""
     begin = pa.array(parts.values(), pa.int64())
     moved = staging.put("united_packs", pa.table({"pack": list(parts), "begin": begin}))
-    places = ", ".join(
-        f'"cutout{which}Offset" = c."cutout{which}Offset" + m."begin"' for which in get_args(Cutout)
-    )
+    places = ", ".join(f'"cutout{which}Offset" = c."cutout{which}Offset" + m."begin"' for which in CUTOUTS)
     # By detection, of which there is an index; so images come first.
     session.run(
         f"UPDATE cutouts c SET pack = $1, {places} FROM {moved} m JOIN alerts a ON a.pack = m.pack "

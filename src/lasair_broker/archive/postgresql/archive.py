@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.packets import AlertBatch
+from lasair_broker.packets import AlertBatch, Cutout
 from lasair_broker.schema import Engine
 
 from .. import _check, _export, _hats, _replay
 from .._images import fits_bytes
 from ..errors import ArchiveError
-from ..interface import (
-    Archive,
+from ..interface import Archive
+from ..packs import PackPlace
+from ..records import (
     ArchiveStatus,
-    Cutout,
     Finding,
     LightCurve,
     Packs,
@@ -29,7 +29,6 @@ from ..interface import (
     Stored,
     WriteReport,
 )
-from ..packs import PackPlace
 from . import _hits, _lookups, _query, _status, _upkeep
 from ._committer import WRITING, Committer, committed_packs, failing_well
 from ._leading import Leading
@@ -103,6 +102,7 @@ class PostgreSQLArchive(Archive):
         tables: Mapping[str, pa.Table] | None = None,
         *,
         renew: bool = False,
+        rewound: Collection[tuple[str, int]] = (),
     ) -> WriteReport:
         def write(writing: Writing) -> WriteReport:
             writing.hold(positions or {})
@@ -111,7 +111,7 @@ class PostgreSQLArchive(Archive):
             if rejected is not None:
                 writing.rejected(rejected)
             writing.tables(tables or {})
-            writing.positions(positions or {})
+            writing.positions(positions or {}, rewound)
             return writing.finish()
 
         return self._committer.write(write, self._reader, batches)
@@ -125,7 +125,7 @@ class PostgreSQLArchive(Archive):
         def write(writing: Writing) -> WriteReport:
             writing.rematch(matches)
             writing.tables(tables or {})
-            writing.positions(positions or {})
+            writing.positions(positions or {}, rewound=positions or {})
             return writing.finish()
 
         return self._committer.write(write, self._reader)

@@ -13,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lasair_broker.packets import AlertBatch
+from lasair_broker.packets import AlertBatch, Cutout
 from lasair_broker.schema import Engine, SchemaError
 
 from .. import errors
 from ..errors import ArchiveError, ArchiveLockedError, QueryCancelledError
-from ..interface import (
-    Archive,
+from ..interface import Archive
+from ..records import (
     ArchiveStatus,
-    Cutout,
     Finding,
     LightCurve,
     Packs,
@@ -268,6 +267,7 @@ class RemoteArchive(Archive):
         tables: Mapping[str, pa.Table] | None = None,
         *,
         renew: bool = False,
+        rewound: Collection[tuple[str, int]] = (),
     ) -> WriteReport:
         self._refused()
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from lasair_broker.packets import Payloads
 
-from ..interface import ArchiveStatus, Finding, LightCurve, Stored, TableStatus
+from ..records import ArchiveStatus, Finding, LightCurve, Stored, TableStatus
 
 __all__ = ["METHODS", "Kind", "receive", "send", "socket_path"]
 

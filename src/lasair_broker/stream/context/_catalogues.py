@@ -82,7 +82,7 @@ class CatalogueChore(Chore):
             if not self._is_in_use(resources):
                 return  # another catalogue has changed meanwhile: what is left is due again
         positions = self._end(target)
-        self._archive.write([], positions=positions)
+        self._archive.write([], positions=positions, rewound=positions)
         self._ended(positions)
 
     def _is_in_use(self, resources: ContextResources) -> bool:

@@ -93,7 +93,7 @@ class Chore(ABC):
             return
         self._fallen = oldest if self._fallen is None else min(oldest, self._fallen)
         if oldest < self._position:
-            self._archive.write([], positions={self._key: oldest})
+            self._archive.write([], positions={self._key: oldest}, rewound={self._key})
             self._position = oldest
 
     def begin(self, due: Due) -> Iterator[Done]:

@@ -88,7 +88,7 @@ class TnsChore(Chore):
             self._archive.write([], tables={"crossmatch_tns": news.rows.slice(first, _ROWS_AT_ONCE)})
             yield first, count
         positions = self._end(news.newest)
-        self._archive.write([], positions=positions)
+        self._archive.write([], positions=positions, rewound=positions)
         self._ended(positions)
 
     def _near(self, rows: pa.Table, names: pa.Array) -> Generator[Done, None, list[int]]:

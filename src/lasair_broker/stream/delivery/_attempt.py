@@ -67,6 +67,9 @@ class Attempts:
         with span("deliver", about, "producer") as trace:
             outcome, more = self._made(output)
             trace.note({"lasair.filter_hits": len(outcome.hits), "lasair.kind": str(outcome.kind)})
+            if outcome.hits:
+                times = [committed for committed, _ in outcome.hits]
+                trace.note({"lasair.hits_first": min(times), "lasair.hits_last": max(times)})
             if outcome.error:
                 trace.failed(outcome.error)
             return outcome, more

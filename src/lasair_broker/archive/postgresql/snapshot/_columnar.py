@@ -20,7 +20,7 @@ from lasair_broker.schema import TABLES, arrow_schema, quoted
 
 from ...duckdb._query import query as run
 from ...errors import ArchiveError, QueryError
-from ...interface import Progress
+from ...records import Progress
 from .._session import Session
 from .._tables import NAMESPACE
 from . import _changes

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from lasair_broker.schema import TABLES, arrow_schema, conform, quoted
 
 from ...errors import ArchiveError
-from ...interface import Progress
+from ...records import Progress
 from .._session import Session
 from . import _changes
 from ._changes import KEPT
