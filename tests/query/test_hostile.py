@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pyarrow as pa
 import pytest
@@ -133,6 +134,26 @@ def test_a_large_result_is_cut_before_it_fills_the_memory(archive: DuckDBArchive
     text = f"SELECT a.band || '{'x' * 15_000}' AS t FROM {CROSSED}"
     with pytest.raises(QueryMemoryError, match="larger than"):
         archive.query(parse(text, PUBLIC).render("duckdb"), max_rows=1_000_000, timeout=60.0)
+
+
+def test_newly_written_rows_are_no_query_s_memory(tmp_path: Path) -> None:
+    """They may fill what DuckDB has; whoever needs the room pushes them out."""
+    schema = arrow_schema("rejected")
+    noise = np.random.default_rng(1)
+    with DuckDBArchive(tmp_path, threads=1, memory_limit="100MB") as archive:
+        for first in range(0, 60_000, 2_000):
+            rows = [
+                dict.fromkeys(schema.names)
+                | {"topic": "many", "partition": 0, "offset": offset, "reason": "a test"}
+                | {"message": noise.bytes(1_500), "arrivedMjdTai": 61000.0}
+                for offset in range(first, first + 2_000)
+            ]
+            archive.write([], rejected=pa.Table.from_pylist(rows, schema=schema))
+        with archive._database.reader() as connection:
+            held = "SELECT memory_usage_bytes FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"
+            assert connection.execute(held).fetchone()[0] > 70e6
+        long = "SELECT sum(hash(a.range + b.range) % 7) AS n FROM range(30000) AS a, range(1000) AS b"
+        assert archive.query(long, timeout=None).num_rows == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -21,8 +20,6 @@ _BATCH_ROWS_OF_ALL = 50_000
 _LARGEST_RESULT = 256 * 1024**2
 _SHARE_OF_MEMORY = 0.6
 """Of DuckDB's memory, which the writer needs too, that may be in use while a user's query runs."""
-_SHARE_WITH_THE_WRITER = 0.9
-"""The same while the writer is at work: most of it may be its own, and the query not to blame."""
 _GLANCE_SECONDS = 0.05
 
 _LARGEST_SPILL = 4 * 1024**3
@@ -31,9 +28,10 @@ _LARGEST_SPILL = 4 * 1024**3
 _SPILT = "SELECT sum(size) FROM duckdb_temporary_files()"
 _USED = """
     SELECT sum(memory_usage_bytes) FROM duckdb_memory()
-    WHERE tag NOT IN ('BASE_TABLE', 'METADATA', 'EXTERNAL_FILE_CACHE', 'OBJECT_CACHE')
+    WHERE tag NOT IN ('BASE_TABLE', 'METADATA', 'EXTERNAL_FILE_CACHE', 'OBJECT_CACHE', 'IN_MEMORY_TABLE')
 """
-"""Bytes that are not merely blocks kept for the next time."""
+"""Bytes that are neither blocks kept for the next time nor newly written rows, which a statement that needs
+the room pushes out to the disk: while much is written they fill nearly all that nobody else uses."""
 
 
 def query(
@@ -42,10 +40,9 @@ def query(
     max_rows: int | None,
     timeout: float | None,
     cancelled: threading.Event | None = None,
-    writing: Callable[[], bool] = lambda: False,
 ) -> pa.Table:
     """The first `max_rows` rows of a SELECT statement (None: all), within `timeout` seconds (None: for
-    ever), unless `cancelled` is set meanwhile; `writing` tells whether somebody writes now."""
+    ever), unless `cancelled` is set meanwhile."""
     try:
         statements = duckdb.extract_statements(sql)
     except duckdb.Error as error:
@@ -54,7 +51,7 @@ def query(
         raise QueryError(f"one SELECT statement is wanted, not {len(statements)} statements")
     if statements[0].type != duckdb.StatementType.SELECT:
         raise QueryError("only SELECT statements can be run")
-    watch = _Watch(connection, timeout, cancelled, writing)
+    watch = _Watch(connection, timeout, cancelled)
     try:
         connection.execute("BEGIN TRANSACTION READ ONLY")
         watch.start()
@@ -83,19 +80,12 @@ class _Watch(threading.Thread):
         Why it was stopped; None if it was not.
     """
 
-    def __init__(
-        self,
-        connection: Any,
-        timeout: float | None,
-        cancelled: threading.Event | None,
-        writing: Callable[[], bool],
-    ) -> None:
+    def __init__(self, connection: Any, timeout: float | None, cancelled: threading.Event | None) -> None:
         super().__init__(name="query watch", daemon=True)
         self.reason: QueryError | None = None
         self._connection = connection
         self._timeout = timeout
         self._cancelled = cancelled
-        self._writing = writing
         self._done = threading.Event()
 
     def run(self) -> None:
@@ -107,8 +97,9 @@ class _Watch(threading.Thread):
         while True:
             if self.reason is None:
                 # Twice, as the writer's own needs come and go.
-                share = _SHARE_WITH_THE_WRITER if self._writing() else _SHARE_OF_MEMORY
-                much = _bytes(gauge, _USED) > share * limit or _bytes(gauge, _SPILT) > _LARGEST_SPILL
+                much = (
+                    _bytes(gauge, _USED) > _SHARE_OF_MEMORY * limit or _bytes(gauge, _SPILT) > _LARGEST_SPILL
+                )
                 over = over + 1 if much else 0
                 if self._timeout is not None and time.monotonic() - started > self._timeout:
                     self.reason = QueryTimeoutError(f"the query took longer than {self._timeout:g} seconds")

@@ -333,7 +333,7 @@ class DuckDBArchive(Archive):
     ) -> pa.Table:
         statement = sql if isinstance(sql, str) else sql(self.engine)
         with self._database.reader() as connection:
-            return _query.query(connection, statement, max_rows, timeout, cancelled, self._write_lock.locked)
+            return _query.query(connection, statement, max_rows, timeout, cancelled)
 
     def status(self) -> ArchiveStatus:
         with self._database.reader() as connection:
