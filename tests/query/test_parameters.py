@@ -53,7 +53,7 @@ def with_parameters(text: str, wanted: list[bool]) -> tuple[str, list[Parameter]
     return LITERAL.sub(named, text), found
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=queries(), wanted=st.lists(st.booleans(), max_size=20))
 def test_the_plan_is_that_of_the_text_with_literals(text: str, wanted: list[bool]) -> None:
     plain = parse(text, ARCHIVE)

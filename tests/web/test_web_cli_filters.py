@@ -128,6 +128,52 @@ def test_hits_and_replays(lasair: Lasair, folder: Path, tmp_path: Path) -> None:
     assert "no time" in lasair("filter", "replay", 900, "--since", "never", fails=2).output
 
 
+def test_hits_are_sent_again_after_the_last_that_one_has(lasair: Lasair) -> None:
+    from lasair_broker.web.delivery.models import Redelivery
+
+    Filter.objects.create(pk=900, name="of the file", topic="x", owner=User.objects.get())
+    lasair("filter", "edit", 900, "--query", YOUNG)
+    said = lasair("filter", "hits", 900, "--json", "--limit", 1000).output
+    have = json.loads(said.splitlines()[1])
+    place = f"{have['committedMjdTai']!r}/{have['hitId']}"
+    assert "no such output" in lasair("deliver", "again", 900, "--after", place, fails=1).output
+    lasair("filter", "output", "add", 900, "webhook", "--url", "https://example.org/hook")
+    assert "asked for at 1 output" in lasair("deliver", "again", 900, "--after", place).output
+    wish = Redelivery.objects.get()
+    assert (wish.reached_mjd, wish.reached_hit) == (have["committedMjdTai"], have["hitId"])
+    assert "still being sent" in lasair("deliver", "again", 900, "--since", "2h", fails=1).output
+    assert "MJD/hitId" in lasair("deliver", "again", 900, "--after", "yesterday", fails=1).output
+    assert "give the beginning" in lasair("deliver", "again", 900, fails=1).output
+
+
+def test_parameters_of_filters_and_queries(lasair: Lasair, folder: Path) -> None:
+    asked = "SELECT objectName, nDiaSources FROM objects WHERE nDiaSources BETWEEN :least AND :most"
+    assert (
+        ":most has no value"
+        in lasair("filter", "create", "p", "-q", asked, "--set", "least=2", fails=1).output
+    )
+    lasair("filter", "create", "p", "-q", asked, "--set", "least=2", "--set", "most=4")
+    number = Filter.objects.get(name="p").pk
+    with open_archive(folder) as archive:
+        passing = archive.query(f"SELECT count(*) FROM ({YOUNG})").column(0)[0].as_py()
+    assert f"{passing:,} objects" in lasair("filter", "preview", number).output
+    lasair("filter", "edit", number, "--set", ":most=3")
+    shown = lasair("filter", "show", number).output
+    assert "parameter :least number = 2" in shown
+    assert "parameter :most number = 3" in shown
+    assert "-- parameter :most number = 4" in lasair("filter", "diff", number, 1, 2).output
+    lasair("filter", "edit", number, "-q", asked.replace(":most", "9"))
+    assert ":most" not in lasair("filter", "show", number).output
+    for given, told in [
+        ("most=3", "is not in the query"), ("least=few", "is a number"), ("least", "write NAME=VALUE"),
+    ]:  # fmt: skip
+        assert told in lasair("filter", "edit", number, "--set", given, fails=2).output
+    counted = "SELECT COUNT(*) AS n FROM objects WHERE nDiaSources BETWEEN :least AND :most"
+    assert str(passing) in lasair("query", counted, "--set", "least=2", "--set", "most=4").output
+    assert "the parameter :most has no value" in lasair("query", counted, "--set", "least=2", fails=1).output
+    assert "x is not in the query" in lasair("query", YOUNG, "--set", "x=2", fails=1).output
+
+
 def test_lasairs_own_form_from_files_and_standard_input(lasair: Lasair, tmp_path: Path) -> None:
     lasair(
         "filter", "create", "triple", "--selected", "objects.diaObjectId", "--tables", "objects",

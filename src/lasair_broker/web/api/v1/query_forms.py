@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar, get_args
 
 from django.contrib.auth.models import AnonymousUser
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -47,6 +48,20 @@ class JoinForm(Body):
     optional = serializers.BooleanField(required=False, default=False)
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "number"},
+            {"type": "string"},
+            {
+                "type": "object",
+                "properties": {"parameter": {"type": "string"}},
+                "required": ["parameter"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+)
 class ValueField(serializers.Field[Any, Any, Any, Any]):
     """A number, a text, or a parameter by its name: {"parameter": "limit"}."""
 
