@@ -75,7 +75,7 @@ def look_after(now: datetime | None = None) -> None:
 
 
 def _step(transfer: Transfer) -> None:
-    if transfer.kind != Kind.FETCH:
+    if transfer.kind != Kind.FETCH or transfer.diaObjectId is None:
         if not _end(transfer.pk, Phase.COMPLETED, **posted(transfer)):
             raise _Stop
         return
@@ -86,7 +86,7 @@ def _step(transfer: Transfer) -> None:
     outcome = service.step(Place(state["ra"], state["decl"]), state, _settings())
     if isinstance(outcome, Found):
         with transaction.atomic():
-            _keep(transfer, service, outcome)
+            _keep(transfer, transfer.diaObjectId, service, outcome)
         return
     if timezone.now() - transfer.created > timedelta(hours=_settings().hours):
         service.abandon(outcome.state, _settings())
@@ -114,14 +114,14 @@ def _again(transfer: Transfer, seconds: float, **values: Any) -> bool:
     return True
 
 
-def _keep(transfer: Transfer, service: Service, found: Found) -> None:
+def _keep(transfer: Transfer, diaObjectId: int, service: Service, found: Found) -> None:
     """Keep the points, and note that the transfer is done."""
     left_out, count = found.file.left_out, len(found.file.rows)
     kept: PhotometrySet | None = None
     if count:
         kept = photometry.keep_fetched(
             transfer.owner,
-            transfer.diaObjectId,
+            diaObjectId,
             service.name,
             found.file.rows,
             name=service.title,

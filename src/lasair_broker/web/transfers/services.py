@@ -69,7 +69,7 @@ def offers(user: User | AnonymousUser | None, diaObjectId: int, decl: float) -> 
             own = Transfer.objects.visible_to(user).filter(kind=Kind.FETCH, diaObjectId=diaObjectId)
             newest = own.filter(subject=service.name).order_by("-pk").first()
             kept = photometry.fetched(user, diaObjectId, service.name)
-        count = kept.points.count() if kept is not None else 0  # type: ignore[attr-defined]  # the other end of a relation
+        count = kept.points.count() if kept is not None else 0
         found.append(Offer(service, newest, kept, count, _obstacle(service, decl)))
     return found
 
