@@ -82,6 +82,10 @@ CALLS: dict[str, Callable[[Archive], Any]] = {
         (stored.alerts, [stored.payloads.bytes(n) for n in range(len(stored.payloads))], stored.left)
         for stored in a.replay(diaObjectIds=[1, 2, 3], newest=True, batch_alerts=2)
     ],
+    "rows_by_table": lambda a: [
+        rows.sort_by("diaObjectId")
+        for rows in a.rows_by_table([5, 6], {"objects": ["diaObjectId", "ra"], "annotations": None}).values()
+    ],
     "rows_of_objects": lambda a: a.rows_of_objects("diaSources", [5, 6]).sort_by("diaSourceId"),
     "status": lambda a: [a.status().tables["objects"].rows, a.status().positions, a.status().bytes_per_alert],
     "unknown_packs": lambda a: a.unknown_packs(),

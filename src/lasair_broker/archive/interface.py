@@ -143,6 +143,15 @@ class Archive(ABC):
         """The rows that a table with a column `diaObjectId` (annotations, classifications, hits of lists, …)
         has for these objects, in no order."""
 
+    def rows_by_table(
+        self, diaObjectIds: Sequence[int], columns: Mapping[str, Sequence[str] | None]
+    ) -> dict[str, pa.Table]:
+        """What `rows_of_objects` tells of several tables, by their names; `columns` of each, None: all.
+
+        To ask together is faster for who reads the archive of another process.
+        """
+        return {name: self.rows_of_objects(name, diaObjectIds, some) for name, some in columns.items()}
+
     @abstractmethod
     def newest_hits(
         self,

@@ -161,6 +161,15 @@ class RemoteArchive(Archive):
             "rows_of_objects", name=name, diaObjectIds=_numbers(diaObjectIds), columns=_listed(columns)
         )
 
+    def rows_by_table(
+        self, diaObjectIds: Sequence[int], columns: Mapping[str, Sequence[str] | None]
+    ) -> dict[str, pa.Table]:
+        wanted = {name: _listed(some) for name, some in columns.items()}
+        found: dict[str, pa.Table] = self._call(
+            "rows_by_table", diaObjectIds=_numbers(diaObjectIds), columns=wanted
+        )
+        return found
+
     def newest_hits(
         self, filterIds: Sequence[int], diaObjectIds: Sequence[int], columns: Sequence[str] | None = None
     ) -> pa.Table:

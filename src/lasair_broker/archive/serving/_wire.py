@@ -151,6 +151,10 @@ _POSITIONS = Kind(
 )
 _TABLE = Kind(lambda table: (None, [_table(table)]), lambda _, parts: _read(parts[0]))
 _TABLES = _TABLE._replace(many=True)
+_BY_NAME = Kind(
+    lambda tables: (list(tables), [_table(table) for table in tables.values()]),
+    lambda said, parts: dict(zip(said, map(_read, parts), strict=True)),
+)
 _CURVES = Kind(
     lambda curve: (None, [_table(getattr(curve, name)) for name in LightCurve.__slots__]),
     lambda _, parts: LightCurve(*map(_read, parts)),
@@ -186,6 +190,7 @@ METHODS: Mapping[str, Kind] = {
     "query": _TABLE,
     "rejected": _TABLE,
     "replay": _ALERTS,
+    "rows_by_table": _BY_NAME,
     "rows_of_objects": _TABLE,
     "status": _STATUS,
     "unknown_packs": _PLAIN,

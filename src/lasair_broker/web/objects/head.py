@@ -137,13 +137,16 @@ def head_of(text: str) -> Head:
     row = state_of(text, HEAD_COLUMNS)
     key = [row["diaObjectId"]]
     newest = row["lastDiaSourceMjdTai"]
+    # Of tables of sixty columns the page needs a few, and what it does not read costs nothing.
+    said = archive().rows_by_table(
+        key, {"sherlock_classifications": _SAID, "partners": _PARTNER, "classifications": CLASS_COLUMNS}
+    )
     return Head(
         row=row,
-        # Of tables of sixty columns the page needs a few, and what it does not read costs nothing.
-        sherlock=first_row(archive().rows_of_objects("sherlock_classifications", key, _SAID)),
+        sherlock=first_row(said["sherlock_classifications"]),
         tns=tns_row(row["tns_name"]),
-        partners=archive().rows_of_objects("partners", key, _PARTNER).sort_by("partnerRank").to_pylist(),
-        classes=newest_classes(archive().rows_of_objects("classifications", key, CLASS_COLUMNS)),
+        partners=said["partners"].sort_by("partnerRank").to_pylist(),
+        classes=newest_classes(said["classifications"]),
         links=links_of(row, load().site.links),
         days_ago=None if newest is None else max(0.0, mjd_tai_now() - newest),
     )

@@ -19,7 +19,7 @@ from lasair_broker.web.api import formats
 from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound
 from lasair_broker.web.objects.curves import CURVE_COLUMNS, chart_data, curve_columns
-from lasair_broker.web.objects.head import chart_columns, state_of
+from lasair_broker.web.objects.head import chart_columns, first_row, state_of
 from lasair_broker.web.objects.periods import SHORTEST, periodogram
 from lasair_broker.web.objects.provenance import packet_avro, packet_json
 from lasair_broker.web.photometry import services as photometry
@@ -33,26 +33,28 @@ def light_curve(request: HttpRequest, key: str) -> HttpResponse:
     """Everything that the chart draws."""
     known = state_of(key, chart_columns())
     number = known["diaObjectId"]
-    host = archive().rows_of_objects(
-        "sherlock_classifications", [number], ["redshift", "best_distance"]
-    ).to_pylist() or [{"redshift": None, "best_distance": None}]
-    partners = archive().rows_of_objects(
-        "partners", [number], ["partnerDiaObjectId", "partnerName", "partnerSurvey", "partnerRank"]
+    said = archive().rows_by_table(
+        [number],
+        {
+            "sherlock_classifications": ["redshift", "best_distance"],
+            "partners": ["partnerDiaObjectId", "partnerName", "partnerSurvey", "partnerRank"],
+        },
     )
+    host = first_row(said["sherlock_classifications"]) or {"redshift": None, "best_distance": None}
     others = [
         {
             "name": row["partnerName"] or str(row["partnerDiaObjectId"]),
             "survey": _SURVEYS.get(row["partnerSurvey"], row["partnerSurvey"]),
             **curve_columns(archive().light_curve(row["partnerDiaObjectId"], CURVE_COLUMNS)),
         }
-        for row in partners.to_pylist()
+        for row in said["partners"].to_pylist()
         if row["partnerRank"] == 1
     ]
     data = chart_data(
         known,
         archive().light_curve(number, CURVE_COLUMNS),
-        host[0]["redshift"],
-        host[0]["best_distance"],
+        host["redshift"],
+        host["best_distance"],
         others,
         _sets_of_points(request, number),
     )

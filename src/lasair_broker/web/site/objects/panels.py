@@ -88,13 +88,15 @@ def why(request: HttpRequest, key: str, filter_id: int) -> HttpResponse:
 def _context(request: HttpRequest, key: str) -> _Context:
     head = head_of(key)
     own = [head.row["diaObjectId"]]
-    matches = archive().rows_of_objects("sherlock_crossmatches", own).sort_by("rank")
+    tables = ("sherlock_crossmatches", "sherlock_classifications", "partners")
+    found = archive().rows_by_table(own, dict.fromkeys(tables))
+    matches = found["sherlock_crossmatches"].sort_by("rank")
     return {
         "head": head,
-        "said": first_row(archive().rows_of_objects("sherlock_classifications", own)),
+        "said": first_row(found["sherlock_classifications"]),
         "matches": matches.to_pylist(),
         "table": panel_tables.matches(request, matches),
-        "partners": archive().rows_of_objects("partners", own).sort_by("partnerRank").to_pylist(),
+        "partners": found["partners"].sort_by("partnerRank").to_pylist(),
         "tns": head.tns,
     }
 
