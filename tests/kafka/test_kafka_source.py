@@ -173,8 +173,9 @@ def test_a_position_kafka_no_longer_has(kafka: str) -> None:
     for done in admin.delete_records([TopicPartition(topic, 0, 6)]).values():
         done.result(30)
     with capture_logs() as log, _source(_settings(kafka, topic), {(topic, 0): 2}) as source:
-        found = _places(_read_all(source))
-    assert [o for _, _, o, _ in found] == [6, 7, 8, 9]
+        taken = _read_all(source)
+    assert [o for _, _, o, _ in _places(taken)] == [6, 7, 8, 9]
+    assert not any(some.rewound for some in taken)
     told = [line for line in log if "no longer" in line["event"]]
     assert told
     assert (told[0]["lost"], told[0]["first"], told[0]["log_level"]) == (4, 6, "error")
@@ -183,8 +184,11 @@ def test_a_position_kafka_no_longer_has(kafka: str) -> None:
 def test_a_topic_made_anew_is_read_from_its_beginning(kafka: str) -> None:
     topic = create_topic(kafka)
     produce(kafka, topic, _values(3))
-    with _source(_settings(kafka, topic), {(topic, 0): 1000}) as source:
-        assert [o for _, _, o, _ in _places(_read_all(source))] == [0, 1, 2]
+    with _source(_settings(kafka, topic), {(topic, 0): 1000}, batch_alerts=2) as source:
+        taken = _read_all(source)
+    assert [o for _, _, o, _ in _places(taken)] == [0, 1, 2]
+    # Its position lies before the archive's; from then on it only grows.
+    assert [list(some.rewound) for some in taken] == [[(topic, 0)], []]
 
 
 def test_messages_without_a_value_are_empty(kafka: str) -> None:
