@@ -59,11 +59,11 @@ demo: $(READY) ## A simulated night through the whole broker, and a look at what
 
 test: $(DEV) $(TESTED) ## Everything but the slow tests (sets up the programs that they start first)
 	scripts/install-test-services
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations 40 -m "not slow"
 
 test-all: $(DEV) $(TESTED) ## Every test, the slow ones too
 	scripts/install-test-services
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations 40
 
 lint: $(DEV) ## ruff, mypy --strict, and tsc
 	$(BIN)/ruff check src tests benchmarks
