@@ -155,8 +155,9 @@ def trial(request: HttpRequest) -> HttpResponse:
     user = person(request)
     number, night = request.POST.get("filter_id", ""), request.POST.get("night", "")
     try:
-        parameters = parameters_of_rows(rows_in(request.POST))
-        wording = Wording(adql=request.POST.get("adql", "")[:65_536], parameters=parameters)
+        adql = request.POST.get("adql", "")[:65_536]
+        rows = rows_for(adql, user, rows_in(request.POST))
+        wording = Wording(adql=adql, parameters=parameters_of_rows(rows))
         with cancelled_when_gone(request) as cancelled:
             found = trying.try_wording(
                 user,
