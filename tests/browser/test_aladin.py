@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
 from site_under_test import LASAIR, Site
 
 from lasair_broker.archive import open_archive
@@ -60,13 +60,13 @@ def site(site: Site) -> Iterator[Site]:
             server.wait(timeout=30)
 
 
-@pytest.fixture(scope="module")
-def number(site: Site) -> int:
-    """An object with a host, and with matches besides."""
+def marked(site: Site, kind: str) -> int:
+    """An object with a host, or with a match that is none."""
+    having = {"host": 'max("hostProbability") > 0', "match": 'coalesce(max("hostProbability"), 0) = 0'}[kind]
     with open_archive(site.folder, read_only=True) as archive:
         rows = archive.query(
-            'SELECT h."diaObjectId" AS number FROM host_galaxies AS h JOIN sherlock_crossmatches AS m '
-            'ON m."diaObjectId" = h."diaObjectId" GROUP BY number ORDER BY count(*) DESC, number LIMIT 1'
+            'SELECT "diaObjectId" AS number FROM sherlock_crossmatches WHERE "separationArcsec" < 25 '
+            f'GROUP BY number HAVING {having} ORDER BY max("separationArcsec") DESC, number LIMIT 1'
         )
     (row,) = rows.to_pylist()
     found: int = row["number"]
@@ -84,44 +84,49 @@ def shown(page: Page) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-def test_the_sky_viewer_has_the_object_its_host_and_matches(
+@pytest.mark.parametrize(("kind", "dark", "phone"), [("host", False, False), ("match", True, True)])
+def test_the_sky_viewer_has_the_object_and_what_is_near_it(
     new_page: Callable[..., Page],
     axe: Callable[..., None],
     fits: Callable[[Page], None],
-    number: int,
+    site: Site,
+    kind: str,
     dark: bool,
     phone: bool,
 ) -> None:
     page = new_page(dark=dark, phone=phone)
+    number = marked(site, kind)
     tiles: list[tuple[int, str]] = []
-    page.on("response", lambda answer: tiles.append((answer.status, answer.url)))
+
+    def note(answer: Response) -> None:
+        if "/objects/density/Norder" in answer.url:
+            tiles.append((answer.status, answer.url))
+
+    page.on("response", note)
     page.goto(f"/objects/{number}/")
     page.get_by_role("button", name="Sky viewer").click()
     viewer = page.locator(".aladin-place")
     expect(viewer.locator("canvas").first).to_be_visible()
     expect(page.locator(".finding-chart")).to_have_count(0)
     viewer.scroll_into_view_if_needed()
-    wanted = set(COLOURS)
-    for _ in range(120):
-        if shown(page) >= wanted:
+    found: set[str] = set()
+    for _ in range(120):  # a minute: the processor draws what a graphics card would
+        found = shown(page)
+        if found >= {"object", kind} and any(status == 200 for status, _ in tiles):
             break
         page.wait_for_timeout(500)
-    assert shown(page) >= wanted
-    ours = [(status, url) for status, url in tiles if "/Norder" in url]
-    assert ours, "the map under it is this broker's own"
-    assert {status for status, _ in ours} <= {200, 304, 404}
-    assert any(status == 200 for status, _ in ours)
+    assert found >= {"object", kind}
+    assert any(status == 200 for status, _ in tiles), "the map under it is this broker's own"
+    assert {status for status, _ in tiles} <= {200, 304, 404}, tiles
     expect(page.locator(".toast-body")).to_have_count(0)
     axe(page, exclude=(".aladin-place",))
     fits(page)
 
 
-def test_without_webgl_the_chart_stays(new_page: Callable[..., Page], number: int) -> None:
-    page = new_page()
+def test_without_webgl_the_chart_stays(page: Page, site: Site) -> None:
     page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
-    page.goto(f"/objects/{number}/")
+    page.goto(f"/objects/{marked(site, 'host')}/")
     page.get_by_role("button", name="Sky viewer").click()
+    expect(page.locator(".toast-body")).to_have_count(1)
     expect(page.locator(".toast-body")).to_contain_text("the browser has no WebGL 2")
     expect(page.locator(".finding-chart")).to_be_visible()

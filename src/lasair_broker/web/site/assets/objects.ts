@@ -30,12 +30,22 @@ function showDetection(id: string): void {
   }
 }
 
+const lively = new WeakSet<HTMLElement>();
+
+/** The element of this kind that has no life yet: htmx tells of each piece of what it has fetched. */
+function lifeless(part: ParentNode, selector: string): HTMLElement | null {
+  const found = part.querySelector<HTMLElement>(selector);
+  if (!found || lively.has(found)) return null;
+  lively.add(found);
+  return found;
+}
+
 /** Gives life to what has just been fetched. */
 function enliven(part: ParentNode): void {
-  const film = part.querySelector<HTMLElement>("#cutouts");
+  const film = lifeless(part, "#cutouts");
   if (film) cutouts = new Cutouts(film);
   watchPictures(part);
-  const sky = part.querySelector<HTMLElement>("#sky-view");
+  const sky = lifeless(part, "#sky-view");
   if (sky) watchSky(sky);
 }
 
