@@ -28,8 +28,9 @@ _log = structlog.get_logger(__name__)
 
 QUEUE = "transfers"
 
-_GONE = timedelta(minutes=30)
-"""A step that was begun so long ago was lost with its process: it may ask thrice, 600 seconds each."""
+_GONE = timedelta(minutes=10)
+"""A step that was begun so long ago was lost with its process. If it was not, it is done twice, which changes
+nothing: what is kept, here or there, replaces what was."""
 _MOST_ATTEMPTS = 2
 
 
