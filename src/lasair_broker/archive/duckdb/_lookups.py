@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,7 @@ __all__ = [
     "light_curves",
     "object_places",
     "object_state",
-    "positions",
-    "rejected",
     "rows_of_objects",
-    "take_rejected",
 ]
 
 Int64 = npt.NDArray[np.int64]
@@ -48,12 +45,6 @@ _FEW = 2048
 
 _MANY = 25
 """More objects than this are looked up by a join; each of fewer by ranges of its own, which read less."""
-
-
-def positions(connection: Any) -> dict[tuple[str, int], int]:
-    """The offset to read next, by (topic, partition)."""
-    rows = connection.execute('SELECT topic, "partition", "offset" FROM stream_positions').fetchall()
-    return {(topic, partition): offset for topic, partition, offset in rows}
 
 
 def object_state(connection: Any, key: int | str, columns: Sequence[str] | None) -> pa.Table:
@@ -320,30 +311,6 @@ def alert_place(connection: Any, diaSourceId: int) -> tuple[str, int, int, str] 
         [int(diaSourceId)],
     ).fetchone()
     return None if found is None else (str(found[0]), int(found[1]), int(found[2]), str(found[3]))
-
-
-def rejected(connection: Any, limit: int | None) -> pa.Table:
-    """Rows of `rejected`, oldest first."""
-    return connection.execute(
-        f'SELECT {column_list("rejected")} FROM rejected ORDER BY arrivedMjdTai, topic, "partition", "offset"'
-        + ("" if limit is None else f" LIMIT {int(limit)}")
-    ).to_arrow_table()
-
-
-def take_rejected(connection: Any, keys: Collection[tuple[str, int, int]] | None) -> pa.Table:
-    """Remove rows of `rejected` and return them."""
-    rows = rejected(connection, None)
-    if keys is not None:
-        wanted = set(keys)
-        found = zip(*(rows.column(name).to_pylist() for name in TABLES["rejected"].primary_key), strict=True)
-        rows = rows.filter(pa.array([key in wanted for key in found], pa.bool_()))
-    gone = rows.select(TABLES["rejected"].primary_key)
-    with incoming(connection, gone=gone):
-        connection.execute(
-            'DELETE FROM rejected WHERE (topic, "partition", "offset") IN '
-            '(SELECT (topic, "partition", "offset") FROM gone)'
-        )
-    return rows
 
 
 def _cells(connection: Any, ids: Sequence[int]) -> dict[int, int]:

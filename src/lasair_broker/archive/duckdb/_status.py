@@ -12,7 +12,7 @@ from typing import Any
 from lasair_broker.schema import TABLES, quoted
 
 from ..records import ArchiveStatus, TableStatus
-from ._lookups import positions
+from ._streams import positions
 from ._tables import SORTED, VERSION
 
 __all__ = ["status"]

@@ -39,8 +39,8 @@ from ..records import WriteReport
 from ._alerts import kept_alerts
 from ._hits import CommitTimes, store_hits
 from ._light_curves import held_of, light_curve_news, store_rows
-from ._lookups import positions as positions_held
 from ._rows import append_rows, incoming, replace_rows, sky_range
+from ._streams import positions as positions_held
 from ._tables import parts
 
 __all__ = ["Writing", "replace_list_hits"]

@@ -38,7 +38,7 @@ from ..records import (
     WriteReport,
 )
 from ..serving import ArchiveServer
-from . import _hits, _lookups, _query, _status, _upkeep
+from . import _hits, _lookups, _query, _status, _streams, _upkeep
 from ._beyond import light_curves_beyond
 from ._database import Database
 from ._hits import CommitTimes
@@ -233,7 +233,7 @@ class DuckDBArchive(Archive):
 
     def positions(self) -> dict[tuple[str, int], int]:
         with self._database.reader() as connection:
-            return _lookups.positions(connection)
+            return _streams.positions(connection)
 
     def object(self, key: int | str, columns: Sequence[str] | None = None) -> pa.Table:
         with self._database.reader() as connection:
@@ -341,11 +341,11 @@ class DuckDBArchive(Archive):
 
     def rejected(self, limit: int | None = None) -> pa.Table:
         with self._database.reader() as connection:
-            return _lookups.rejected(connection, limit)
+            return _streams.rejected(connection, limit)
 
     def take_rejected(self, keys: Collection[tuple[str, int, int]] | None = None) -> pa.Table:
         with self._transaction() as connection:
-            return _lookups.take_rejected(connection, keys)
+            return _streams.take_rejected(connection, keys)
 
     def replay(
         self,
