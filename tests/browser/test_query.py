@@ -187,3 +187,26 @@ def test_nobody_sees_anothers_query(
     assert answer.status == 404
     other.goto("/query/jobs/")
     expect(other.get_by_text("You have not run a query yet.")).to_be_visible()
+
+
+def test_a_saved_query_asks_for_its_values(page: Page, signed_in: Callable[..., Page]) -> None:
+    signed_in(page, "quentin").goto("/query/")
+    write(page, QUERY.replace("> 1", "> :least"))
+    page.get_by_label("Value of :least").fill("1")
+    expect(page.locator("[data-told]")).to_be_empty()
+    page.get_by_role("textbox", name="Name").fill("At least so many")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved as “At least so many”.")).to_be_visible()
+    value = page.get_by_label("Value of :least")
+    expect(value).to_have_value("1")
+    value.fill("20")
+    expect(page).to_have_url(re.compile(r"saved=\d+&%3Aleast=20"))
+    page.reload()
+    expect(value).to_have_value("20")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator(".phase")).to_have_text("done", timeout=30_000)
+    counts = [int(text) for text in page.locator("tbody td:nth-child(4)").all_inner_texts()]
+    assert counts
+    assert min(counts) > 20
+    page.get_by_role("link", name="Edit and run again").click()
+    expect(value).to_have_value("20")
