@@ -1,16 +1,18 @@
 """What the page of an object takes: its first HTML, the data of its chart, and what is fetched after it.
 
-python benchmarks/object_page.py [--quick] [--folder FOLDER] [--stream]
+python benchmarks/object_page.py [--quick] [--folder FOLDER] [--stream [RATE]]
 
 An archive of a million invented objects with 20 detections and 20 forced measurements each (--quick: 20,000),
 served by `lasair serve` in a process of its own. Wall milliseconds over loopback of somebody who is not
 logged in, each time another object, and the ratio to what the archive itself takes for the object's row in
-this process. With --stream this process writes alerts into the archive at the same time, as fast as it can.
+this process. With --stream this process writes alerts into the archive at the same time, as fast as it can,
+or at a rate (LSST's visits bring 256 a second).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import shutil
@@ -68,7 +70,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--folder", type=Path, help="keep the archive there, or use the one that is there")
-    parser.add_argument("--stream", action="store_true", help="write alerts at the same time")
+    parser.add_argument(
+        "--stream", type=float, nargs="?", const=math.inf, metavar="RATE", help="write alerts meanwhile"
+    )
     asked = parser.parse_args()
     objects = 20_000 if asked.quick else 1_000_000
     sky = Sky(objects, 20)
@@ -83,9 +87,9 @@ def main() -> None:
         places = np.random.default_rng(7).integers(0, objects, 55 if asked.quick else 205)
         with open_archive(folder / "archive") as archive, ExitStack() as stack:
             own = statistics.median(milliseconds(lambda i: archive.object(int(sky.ids[i])), places))
-            if asked.stream:
+            if asked.stream is not None:
                 archive.serve()
-                stack.enter_context(Writing(archive, sky))
+                stack.enter_context(Writing(archive, sky, asked.stream))
             else:
                 archive.close()
             serve(folder / "archive", sky, places, own)
@@ -118,10 +122,10 @@ def surround(archive: DuckDBArchive) -> None:
 
 
 class Writing:
-    """A thread that writes batches of alerts until it is told to stop."""
+    """A thread that writes batches of alerts, so many a second, until it is told to stop."""
 
-    def __init__(self, archive: Any, sky: Sky) -> None:
-        self._archive, self._sky = archive, sky
+    def __init__(self, archive: Any, sky: Sky, rate: float) -> None:
+        self._archive, self._sky, self._rate = archive, sky, rate
         self._stop, self._alerts = threading.Event(), 0
         self._thread = threading.Thread(target=self._write)
 
@@ -129,7 +133,7 @@ class Writing:
         random = np.random.default_rng(3)
         payload = payloads(_BATCH, 10_000)
         night = 0.0
-        while not self._stop.is_set():
+        while not self._stop.wait(self._began + self._alerts / self._rate - time.perf_counter()):
             night += 0.001
             chosen = np.sort(random.choice(len(self._sky.ids), _BATCH, replace=False))
             self._archive.write([self._sky.batch(chosen, night, 3, payload)])

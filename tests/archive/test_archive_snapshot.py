@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from archive_places import Places, Server
 from packets_model import Packet, Row, batch_of
@@ -214,3 +216,27 @@ def test_a_refresh_that_was_broken_off_changes_nothing(
     assert done is not None
     assert done.objects == 8
     same(archive)
+
+
+def test_a_full_cell_is_written_in_little_memory(tmp_path: Path) -> None:
+    """Three hundred columns of many objects must not be held all at once."""
+    count, chance = 130_000, np.random.default_rng(1)
+    columns = {"diaObjectId": np.arange(count), "healpix29": chance.integers(0, 1 << 58, count)}
+    schema = arrow_schema("objects")
+    for field in schema:
+        if pa.types.is_floating(field.type):
+            columns[field.name] = chance.normal(size=count).astype(field.type.to_pandas_dtype())
+    filled = [
+        pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(count, field.type)
+        for field in schema
+    ]
+    rows = pa.table(filled, schema=schema)
+    place = SnapshotPlace(tmp_path, "270MB", 2)
+    with _refresh._Writer(place, None, 0) as writer:
+        writer.cell("objects", 0, rows)
+        some = rows.slice(0, 5_000)
+        ids = some.select(["diaObjectId"])
+        cells = ids.append_column("cell", pa.array(np.zeros(len(ids), np.int64)))
+        writer.replace("objects", ids, cells, some)
+        (file,) = writer.files["objects"][0]
+    assert pq.ParquetFile(tmp_path / file).metadata.num_rows == count

@@ -32,9 +32,11 @@ from ._place import SnapshotPlace, listed, text
 
 __all__ = ["LASTS_SECONDS", "Refreshed", "refresh"]
 
-_CELL_OBJECTS = 200_000
+_CELL_OBJECTS = 50_000
 """Objects of a cell, about: with fewer, searches would be busy opening files, with more, a refresh writes
-much for little."""
+much for little, and needs room to sort them."""
+_ROW_GROUP = 20_480
+"""Rows that are laid out together: their three hundred columns are held in memory until they are written."""
 
 LASTS_SECONDS = 86_400.0
 """An older snapshot does not count: the server forgets a day later what has changed since."""
@@ -156,7 +158,7 @@ def _publish(
 def _order_for(session: Session) -> int:
     """The HEALPix order at which cells of today's archive are of convenient size."""
     ((objects,),) = session.rows("SELECT count(*) FROM objects")
-    return min(4, max(0, round(math.log(max(1, objects) / (12 * _CELL_OBJECTS), 4))))
+    return min(5, max(0, round(math.log(max(1, objects) / (12 * _CELL_OBJECTS), 4))))
 
 
 def _everything(session: Session, writer: _Writer, progress: Progress | None) -> int:
@@ -308,9 +310,8 @@ class _Writer:
         file = f"{name}/{cell}-{self._stamp}.parquet"
         path = self._folder / file
         path.parent.mkdir(exist_ok=True)
-        (count,) = self._connection.execute(f"COPY ({sql}) TO {text(path)} (FORMAT parquet)").fetchone() or (
-            0,
-        )
+        options = f"FORMAT parquet, ROW_GROUP_SIZE {_ROW_GROUP}"
+        (count,) = self._connection.execute(f"COPY ({sql}) TO {text(path)} ({options})").fetchone() or (0,)
         if count:
             self.files[name][cell] = [file]
             self.written += 1
