@@ -110,7 +110,7 @@ def test_the_sky_viewer_has_the_object_and_what_is_near_it(
     expect(page.locator(".finding-chart")).to_have_count(0)
     viewer.scroll_into_view_if_needed()
     found: set[str] = set()
-    for _ in range(120):  # a minute: the processor draws what a graphics card would
+    for _ in range(240):  # two minutes: the processor draws what a graphics card would
         found = shown(page)
         if found >= {"object", kind} and any(status == 200 for status, _ in tiles):
             break
