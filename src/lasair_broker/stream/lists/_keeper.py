@@ -170,7 +170,7 @@ class ListKeeper:
             part = match.parts.get_nowait()
         except queue.Empty:
             return
-        hits = self._touched_hits(match) if part is None else part
+        hits = self._touched_hits(match) if part is None else _untouched(part, match.touched)
         if hits.num_rows:
             self._archive.replace_list_hits(table, list_id, hits, first=False)
         if part is None:
@@ -277,6 +277,15 @@ class ListKeeper:
                 if self._said.get(name) != str(error):
                     self._said[name] = str(error)
                     _log.warning("lists could not be looked up; it is tried again", reason=str(error))
+
+
+def _untouched(hits: pa.Table, touched: Sequence[npt.NDArray[np.int64]]) -> pa.Table:
+    """Without those of objects of which an alert came meanwhile, whose hits stand there already: these may be
+    of old places."""
+    if not touched or not hits.num_rows:
+        return hits
+    ids = hits.column("diaObjectId").to_numpy()
+    return hits.filter(pa.array(~np.isin(ids, np.concatenate(touched))))
 
 
 def _numbers(lists: ActiveLists) -> set[tuple[str, int]]:
