@@ -88,7 +88,7 @@ def test_map_by_keyboard_and_by_class(page: Page, axe: Callable[..., None]) -> N
 
 
 def test_hits_of_own_filters_are_asked_for(page: Page, signed_in: Callable[..., Page]) -> None:
-    signed_in(page, "ann").goto("/")
+    signed_in(page, "nora").goto("/")  # who has no filters in any test
     expect(page.get_by_role("heading", name="Your filters found")).to_be_visible()
     expect(page.get_by_text("A filter that is active tells of what it finds here")).to_be_visible()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from test_kafka_delivery import read_topic
+from test_kafka_delivery import read_whole_topic
 
 from hits import write_hits
 from lasair_broker.archive import open_archive
@@ -57,8 +57,7 @@ def test_no_hit_is_lost_whenever_delivery_is_killed(
     repeats = 0
     for topic, ids in written.items():
         seen = Counter(
-            dict(message.headers())["hitId"].decode()
-            for message in read_topic(kafka, topic, 10 * len(ids), seconds=1.5)
+            dict(message.headers())["hitId"].decode() for message in read_whole_topic(kafka, topic)
         )
         assert set(seen) == set(ids)
         repeats += seen.total() - len(ids)

@@ -10,7 +10,7 @@ from typing import Any
 
 import fastavro
 import pytest
-from confluent_kafka import Consumer, Message
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from hits import FIRST_OBJECT, hit_rows, wait_for, write_hits
 from lasair_broker.archive import Archive
@@ -32,6 +32,27 @@ def read_topic(bootstrap: str, topic: str, count: int, seconds: float = 20.0) ->
         message = consumer.poll(0.2)
         if message is not None and message.error() is None:
             found.append(message)
+    consumer.close()
+    return found
+
+
+def read_whole_topic(bootstrap: str, topic: str) -> list[Message]:
+    """All messages that a topic has now, however long that takes."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "enable.partition.eof": True}
+    )
+    known = consumer.list_topics(topic, timeout=60).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in known])
+    found: list[Message] = []
+    ended: set[int | None] = set()
+    while len(ended) < len(known):
+        message = consumer.poll(60)
+        assert message is not None, f"{topic} is not read to its end"
+        fault = message.error()
+        if fault is None:
+            found.append(message)
+        elif fault.code() == KafkaError._PARTITION_EOF:
+            ended.add(message.partition())
     consumer.close()
     return found
 
@@ -200,5 +221,5 @@ def test_two_services_share_the_outputs(
         messages = {found.topic: read_topic(kafka, found.topic, 50) for found in filters}
     # Nobody was killed, so there is no repeat either.
     for topic in messages:
-        ids = [dict(m.headers())["hitId"] for m in read_topic(kafka, topic, 51, seconds=1.0)]
+        ids = [dict(m.headers())["hitId"] for m in read_whole_topic(kafka, topic)]
         assert len(ids) == len(set(ids)) == 50
