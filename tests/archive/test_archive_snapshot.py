@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from archive_places import Places, Server
 from packets_model import Packet, Row, batch_of
 
 from lasair_broker.archive import Archive, ArchiveError, Rematch
-from lasair_broker.archive.postgresql import PostgreSQLArchive, SnapshotPlace
+from lasair_broker.archive.postgresql import PostgreSQLArchive, SnapshotPlace, _committer
 from lasair_broker.archive.postgresql.snapshot import _columnar, _manifest, _refresh
 from lasair_broker.query import ARCHIVE, parse
 from lasair_broker.schema import arrow_schema
@@ -240,3 +241,26 @@ def test_a_full_cell_is_written_in_little_memory(tmp_path: Path) -> None:
         writer.replace("objects", ids, cells, some)
         (file,) = writer.files["objects"][0]
     assert pq.ParquetFile(tmp_path / file).metadata.num_rows == count
+
+
+def test_files_that_take_long_to_write_end_no_refresh(
+    server: Server, tmp_path: Path, place: SnapshotPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server cuts off who is idle in a transaction, as a frozen worker is; a refresh only seems so."""
+    monkeypatch.setitem(_committer.WRITING, "idle_in_transaction_session_timeout", "300")
+    write = _refresh._Writer.replace
+
+    def slow(writer: Any, *given: Any) -> None:
+        time.sleep(0.5)
+        write(writer, *given)
+
+    monkeypatch.setattr(_refresh._Writer, "replace", slow)
+    places = Places("postgresql", tmp_path, server)
+    with PostgreSQLArchive(places.url(), tmp_path / "packs", snapshot=place) as archive:
+        archive.write([batch_of([curve(1, 3)])])
+        assert archive.refresh_snapshot() is not None
+        archive.write([batch_of([curve(2, 3)])])
+        again = archive.refresh_snapshot()
+    places.close()
+    assert again is not None
+    assert (again.anew, again.objects) == (False, 1)

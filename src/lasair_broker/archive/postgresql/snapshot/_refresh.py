@@ -98,6 +98,8 @@ def refresh(
         started = time.monotonic()
         _changes.begin_noting(session)
         with session.transaction("ISOLATION LEVEL REPEATABLE READ READ ONLY"):
+            # It holds no row, and files of a large archive may be written for minutes between two statements.
+            session.run("SET LOCAL idle_in_transaction_session_timeout = 0")
             ((state, now),) = session.rows(
                 "SELECT pg_current_snapshot()::text, extract(epoch FROM now())::float8"
             )
