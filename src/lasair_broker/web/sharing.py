@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lasair_broker.web.accounts.models import Collaboration, User
 
 SharedModel = TypeVar("SharedModel", bound="Shared")
+OwnModel = TypeVar("OwnModel", bound=models.Model)
 
 
 class Visibility(models.TextChoices):
@@ -65,6 +66,16 @@ class SharedQuerySet(models.QuerySet[SharedModel]):
     def editable_by(self, user: User | AnonymousUser | None) -> SharedQuerySet[SharedModel]:
         """What the user may change."""
         return self.filter(edited_by(user))
+
+
+class OwnQuerySet(models.QuerySet[OwnModel]):
+    """Things with an owner, narrowed to a user's own: nobody else sees or uses them."""
+
+    def visible_to(self, user: User | AnonymousUser | None) -> Self:
+        """The user's own."""
+        if user is None or not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(owner=user)
 
 
 class Shared(models.Model):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import pyarrow as pa
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.utils import timezone
 
 from lasair_broker.web.accounts.models import User
 from lasair_broker.web.errors import Invalid, NotFound
@@ -94,9 +93,7 @@ def visible(user: User | AnonymousUser | None, job_id: int) -> Job:
 def cancel(user: User, job_id: int) -> Job:
     """Stop a job that waits or runs; nothing happens to one that has ended."""
     job = visible(user, job_id)
-    waiting = Job.objects.filter(pk=job.pk, phase=Phase.QUEUED)
-    if not waiting.update(phase=Phase.ABORTED, cancel=True, ended=timezone.now()):
-        Job.objects.filter(pk=job.pk, phase=Phase.EXECUTING).update(cancel=True)
+    Job.objects.all().stop(job.pk)
     job.refresh_from_db()
     return job
 

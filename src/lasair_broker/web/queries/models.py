@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
-from lasair_broker.web.sharing import SharedQuerySet
+from lasair_broker.web.sharing import OwnQuerySet, SharedQuerySet
 from lasair_broker.web.trash import Kept, Removable
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from lasair_broker.web.accounts.models import User
+BackgroundModel = TypeVar("BackgroundModel", bound=models.Model)
 
 
 class QueryText(models.Model):
@@ -55,18 +53,22 @@ class Phase(models.TextChoices):
 UNDER_WAY = (Phase.QUEUED, Phase.EXECUTING)
 
 
-class JobQuerySet(models.QuerySet["Job"]):
-    """Jobs, narrowed to a user's own: nobody else sees what somebody asks, nor what came of it."""
+class BackgroundQuerySet(OwnQuerySet[BackgroundModel]):
+    """What a user has done in the background: with `phase`, `cancel` and `ended`."""
 
-    def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
-        """The user's own."""
-        if user is None or not user.is_authenticated or not user.is_active:
-            return self.none()
-        return self.filter(owner=user)
-
-    def under_way(self) -> JobQuerySet:
+    def under_way(self) -> Self:
         """Those that wait or run."""
         return self.filter(phase__in=UNDER_WAY)
+
+    def stop(self, pk: int) -> None:
+        """Stop the one of this number, if it waits or runs; nothing happens to one that has ended."""
+        waiting = self.filter(pk=pk, phase=Phase.QUEUED)
+        if not waiting.update(phase=Phase.ABORTED, cancel=True, ended=timezone.now()):
+            self.filter(pk=pk, phase=Phase.EXECUTING).update(cancel=True)
+
+
+class JobQuerySet(BackgroundQuerySet["Job"]):
+    """Jobs: nobody else sees what somebody asks, nor what came of it."""
 
 
 class Job(QueryText):

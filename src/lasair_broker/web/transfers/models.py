@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 
 from lasair_broker.web.photometry.models import PhotometrySet
-from lasair_broker.web.queries.models import UNDER_WAY, Phase
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from lasair_broker.web.accounts.models import User
+from lasair_broker.web.queries.models import UNDER_WAY, BackgroundQuerySet, Phase
+from lasair_broker.web.sharing import OwnQuerySet
 
 
 class Kind(models.TextChoices):
@@ -24,14 +20,8 @@ class Kind(models.TextChoices):
     TEST = "test", "a destination is tried"
 
 
-class DestinationQuerySet(models.QuerySet["Destination"]):
-    """Destinations, narrowed to a user's own: nobody else sees or uses them."""
-
-    def visible_to(self, user: User | AnonymousUser | None) -> DestinationQuerySet:
-        """The user's own."""
-        if user is None or not user.is_authenticated or not user.is_active:
-            return self.none()
-        return self.filter(owner=user)
+class DestinationQuerySet(OwnQuerySet["Destination"]):
+    """Destinations, narrowed to a user's own."""
 
 
 class Destination(models.Model):
@@ -62,18 +52,8 @@ class Destination(models.Model):
         return self.name
 
 
-class TransferQuerySet(models.QuerySet["Transfer"]):
-    """Transfers, narrowed to a user's own: nobody else sees them."""
-
-    def visible_to(self, user: User | AnonymousUser | None) -> TransferQuerySet:
-        """The user's own."""
-        if user is None or not user.is_authenticated or not user.is_active:
-            return self.none()
-        return self.filter(owner=user)
-
-    def under_way(self) -> TransferQuerySet:
-        """Those that wait or run."""
-        return self.filter(phase__in=UNDER_WAY)
+class TransferQuerySet(BackgroundQuerySet["Transfer"]):
+    """Transfers, narrowed to a user's own."""
 
 
 class Transfer(models.Model):

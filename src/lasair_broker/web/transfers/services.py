@@ -16,7 +16,6 @@ from lasair_broker.web.archive import archive
 from lasair_broker.web.errors import Invalid, NotFound, TooOften
 from lasair_broker.web.photometry import services as photometry
 from lasair_broker.web.photometry.models import PhotometrySet
-from lasair_broker.web.queries.models import Phase
 from lasair_broker.web.sharing import Visibility
 from lasair_broker.web.transfers.models import Kind, Transfer
 from lasair_broker.web.transfers.surveys import Place, Service, allowed
@@ -155,9 +154,7 @@ def cancel(user: User, transfer_id: int) -> Transfer:
     """Stop a transfer that waits or runs; nothing happens to one that has ended."""
     found = visible(user, transfer_id)
     # What it has begun elsewhere is given up when its next step would be due.
-    waiting = Transfer.objects.filter(pk=found.pk, phase=Phase.QUEUED)
-    if not waiting.update(phase=Phase.ABORTED, cancel=True, ended=timezone.now()):
-        Transfer.objects.filter(pk=found.pk, phase=Phase.EXECUTING).update(cancel=True)
+    Transfer.objects.all().stop(found.pk)
     found.refresh_from_db()
     return found
 
