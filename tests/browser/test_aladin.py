@@ -8,8 +8,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
-from site_under_test import LASAIR, Site
+from site_under_test import Site, serving
 
 from lasair_broker.archive import open_archive
 
@@ -48,16 +46,8 @@ def site(site: Site) -> Iterator[Site]:
     if not (ALADIN / "aladin.js").is_file():
         pytest.fail(f"Aladin Lite is not in {ALADIN}; run: make test")
     environment = site.environment | {"LASAIR_SITE__ALADIN": str(ALADIN)}
-    command = [LASAIR, "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.fullmatch(r"site at (http://\S+)/\n", server.stdout.readline())
-            assert found is not None
-            yield Site(found[1], site.folder, environment)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
+    with serving(site.folder, environment) as started:
+        yield started
 
 
 def marked(site: Site, kind: str) -> int:

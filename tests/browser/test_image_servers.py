@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +11,7 @@ import pytest
 import requests
 from PIL import Image
 from playwright.sync_api import Page, Route, expect
-from site_under_test import LASAIR, Site
+from site_under_test import Site, serving
 
 expect.set_options(timeout=30_000)
 HOST = "images.example.org"
@@ -29,16 +27,8 @@ def allowing(site: Site) -> Iterator[str]:
         "LASAIR_SITE__IMAGE_HOSTS": f'["{HOST}"]',
         "LASAIR_SITE__IMAGE_SERVICE": f"https://{HOST}/hips2fits",
     }
-    command = [LASAIR, "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.fullmatch(r"site at (http://\S+)/\n", server.stdout.readline())
-            assert found is not None
-            yield found[1]
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
+    with serving(site.folder, environment) as started:
+        yield started.address
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ import base64
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "stream"))  # for `stream_fix
 from stream_fixtures import ListSource
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "web" / "api"))  # for `site_under_test`
-from site_under_test import LASAIR, Site
+from site_under_test import Site, serving
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +59,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "COLUMNS": "200",
     }
     environment.pop("LASAIR_USER_DATABASE", None)
-    command = [LASAIR, "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.fullmatch(r"site at (http://\S+)/\n", server.stdout.readline())
-            assert found is not None
-            yield Site(found[1], folder, environment)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
+    with serving(folder, environment) as started:
+        yield started
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

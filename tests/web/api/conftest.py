@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "stream"))  # for `stream_fix
 from stream_fixtures import ListSource
 
 sys.path.insert(0, str(Path(__file__).parent))
-from site_under_test import LASAIR, Site
+from site_under_test import Site, serving
 
 
 @pytest.fixture(scope="session")
@@ -54,16 +51,8 @@ def site(night_folder: Path) -> Iterator[Site]:
         "COLUMNS": "200",
     }
     environment.pop("LASAIR_USER_DATABASE", None)
-    command = [LASAIR, "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.fullmatch(r"site at (http://\S+)/\n", server.stdout.readline())
-            assert found is not None
-            yield Site(found[1], night_folder, environment)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
+    with serving(night_folder, environment) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

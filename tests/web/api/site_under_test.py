@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,3 +34,18 @@ class Site:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
+
+
+@contextmanager
+def serving(folder: Path, environment: dict[str, str]) -> Iterator[Site]:
+    """A site on the archive in a folder, as long as it is needed."""
+    command = [LASAIR, "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.fullmatch(r"site at (http://\S+)/\n", server.stdout.readline())
+            assert found is not None
+            yield Site(found[1], folder, environment)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(timeout=30)

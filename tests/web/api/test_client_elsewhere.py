@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 from other_systems import TOKEN, Systems, other_systems
 from photometry_services import Services, photometry_services
-from site_under_test import LASAIR, Site
+from site_under_test import Site, serving
 
 from lasair_broker.client import Lasair, LasairError
 
@@ -42,16 +39,8 @@ def site(
     users = tmp_path_factory.mktemp("users") / "users.sqlite3"
     wanted |= {"LASAIR_USER_DATABASE": f"sqlite:///{users}", "LASAIR_SENDING__HOSTS": "127.0.0.1"}
     environment = site.environment | wanted | {"no_proxy": "*"}
-    command = [LASAIR, "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            found = re.fullmatch(r"site at (http://\S+)/\n", server.stdout.readline())
-            assert found is not None
-            yield Site(found[1], site.folder, environment)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
+    with serving(site.folder, environment) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
