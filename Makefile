@@ -17,7 +17,7 @@ ALADIN := $(VENV)/share/lasair/aladin
 # Of it, which is no part of Lasair, the tests have a copy of their own: the other pages are tested without.
 TESTED := $(or $(LASAIR_TEST_CACHE),.cache)/aladin-$(shell sed -n 's/^version=//p' scripts/fetch-aladin)/aladin.js
 
-.PHONY: help assets aladin wheel demo test test-all lint format lock bench clean
+.PHONY: help assets aladin wheel demo test test-all explore lint format lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -61,9 +61,13 @@ test: $(DEV) $(TESTED) ## Everything but the slow tests (sets up the programs th
 	scripts/install-test-services
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations 40 -m "not slow"
 
-test-all: $(DEV) $(TESTED) ## Every test, the slow ones too
+test-all: $(DEV) $(TESTED) ## Every test, the slow ones too, with the same generated examples each time
 	scripts/install-test-services
-	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations 40
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations 40 --hypothesis-profile "same examples"
+
+explore: $(DEV) ## Every test that generates its examples, with new ones each time
+	scripts/install-test-services
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile -m hypothesis
 
 lint: $(DEV) ## ruff, mypy --strict, and tsc
 	$(BIN)/ruff check src tests benchmarks

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg.conninfo import make_conninfo
+
+# Whether a commit is fit is not left to luck: CI tries the same examples each time, `make explore` others.
+settings.register_profile("same examples", derandomize=True, database=None, print_blob=True)
 
 
 def _postgresql_binaries() -> Path:

@@ -21,6 +21,8 @@ ERRORS = [
     ("SELECT ra FROM objects WHERE tns_name > 5", "tns_name", None),
     ("SELECT ra FROM objects WHERE g_psfFlux", "g_psfFlux", "compare it with something"),
     ("SELECT ra,\n  decl,\nFROM objects", ",\nFROM", "leave it out"),
+    ("SELECT ra, ORDER BY ra", ", ORDER", "leave it out"),
+    ("SELECT ra FROM objects WHERE objectName IN ('a',)", ",)", "leave it out"),
     ("SELECT ra FROM objects WHERE ra == 5", "==", "write ="),
     ("SELECT ra FROM objects; SELECT 1 FROM objects", ";", "leave out what follows the semicolon"),
     ("SELECT ra FROM objects, sherlock_classifications WHERE diaObjectId > 1", "diaObjectId", "write the table before it"),
@@ -225,6 +227,20 @@ def test_literals_and_names_come_back_as_they_were(literal: str, alias: str) -> 
     result = ENGINE.execute(query.render("duckdb"))
     assert [d[0] for d in result.description] == [alias]
     assert result.fetchall() == [(literal,)]
+
+
+@pytest.mark.parametrize(
+    "word", ["FROM", "Group", "order by", ")", ",", "JOIN", "LEFT", "0", ";", ":a", "--", "x'1"]
+)
+def test_a_text_or_name_in_quotes_is_no_word_of_the_language(word: str) -> None:
+    literal, name = word.replace("'", "''"), word.replace('"', '""')
+    query = parse(
+        f'SELECT \'\', \'{literal}\' AS "{name}" FROM objects AS "{name}" JOIN objects AS o ON o.ra <> "{name}".ra '
+        f"WHERE o.objectName IN ('a', '{literal}')",
+        ARCHIVE,
+    )
+    assert list(query.columns)[1] == word
+    assert "JOIN" in query.render("duckdb")
 
 
 @settings(max_examples=250, deadline=None)

@@ -19,7 +19,7 @@ from sqlglot.tokens import Tokenizer
 
 from ._errors import QueryError
 from ._grammar import Grammar
-from ._words import RESERVED
+from ._words import RESERVED, word_of
 from ._written import mark_conditions
 
 __all__ = ["FUNCTION_MARK", "parameter_names", "parameter_of", "parse_text", "position_of"]
@@ -42,6 +42,7 @@ _PUNCTUATION = {
 _QUOTED = (TokenType.STRING, TokenType.IDENTIFIER, TokenType.NUMBER)
 _SIZED_TYPES = (TokenType.CHAR, TokenType.VARCHAR)
 _BEFORE_JOIN = ("INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL")
+_ENDS_A_LIST = (")", ",", "FROM", "WHERE", "GROUP", "GROUP BY", "ORDER", "ORDER BY", "HAVING")
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _BLANK_OR_COMMENT = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z))*")
 _HEXADECIMAL = re.compile(r"[xX][0-9a-fA-F]{1,15}")
@@ -181,7 +182,8 @@ def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> 
         if kind == TokenType.SEMICOLON:
             raise QueryError("only one query at a time", token.start, "leave out what follows the semicolon")
         touches = previous is not None and previous.end + 1 == token.start
-        if touches and previous is not None and previous.text == "0" and _HEXADECIMAL.fullmatch(token.text):
+        zero = previous is not None and previous.token_type == TokenType.NUMBER and previous.text == "0"
+        if previous is not None and zero and touches and _HEXADECIMAL.fullmatch(token.text):
             value = str(int(token.text[1:], 16))
             result[-1] = Token(
                 TokenType.NUMBER, value, line=token.line, col=token.col, start=previous.start, end=token.end
@@ -191,7 +193,7 @@ def _checked(tokens: list[Token], text: str, strings_in_double_quotes: bool) -> 
         if depth > DEEPEST_NESTING:
             raise QueryError("the query is nested too deeply", token.start)
         _check_neighbours(token, previous, following, text)
-        if kind == TokenType.JOIN and (previous is None or previous.text.upper() not in _BEFORE_JOIN):
+        if kind == TokenType.JOIN and (previous is None or word_of(previous) not in _BEFORE_JOIN):
             result.append(_like(token, TokenType.INNER, "INNER"))  # sqlglot takes a bare JOIN for a comma
         names_type = previous is not None and previous.token_type == TokenType.ALIAS and kind in _SIZED_TYPES
         result.append(token if names_type else _as_adql(token, following, strings_in_double_quotes))
@@ -204,10 +206,7 @@ def _check_neighbours(token: Token, previous: Token | None, following: Token | N
     between = _BLANK_OR_COMMENT.match(text, begin, token.start)
     if between is None or between.end() < token.start:
         raise QueryError("comments begin with -- and end with the line", begin)
-    after = following.token_type if following else None
-    ends = after in (None, TokenType.R_PAREN, TokenType.COMMA) or (
-        following is not None and following.text.upper() in ("FROM", "WHERE", "GROUP", "ORDER", "HAVING")
-    )
+    ends = following is None or word_of(following) in _ENDS_A_LIST
     if kind == TokenType.COMMA and ends:
         raise QueryError("a comma with nothing after it", token.start, "leave it out")
 
