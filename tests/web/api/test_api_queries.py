@@ -190,6 +190,32 @@ def test_what_a_dead_process_left_is_begun_anew_once(people: Any, stored: Stored
     assert job.phase == "ABORTED"
 
 
+def test_what_a_dead_process_took_and_never_began_goes_back_into_the_line(
+    people: Any, stored: Stored
+) -> None:
+    from django.utils import timezone
+    from django_tasks_db.models import DBTaskResult
+
+    from lasair_broker.web.queries import line
+    from lasair_broker.web.queries.models import Job
+    from lasair_broker.web.queries.running import QUEUE
+
+    job = submitted(people.ann)
+    DBTaskResult.objects.get(queue_name=QUEUE).claim("a process that is killed")
+    assert not line.waits(QUEUE)
+    now = timezone.now()
+    line.tidy(QUEUE, Job, now + timedelta(seconds=30))
+    assert not line.waits(QUEUE), "the process may yet begin it"
+    line.tidy(QUEUE, Job, now + timedelta(seconds=90))
+    assert line.waits(QUEUE)
+    DBTaskResult.objects.get(queue_name=QUEUE).claim("another process")
+    assert ran(job).phase == "COMPLETED"
+    line.tidy(QUEUE, Job, now + timedelta(seconds=90))
+    assert DBTaskResult.objects.filter(queue_name=QUEUE).count() == 1, "the process will note that it is done"
+    line.tidy(QUEUE, Job, now + timedelta(days=2))
+    assert not DBTaskResult.objects.filter(queue_name=QUEUE).exists()
+
+
 def test_results_are_kept_for_a_time_and_up_to_a_size(people: Any, stored: Stored, monkeypatch: Any) -> None:
     from django.utils import timezone
 

@@ -11,7 +11,7 @@ import structlog
 from django.db import close_old_connections, connections, transaction
 from django.utils.crypto import get_random_string
 
-from lasair_broker.web.queries import running
+from lasair_broker.web.queries import line, running
 from lasair_broker.web.transfers import running as transfers
 
 _log = structlog.get_logger(__name__)
@@ -70,7 +70,7 @@ def _work(over: threading.Event, queue: str) -> None:
     while not over.is_set():
         try:
             close_old_connections()
-            if _waiting(queue):
+            if line.waits(queue):
                 _run_one(queue)
                 continue
         except Exception as error:
@@ -95,23 +95,17 @@ def _run_one(queue: str) -> None:
     ).run()
 
 
-def _waiting(queue: str) -> bool:
-    from django_tasks_db.models import DBTaskResult
-
-    return DBTaskResult.objects.ready().filter(queue_name=queue).exists()
-
-
 def _chores(over: threading.Event) -> None:
-    from django_tasks_db.models import DBTaskResult
+    from lasair_broker.web.queries.models import Job
+    from lasair_broker.web.transfers.models import Transfer
 
     while not over.is_set():
         try:
             close_old_connections()
             running.look_after()
             transfers.look_after()
-            # The jobs and transfers themselves say what became of them.
-            queues = (running.QUEUE, transfers.QUEUE)
-            DBTaskResult.objects.finished().filter(queue_name__in=queues).delete()
+            line.tidy(running.QUEUE, Job)
+            line.tidy(transfers.QUEUE, Transfer)
         except Exception as error:
             _log.warning(
                 "background queries were not looked after", reason=f"{type(error).__name__}: {error}"
