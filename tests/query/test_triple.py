@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lasair_broker.query import ARCHIVE, PUBLIC, Catalogue, QueryError, StreamPlan, triple
+from lasair_broker.query import ARCHIVE, PUBLIC, Catalogue, QueryError, StreamPlan, parse, triple
 
 # selected, tables, conditions, and what it means, in SQL of our own for DuckDB
 FILTERS = [
@@ -152,6 +152,17 @@ def test_topics_are_named_in_capitals_or_not() -> None:
     assert "FAST.topic = 'fast'" in query.text
     with pytest.raises(QueryError, match="not yours"):
         triple("objects.ra", "annotator:faster", "", catalogue)
+
+
+@pytest.mark.parametrize("name", ["SN 2024a", "O'Neill", 'a "b"', "a--b", ""])
+def test_texts_in_double_quotes_are_texts_of_adql(name: str) -> None:
+    in_double_quotes, text = name.replace('"', '""'), name.replace("'", "''")
+    query = triple(
+        f'objects.ra, "{in_double_quotes}" AS x', "", f'objectName = "{in_double_quotes}" AND ra > 1'
+    )
+    assert query.text.startswith(f"SELECT objects.ra, '{text}' AS x\nFROM objects")
+    assert query.text.endswith(f"WHERE objectName = '{text}' AND ra > 1")
+    assert parse(query.text).tree == query.tree
 
 
 def test_a_table_that_is_not_joined_is_named() -> None:

@@ -22,7 +22,14 @@ from ._grammar import Grammar
 from ._words import RESERVED, word_of
 from ._written import mark_conditions
 
-__all__ = ["FUNCTION_MARK", "parameter_names", "parameter_of", "parse_text", "position_of"]
+__all__ = [
+    "FUNCTION_MARK",
+    "parameter_names",
+    "parameter_of",
+    "parse_text",
+    "position_of",
+    "texts_in_single_quotes",
+]
 
 FUNCTION_MARK = "fn:"
 """Set before the name of every function, so that sqlglot takes it for one that it does not know."""
@@ -103,6 +110,17 @@ def parameter_names(text: str) -> list[tuple[str, int]]:
     """The parameters that a text names, each time with its place, whether or not it is a query otherwise."""
     tokens = _tokens(text, _Adql())
     return [(name, token.start) for token in tokens if (name := _parameter(token)) is not None]
+
+
+def texts_in_single_quotes(text: str) -> str:
+    """A query that has texts in double quotes, as MySQL reads it, in the words of ADQL."""
+    pieces: list[str] = []
+    done = 0
+    for token in _tokens(text, _Adql()):
+        if token.token_type == TokenType.IDENTIFIER:
+            pieces += [text[done : token.start], "'" + token.text.replace("'", "''") + "'"]
+            done = token.end + 1
+    return "".join([*pieces, text[done:]])
 
 
 def parameter_of(node: exp.Column) -> str | None:

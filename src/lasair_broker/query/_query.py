@@ -12,7 +12,7 @@ from ._catalogue import PUBLIC, Catalogue
 from ._check import Checker
 from ._errors import QueryError
 from ._parameters import Parameter, bound
-from ._parse import parse_text
+from ._parse import parse_text, texts_in_single_quotes
 from ._render import Renderer
 from ._scope import Names
 from ._tree import Const, Join, QueryTree, SetOperation, Source, TableSource
@@ -32,7 +32,7 @@ class Query:
     Attributes
     ----------
     text
-        As the user wrote it, or as it follows from Lasair's triple.
+        In ADQL: as the user wrote it, or as it follows from Lasair's triple.
     tree
         What it means.
     names
@@ -107,7 +107,8 @@ def checked(
     try:
         tree, extensions = parse_text(text, strings_in_double_quotes)
         checker = Checker(catalogue, extensions, literals)
-        return Query(text, checker.check(tree), checker.names)
+        adql = texts_in_single_quotes(text) if strings_in_double_quotes else text
+        return Query(adql, checker.check(tree), checker.names)
     except RecursionError:
         raise QueryError("the query is nested too deeply") from None
 
