@@ -17,7 +17,7 @@ ALADIN := $(VENV)/share/lasair/aladin
 # Of it, which is no part of Lasair, the tests have a copy of their own: the other pages are tested without.
 TESTED := $(or $(LASAIR_TEST_CACHE),.cache)/aladin-$(shell sed -n 's/^version=//p' scripts/fetch-aladin)/aladin.js
 
-.PHONY: help assets aladin wheel demo test test-all explore lint format lock bench clean
+.PHONY: help assets aladin wheel demo test test-all test-again explore lint format lock bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ test: $(DEV) $(TESTED) ## Everything but the slow tests (sets up the programs th
 test-all: $(DEV) $(TESTED) ## Every test, the slow ones too, with the same generated examples each time
 	scripts/install-test-services
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --durations 40 --hypothesis-profile "same examples"
+
+test-again: $(DEV) ## The tests that failed last, one after the other
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --hypothesis-profile "same examples"
 
 explore: $(DEV) ## Every test that generates its examples, with new ones each time
 	scripts/install-test-services
