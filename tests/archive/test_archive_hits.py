@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -354,6 +355,28 @@ def test_hits_of_a_list_are_replaced_part_by_part(archive):
         archive.replace_list_hits("watchlist_hits", 1, lists((7, 2, 1)), first=False)
     with pytest.raises(ValueError, match="watchlist_hits"):
         archive.replace_list_hits("objects", 1, lists(), first=True)
+
+
+def test_hits_of_some_objects_are_matched_anew(archive):
+    archive.write([batch_of([replace(curve(n, key=n), ra=10.0 + n) for n in (1, 2, 3)])])
+    archive.replace_list_hits("watchlist_hits", 2, lists((1, 2, 1), (1, 2, 2), (3, 2, 1)), first=True)
+    archive.replace_list_hits("watchlist_hits", 4, lists((1, 4, 1)), first=True)
+    archive.compact()
+    archive.replace_list_hits("watchlist_hits", 2, lists((2, 2, 9)), first=False)
+    asked = []
+
+    def match(places: pa.Table) -> pa.Table:
+        asked.append(sorted((row["diaObjectId"], row["ra"]) for row in places.to_pylist()))
+        return lists((1, 2, 2), (1, 2, 3))
+
+    archive.renew_list_hits("watchlist_hits", 2, [1, 2, 700], match)
+    assert asked == [[(1, 11.0), (2, 12.0)]]
+    rows = ask(archive, "SELECT diaObjectId, wl_id, cone_id FROM watchlist_hits").to_pylist()
+    assert sorted(tuple(row.values()) for row in rows) == [(1, 2, 2), (1, 2, 3), (1, 4, 1), (3, 2, 1)]
+    with pytest.raises(ValueError, match="not of wl_id 2"):
+        archive.renew_list_hits("watchlist_hits", 2, [1], lambda places: lists((1, 4, 1)))
+    assert ask(archive, "SELECT count(*) AS n FROM watchlist_hits").to_pylist() == [{"n": 4}]
+    assert archive.writers() == frozenset()
 
 
 def test_places_of_objects(archive):

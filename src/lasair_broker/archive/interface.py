@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -211,6 +211,29 @@ class Archive(ABC):
         first
             Whether this is the first part: all that was there of the list is removed before.
         """
+
+    @abstractmethod
+    def renew_list_hits(
+        self, name: str, list_id: int, diaObjectIds: Sequence[int], match: Callable[[pa.Table], pa.Table]
+    ) -> None:
+        """Match some objects anew with a list, map or event, where they are now; nobody writes to them
+        meanwhile.
+
+        Parameters
+        ----------
+        name, list_id
+            As of `replace_list_hits`.
+        diaObjectIds
+            The objects. What hits of the list they had is removed.
+        match
+            Gives their hits. It gets their `diaObjectId`, `ra` and `decl` (degrees), and may be called again
+            if other workers stand in the way.
+        """
+
+    @abstractmethod
+    def writers(self) -> frozenset[str]:
+        """The transactions under way in which other workers write alerts, by names that are used once; none
+        where this process is the only one that may."""
 
     @abstractmethod
     def rematch(

@@ -23,7 +23,6 @@ from lasair_broker.schema import TABLES, conform, table
 from .._batch import (
     OWN,
     Counts,
-    checked_list_hits,
     images_of,
     int64_column,
     last_of,
@@ -43,7 +42,7 @@ from ._rows import append_rows, incoming, replace_rows, sky_range
 from ._streams import positions as positions_held
 from ._tables import parts
 
-__all__ = ["Writing", "replace_list_hits"]
+__all__ = ["Writing"]
 
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
@@ -306,13 +305,3 @@ class Writing:
             "WHERE NOT EXISTS (SELECT 1 FROM avro_schemas WHERE fingerprint = ?)",
             [fingerprint, batch.payloads.schema_json, fingerprint],
         )
-
-
-def replace_list_hits(connection: Any, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
-    """Store what matching a list, map or event against the whole archive found; see
-    `Archive.replace_list_hits`."""
-    rows, column = checked_list_hits(name, list_id, hits)
-    if first:
-        for part in parts(name):
-            connection.execute(f"DELETE FROM {part} WHERE {column} = ?", [int(list_id)])
-    replace_rows(connection, parts(name), rows, TABLES[name].primary_key)

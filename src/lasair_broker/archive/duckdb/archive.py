@@ -6,7 +6,7 @@ import errno
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -42,9 +42,10 @@ from . import _hits, _lookups, _query, _status, _streams, _upkeep
 from ._beyond import light_curves_beyond
 from ._database import Database
 from ._hits import CommitTimes
+from ._list_hits import renew_list_hits, replace_list_hits
 from ._rematch import rematch
 from ._rows import DuckDBReading, move_alerts, replace_range, replace_rows, snapshot
-from ._write import Writing, replace_list_hits
+from ._write import Writing
 
 __all__ = ["DuckDBArchive"]
 
@@ -300,6 +301,15 @@ class DuckDBArchive(Archive):
     def replace_list_hits(self, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
         with self._transaction() as connection:
             replace_list_hits(connection, name, list_id, hits, first=first)
+
+    def renew_list_hits(
+        self, name: str, list_id: int, diaObjectIds: Sequence[int], match: Callable[[pa.Table], pa.Table]
+    ) -> None:
+        with self._transaction() as connection:
+            renew_list_hits(connection, name, list_id, diaObjectIds, match)
+
+    def writers(self) -> frozenset[str]:
+        return frozenset()
 
     def cone(
         self, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None = None

@@ -23,7 +23,6 @@ from .._alerts import kept_alerts
 from .._batch import (
     OWN,
     Counts,
-    checked_list_hits,
     checked_rematch,
     images_of,
     int64_column,
@@ -47,7 +46,6 @@ __all__ = [
     "move_alerts",
     "note_pack",
     "rematch",
-    "replace_list_hits",
     "replace_range",
     "unite_packs",
 ]
@@ -359,17 +357,6 @@ def rematch(session: Session, staging: Staging, matches: Mapping[str, Rematch]) 
         rows, values = checked_rematch(name, found)
         staging.delete(name, found.column, values)
         staging.upsert(name, rows)
-
-
-def replace_list_hits(
-    session: Session, staging: Staging, name: str, list_id: int, hits: pa.Table, *, first: bool
-) -> None:
-    """Store what matching a list, map or event against the whole archive found; see
-    `Archive.replace_list_hits`."""
-    rows, column = checked_list_hits(name, list_id, hits)
-    if first:
-        session.run(f"DELETE FROM {quoted(name)} WHERE {quoted(column)} = {int(list_id)}")
-    staging.upsert(name, rows)
 
 
 def replace_range(session: Session, name: str, rows: pa.Table, cells: tuple[int, int] | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +32,12 @@ from ..records import (
 from . import _hits, _lookups, _query, _status, _upkeep
 from ._committer import WRITING, Committer, committed_packs, failing_well
 from ._leading import Leading
+from ._list_hits import renew_list_hits, replace_list_hits, writers
 from ._points import Points
 from ._session import Pool, Session, described
 from ._staging import Staging
 from ._tables import PARTITIONED, READING, partitions_of
-from ._write import Writing, move_alerts, note_pack, replace_list_hits, replace_range, unite_packs
+from ._write import Writing, move_alerts, note_pack, replace_range, unite_packs
 from .snapshot import Columnar, Refreshed, SnapshotPlace
 
 __all__ = ["PostgreSQLArchive"]
@@ -201,6 +202,18 @@ class PostgreSQLArchive(Archive):
         writes.transaction(
             lambda: replace_list_hits(writes.session, writes.staging, name, list_id, hits, first=first)
         )
+
+    def renew_list_hits(
+        self, name: str, list_id: int, diaObjectIds: Sequence[int], match: Callable[[pa.Table], pa.Table]
+    ) -> None:
+        writes = self._committer
+        writes.transaction(
+            lambda: renew_list_hits(writes.session, writes.staging, name, list_id, diaObjectIds, match)
+        )
+
+    def writers(self) -> frozenset[str]:
+        with self._pool.session() as session:
+            return writers(session)
 
     def cone(
         self, ra: float, decl: float, radius_arcsec: float, columns: Sequence[str] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -284,6 +284,14 @@ class RemoteArchive(Archive):
         self._refused()
 
     def replace_list_hits(self, name: str, list_id: int, hits: pa.Table, *, first: bool) -> None:
+        self._refused()
+
+    def renew_list_hits(
+        self, name: str, list_id: int, diaObjectIds: Sequence[int], match: Callable[[pa.Table], pa.Table]
+    ) -> None:
+        self._refused()
+
+    def writers(self) -> frozenset[str]:
         self._refused()
 
     def rematch(

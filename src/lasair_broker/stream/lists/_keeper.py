@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import structlog
 
 from lasair_broker.archive import Archive
@@ -35,6 +38,12 @@ _LATE_DAYS = 10 / 1440
 """So long before a match begins may an alert have arrived that another worker stores later, matched with the
 lists as they were."""
 
+_LOOKS = 3
+"""After so many looks for changes other workers have the lists, too."""
+
+_RENEWED_AT_ONCE = 10_000
+"""Objects that no other worker may write to meanwhile."""
+
 _LIST_OF = {"watchlist_hits": "wl_id", "area_hits": "ar_id"}
 
 
@@ -54,6 +63,9 @@ class _Match:
         self.error: Exception | None = None
         self.touched: list[npt.NDArray[np.int64]] = []
         self.since = 0.0
+        self.stored_parts = False
+        self.known_to_others = 0.0
+        self.others: frozenset[str] | None = None
 
 
 class ListKeeper:
@@ -88,6 +100,7 @@ class ListKeeper:
     ) -> None:
         self._subscriptions = subscriptions
         self._archive = archive
+        self._alone = archive.engine == "duckdb"  # this process is the only one that writes
         self._matching = matching
         self._every = every_seconds
         self._looking = threading.Lock()
@@ -164,32 +177,60 @@ class ListKeeper:
         if not match.begun.is_set():
             self._archive.replace_list_hits(table, list_id, empty_hits(table), first=True)
             match.since = mjd_tai_now() - _LATE_DAYS
+            match.known_to_others = time.monotonic() + _LOOKS * self._every
             match.begun.set()  # from here on the stream gives what it touches the right hits itself
             return
-        try:
-            part = match.parts.get_nowait()
-        except queue.Empty:
+        if not match.stored_parts:
+            try:
+                part = match.parts.get_nowait()
+            except queue.Empty:
+                return
+            if part is not None:
+                hits = _untouched(part, match.touched)
+                if hits.num_rows:
+                    self._archive.replace_list_hits(table, list_id, hits, first=False)
+                return
+            match.stored_parts = True
+        if self._others_may_err(match):
             return
-        hits = self._touched_hits(match) if part is None else _untouched(part, match.touched)
-        if hits.num_rows:
-            self._archive.replace_list_hits(table, list_id, hits, first=False)
-        if part is None:
-            self._match = None
-            match.over.set()
+        if match.index is not None:
+            at = partial(hits_of_places, match.index)
+            wrong = self._perhaps_wrong(match, at)
+            for start in range(0, len(wrong), _RENEWED_AT_ONCE):
+                some = wrong[start : start + _RENEWED_AT_ONCE].tolist()
+                self._archive.renew_list_hits(table, list_id, some, at)
+        elif not self._alone:
+            self._archive.replace_list_hits(table, list_id, empty_hits(table), first=True)
+        self._match = None
+        match.over.set()
 
-    def _touched_hits(self, match: _Match) -> pa.Table:
-        """The hits of objects of which an alert came meanwhile: what was worked out may be of old places."""
-        if match.index is None:
-            return empty_hits(match.task.table)
-        ids = np.unique(np.concatenate([*match.touched, self._touched_elsewhere(match.since)]))
-        if not len(ids):
-            return empty_hits(match.task.table)
-        places = self._archive.rows_of_objects("objects", ids.tolist(), ["diaObjectId", "ra", "decl"])
-        return hits_of_places(match.index, places)
+    def _others_may_err(self, match: _Match) -> bool:
+        """Whether another worker may yet store hits as they were before the list, or leave in place what was
+        worked out of an old place; once it may not, what it touched is known."""
+        if self._alone:
+            return False
+        if match.others is None:
+            if time.monotonic() < match.known_to_others:
+                return True
+            match.others = self._archive.writers()
+        return not match.others.isdisjoint(self._archive.writers())
+
+    def _perhaps_wrong(self, match: _Match, at: Callable[[pa.Table], pa.Table]) -> npt.NDArray[np.int64]:
+        """Objects of which an alert came meanwhile, and that have or should have hits."""
+        touched = np.unique(np.concatenate([*match.touched, self._touched_elsewhere(match.since)])).tolist()
+        if not touched:
+            return np.zeros(0, np.int64)
+        table, column = match.task.table, _LIST_OF[match.task.table]
+        places = self._archive.rows_of_objects("objects", touched, ["diaObjectId", "ra", "decl"])
+        there = self._archive.rows_of_objects(table, touched, ["diaObjectId", column])
+        there = there.filter(pc.equal(there.column(column), match.task.list_id))
+        ids = [found.column("diaObjectId").to_numpy() for found in (at(places), there)]
+        wrong: npt.NDArray[np.int64] = np.unique(np.concatenate(ids))
+        return wrong
 
     def _touched_elsewhere(self, since: float) -> npt.NDArray[np.int64]:
         """Objects of which other workers of a site may have stored an alert, matched with older lists."""
-        if self._archive.engine == "duckdb":  # this process is the only one that writes
+        if self._alone:
             return np.zeros(0, np.int64)
         found = self._archive.query(
             f'SELECT DISTINCT "diaObjectId" FROM alerts WHERE "arrivedMjdTai" >= {since!r} '  # noqa: S608 - a number
