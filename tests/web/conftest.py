@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -13,32 +14,71 @@ from lasair_broker.web._database import sqlite
 setup()  # the models can be imported only afterwards
 
 
-@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def _database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    from django.conf import settings
+# Each is made once: bringing one to the newest layout takes seconds, and files of tests use both in turn.
+
+
+@pytest.fixture(scope="session")
+def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    # A file, as in use, not Django's usual test database in memory.
+    return _migrated(sqlite(tmp_path_factory.mktemp("users") / "users.sqlite3"))
+
+
+@pytest.fixture(scope="session")
+def _postgresql(postgresql: str) -> dict[str, Any]:
+    parts = dict(part.split("=") for part in postgresql.split())
+    with pytest.MonkeyPatch.context() as patch:
+        url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}"
+        patch.setenv("LASAIR_USER_DATABASE", url)
+        return _migrated(database_from_settings())
+
+
+def _migrated(place: dict[str, Any]) -> dict[str, Any]:
     from django.core.management import call_command
+
+    _use(place)
+    call_command("migrate", verbosity=0)
+    return place
+
+
+def _use(place: dict[str, Any]) -> None:
+    from django.db import connections
+
+    connections.close_all()
+    connections.settings["default"] = {**connections.settings["default"], "OPTIONS": {}, **place}
+    del connections["default"]  # made anew when it is used next
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def _database(request: pytest.FixtureRequest) -> Iterator[None]:
+    from django.conf import settings
     from django.db import connections
     from django.test.utils import setup_test_environment, teardown_test_environment
 
-    if request.param == "sqlite":
-        # A file, as in use, not Django's usual test database in memory.
-        place = sqlite(tmp_path_factory.mktemp("users") / "users.sqlite3")
-    else:
-        parts = dict(part.split("=") for part in request.getfixturevalue("postgresql").split())
-        with pytest.MonkeyPatch.context() as patch:
-            url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={parts['host']}"
-            patch.setenv("LASAIR_USER_DATABASE", url)
-            place = database_from_settings()
-    connections.close_all()
-    connections.settings["default"] = {**connections.settings["default"], "OPTIONS": {}, **place}
-    del connections["default"]
+    _use(request.getfixturevalue(f"_{request.param}"))
     assert connections["default"].vendor == request.param
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
     setup_test_environment()
-    call_command("migrate", verbosity=0)
     yield
     connections.close_all()
     teardown_test_environment()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_looked_up_once() -> Iterator[None]:
+    """Not by each of thousands of clients, as each has a site of its own in this process."""
+    from whitenoise.middleware import WhiteNoiseMiddleware
+
+    look_up, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, Any]()
+
+    def once(site: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look_up(site)
+            found.update(site.files)
+        site.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,23 +33,40 @@ def kafka() -> Iterator[str]:
         yield broker.bootstrap
 
 
-@pytest.fixture
-def user_database(tmp_path: Path) -> Iterator[Path]:
-    """An empty user database of this test's own, which other threads and processes can use too."""
+def _use(settings: dict[str, Any]) -> None:
+    from django.db import connections
+
+    connections["default"].close()
+    connections.settings["default"] = settings
+    del connections["default"]  # made anew when it is used next
+
+
+@pytest.fixture(scope="session")
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty user database, to be copied: making one takes seconds."""
     from django.core.management import call_command
     from django.db import connections
 
-    def use(settings: dict[str, Any]) -> None:
-        connections["default"].close()
-        connections.settings["default"] = settings
-        del connections["default"]  # made anew when it is used next
+    before = connections.settings["default"]
+    path = tmp_path_factory.mktemp("users") / "users.sqlite3"
+    _use({**before, "OPTIONS": {}, **sqlite(path)})
+    call_command("migrate", verbosity=0)
+    with connections["default"].cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    _use(before)
+    return path
+
+
+@pytest.fixture
+def user_database(tmp_path: Path, _empty: Path) -> Iterator[Path]:
+    """An empty user database of this test's own, which other threads and processes can use too."""
+    from django.db import connections
 
     before = connections.settings["default"]
-    path = tmp_path / "users.sqlite3"
-    use({**before, "OPTIONS": {}, **sqlite(path)})
-    call_command("migrate", verbosity=0)
+    path = Path(shutil.copy(_empty, tmp_path / "users.sqlite3"))
+    _use({**before, "OPTIONS": {}, **sqlite(path)})
     yield path
-    use(before)
+    _use(before)
     assert connections["default"]
 
 

@@ -22,7 +22,7 @@ from lasair_broker.packets.simulator import Simulation
 from lasair_broker.schema import arrow_schema
 from lasair_broker.sky import Moc
 
-EVIL = "<script>alert('x')<\\script>{{ 7|add:7 }}\"'"
+EVIL = "<script>alert('x')<\\script>{{ 7777|add:7777 }}\"'"
 """Without a slash, which no address could hold."""
 
 
@@ -213,7 +213,7 @@ def test_what_users_write_is_shown_as_text(people: Any, logged_in: Callable[...,
         assert answer.status_code == 200, path
         text = answer.content.decode()
         assert "<script>alert" not in text, path
-        assert "{{ 7" in text or "14" not in text, path
+        assert "15554" not in text, path
     report = ann.post(f"/watchlists/{one.pk}/upload/", {"file": csv(f'"{EVIL}",x,y')})
     assert "<script>alert" not in report.content.decode()
 
