@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pwd
 import shutil
@@ -19,6 +20,9 @@ from psycopg.conninfo import make_conninfo
 
 # Whether a commit is fit is not left to luck: CI tries the same examples each time, `make explore` others.
 settings.register_profile("same examples", derandomize=True, database=None, print_blob=True)
+
+# What tests import stays; looking through it for garbage as often as by default takes a fifth of their time.
+gc.set_threshold(50_000, 20, 50)
 
 
 def _postgresql_binaries() -> Path:

@@ -86,7 +86,7 @@ def test_killed_now_and_then(places, mode):
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["", "compact"])
 def test_killed_again_and_again(places, mode):
-    kills(places, mode, 18, 2)
+    kills(places, mode, 10, 2)
 
 
 @pytest.fixture

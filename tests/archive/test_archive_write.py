@@ -119,7 +119,7 @@ def test_any_sequence_of_batches(shared, batches):
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(nights())
 def test_any_sequence_of_batches_at_length(shared, batches):
     test_any_sequence_of_batches.hypothesis.inner_test(shared, batches)
