@@ -50,7 +50,8 @@ def renew_list_hits(
 def writers(session: Session) -> frozenset[str]:
     """The transactions that write alerts: each begins with the positions (`Writing.hold`)."""
     found = session.rows(
-        "SELECT DISTINCT virtualtransaction FROM pg_locks "
-        "WHERE relation = to_regclass('stream_positions') AND mode IN ('RowShareLock', 'RowExclusiveLock')"
+        "SELECT DISTINCT virtualtransaction FROM pg_locks JOIN pg_database d ON d.oid = database "
+        "WHERE datname = current_database() AND relation = to_regclass('stream_positions') "
+        "AND mode IN ('RowShareLock', 'RowExclusiveLock')"
     )
     return frozenset(name for (name,) in found)
