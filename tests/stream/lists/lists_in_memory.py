@@ -9,11 +9,12 @@ from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 from packets_model import Packet, Row, batch_of
+from subscribed_lists import Subscribed
 
 from lasair_broker.archive import Archive
 from lasair_broker.packets import mjd_tai_now
 from lasair_broker.sky import Moc, WatchlistIndex, WatchmapIndex, healpix29, separation_arcsec
-from lasair_broker.stream import ActiveFilters, ActiveLists
+from lasair_broker.stream import ActiveLists
 from lasair_broker.stream.lists import ListKeeper, list_stages
 
 __all__ = ["Lists", "Rows", "Stream", "brute_force", "held", "places", "settle"]
@@ -118,28 +119,6 @@ class Task:
         self.lists.held[self.key] = self.revision  # not tried again
 
 
-class Subscribed:
-    """`Subscriptions` of which only the lists are used."""
-
-    def __init__(self, lists: Lists) -> None:
-        self._lists = lists
-
-    def lists(self) -> ActiveLists:
-        return self._lists.lists_now()
-
-    def filters(self) -> ActiveFilters:
-        return ActiveFilters()
-
-    def annotations(self, after: int, most: int) -> tuple[pa.Table, int]:
-        raise AssertionError
-
-    def filter_failed(self, filter_id: int, version: int, message: str) -> None:
-        raise AssertionError
-
-    def filters_recovered(self, filters: object) -> None:
-        raise AssertionError
-
-
 def table_of(rows: Rows) -> pa.Table:
     return pa.table(
         {
@@ -190,7 +169,7 @@ class Stream:
     def __init__(self, archive: Archive, lists: Lists, partition: int = 0) -> None:
         self.archive = archive
         self.partition = partition
-        self.keeper = ListKeeper(Subscribed(lists), archive, lists, every_seconds=0.01)
+        self.keeper = ListKeeper(Subscribed(lists.lists_now), archive, lists, every_seconds=0.01)
         self.processed: list[tuple[pa.Table, ...]] = []
         self.sources = 1000 * partition
 

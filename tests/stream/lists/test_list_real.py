@@ -7,18 +7,19 @@ from typing import Any
 
 import pyarrow as pa
 from stream_fixtures import ListSource
+from subscribed_lists import Subscribed
 
 from lasair_broker.archive import open_archive
 from lasair_broker.packets import SchemaStore
 from lasair_broker.sky import Direction, Moc, Trigger, Triggers, WatchlistIndex, WatchmapIndex
-from lasair_broker.stream import ActiveFilters, ActiveLists, Pipeline, run, standard_stages
+from lasair_broker.stream import ActiveLists, Pipeline, run, standard_stages
 from lasair_broker.stream.lists import ListKeeper, list_stages
 
 RA, DECL = 0.81428, 16.14569
 LIMIT = 14.0
 
 
-class Watched:
+class Watched(Subscribed):
     """A list and a map around the supernova, with triggers."""
 
     def __init__(self) -> None:
@@ -27,29 +28,12 @@ class Watched:
             Trigger(1, 9, magnitude=LIMIT, bands=("g", "r"), consecutive=2),
             Trigger(2, 9, magnitude=LIMIT, direction=Direction.FADES, bands=("r",), consecutive=1),
         ]
-        self._lists = ActiveLists(
+        active = ActiveLists(
             WatchlistIndex.build({9: rows}),
             WatchmapIndex.build({5: Moc.circle(RA, DECL, 1.0)}),
             Triggers.of(rules),
         )
-
-    def lists(self) -> ActiveLists:
-        return self._lists
-
-    def filters(self) -> ActiveFilters:
-        return ActiveFilters()
-
-    def annotations(self, after: int, most: int) -> tuple[pa.Table, int]:
-        raise AssertionError
-
-    def filter_failed(self, filter_id: int, version: int, message: str) -> None:
-        raise AssertionError
-
-    def filters_recovered(self, filters: object) -> None:
-        raise AssertionError
-
-    def filters_ran(self, runs: object) -> None:
-        raise AssertionError
+        super().__init__(lambda: active)
 
 
 def first_crossing(points: list[dict[str, Any]]) -> int:
